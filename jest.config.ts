@@ -1,0 +1,13 @@
+/** @jest-config-loader ts-node
+ *  @jest-config-loader-options {"transpileOnly": true}
+ */
+import type { Config } from "jest";
+
+const config: Config = {
+  testEnvironment: "node",
+  roots: ["<rootDir>/test"],
+  transform: { "^.+\\.ts$": ["ts-jest", {}] },
+  testTimeout: 30_000,
+};
+
+export default config;

@@ -1,0 +1,131 @@
+import { readFileSync } from "node:fs";
+import { createSettings, durationSeconds, matching, oneOf, whole } from "./settings";
+import { readPrivateKey, readSecret, type SigningKey } from "./tokens/keys";
+
+export type Config = {
+  production: boolean;
+  port: number;
+  host: string;
+  logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+  shutdownGraceMs: number;
+  /** A `redis(s)://` URL, or where Redis comes from without one. */
+  redisUrl: string;
+  redisPrefix: string;
+  redisTimeoutMs: number;
+  /** Undefined outside production when none is configured: the process then makes one and keeps it. */
+  key: SigningKey | undefined;
+  issuer: string;
+  audience: string;
+  accessTtlSeconds: number;
+  refreshTtlSeconds: number;
+  sessionMaxTtlSeconds: number;
+  refreshGraceSeconds: number;
+  clockToleranceSeconds: number;
+  passwordMinLength: number;
+};
+
+/** What a later version will read. Until then any other value would be a promise that nobody keeps. */
+const ONLY = [
+  ["REDIS_MODE", "single"],
+  ["DENYLIST_MODE", "direct"],
+  ["REVOKE_MIN_REPLICAS", "0"],
+  ["ACCOUNTS", "on"],
+] as const;
+const NOT_YET = ["JWT_VERIFY_KEYS_FILE", "TRUSTED_ISSUERS_FILE"];
+
+type Settings = ReturnType<typeof createSettings>;
+
+/** Reads every setting once, or throws one TypeError that names every bad variable. */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const settings = createSettings(env);
+  const { read, refuse, problems } = settings;
+  const production = env["NODE_ENV"] === "production";
+
+  const config: Config = {
+    production,
+    port: read("PORT", whole(0, 65_535), 3000),
+    host: read(
+      "HOST",
+      matching(/^[\w.:-]+$/, "an address such as 127.0.0.1"),
+      production ? "0.0.0.0" : "127.0.0.1",
+    ),
+    logLevel: read("LOG_LEVEL", oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"), "info"),
+    shutdownGraceMs: read("SHUTDOWN_GRACE_MS", whole(0, 600_000), 10_000),
+    redisUrl: readRedisUrl(settings, production),
+    redisPrefix: read("REDIS_PREFIX", matching(/^[\w:.-]{1,64}$/, "letters, digits and : . _ -"), "curfew:"),
+    redisTimeoutMs: read("REDIS_TIMEOUT_MS", whole(10, 60_000), 250),
+    key: readKey(settings, production),
+    issuer: read("JWT_ISSUER", matching(/^\S{1,255}$/, "a name or URL without spaces"), "curfew"),
+    audience: read("JWT_AUDIENCE", matching(/^\S{1,255}$/, "a name or URL without spaces"), "curfew"),
+    accessTtlSeconds: read("ACCESS_TTL", durationSeconds, 15 * 60),
+    refreshTtlSeconds: read("REFRESH_TTL", durationSeconds, 30 * 86_400),
+    sessionMaxTtlSeconds: read("SESSION_MAX_TTL", durationSeconds, 90 * 86_400),
+    refreshGraceSeconds: read("REFRESH_GRACE_SECONDS", whole(0, 300), 10),
+    clockToleranceSeconds: read("CLOCK_TOLERANCE_SECONDS", whole(0, 300), 0),
+    passwordMinLength: read("PASSWORD_MIN_LENGTH", whole(8, 128), 15),
+  };
+
+  for (const [name, value] of ONLY) read(name, oneOf(value), value);
+  for (const name of NOT_YET) {
+    if (settings.text(name)) refuse(name, "this version can't read it yet", "nothing");
+  }
+  if (config.redisUrl === "memory://" && !isLoopback(config.host)) {
+    refuse(
+      "HOST",
+      `read ${JSON.stringify(config.host)}`,
+      "127.0.0.1: memory:// is for trying out on one machine",
+    );
+  }
+  if (config.refreshTtlSeconds < config.accessTtlSeconds) {
+    refuse("REFRESH_TTL", "it is shorter than ACCESS_TTL", "a longer one");
+  }
+  if (config.sessionMaxTtlSeconds < config.refreshTtlSeconds) {
+    refuse("SESSION_MAX_TTL", "it is shorter than REFRESH_TTL", "a longer one");
+  }
+  if (problems.length > 0) throw new TypeError(problems.join("\n"));
+  return config;
+}
+
+function readRedisUrl({ text, refuse }: Settings, production: boolean): string {
+  const given = text("REDIS_URL");
+  if (given === undefined) {
+    if (production) refuse("REDIS_URL", "it is not set", "redis://user:password@host:6379");
+    return "embedded://";
+  }
+  if (given === "memory://") {
+    if (production) refuse("REDIS_URL", "memory:// forgets everything", "redis://user:password@host:6379");
+    return given;
+  }
+  // The URL may hold a password, so that it is never repeated.
+  if (!/^rediss?:$/.test(URL.canParse(given) ? new URL(given).protocol : "")) {
+    refuse("REDIS_URL", "it is not a Redis URL", "redis://user:password@host:6379 or rediss://…");
+  }
+  return given;
+}
+
+function readKey({ text, refuse }: Settings, production: boolean): SigningKey | undefined {
+  const secret = text("JWT_SECRET");
+  const file = text("JWT_PRIVATE_KEY_FILE");
+  if (secret !== undefined && file !== undefined) {
+    refuse("JWT_SECRET", "JWT_PRIVATE_KEY_FILE is set too", "only one of them");
+    return undefined;
+  }
+  try {
+    if (secret !== undefined) return readSecret(secret);
+    if (file !== undefined) return readPrivateKey(readFileSync(file, "utf8"));
+  } catch (error) {
+    refuse(
+      secret ? "JWT_SECRET" : "JWT_PRIVATE_KEY_FILE",
+      error instanceof Error ? error.message : "unreadable",
+      KEY_HINT,
+    );
+    return undefined;
+  }
+  if (production) refuse("JWT_SECRET", "neither it nor JWT_PRIVATE_KEY_FILE is set", KEY_HINT);
+  return undefined;
+}
+
+const KEY_HINT =
+  "the output of `openssl rand -base64 48`, or name a file with an RSA (2048 bits or more) or P-256 private key";
+
+const isLoopback = (host: string) => host === "localhost" || host === "::1" || host.startsWith("127.");

@@ -1,0 +1,25 @@
+import { CurfewError } from "../errors";
+import type { Redis } from "../redis";
+import { jtiKey, sidKey } from "./entry";
+import { epochKey, isEpoch, newEpoch } from "./epoch";
+
+export type Denylist = {
+  /** Refuses a verified token that the denylist, or the session it belongs to, or the epoch rules out. */
+  assertNotRevoked(token: { jti: string; sid: string; epoch: string }): Promise<void>;
+};
+
+export function createDenylist(redis: Redis, prefix: string): Denylist {
+  return {
+    async assertNotRevoked({ jti, sid, epoch }) {
+      // The entries first: were the denylist emptied between the two, the epoch would be gone as well.
+      const [entries, current] = await redis.askAll((pipeline) =>
+        pipeline.exists(jtiKey(prefix, jti), sidKey(prefix, sid)).get(epochKey(prefix)),
+      );
+      if (current === null) await redis.ask((client) => client.set(epochKey(prefix), newEpoch(), "NX"));
+      else if (!isEpoch(current)) {
+        throw new CurfewError("denylist_unavailable", { cause: new Error("the epoch is malformed") });
+      }
+      if (entries !== 0 || current !== epoch) throw new CurfewError("token_revoked");
+    },
+  };
+}

@@ -1,0 +1,35 @@
+/** The denylist's keys and values: a public format, which ops staff and other languages read and write too. */
+
+export type Reason =
+  "logout" | "logout_all_devices" | "session_ended" | "password_changed" | "refresh_reused";
+
+/** Who asks for something, and from where. */
+export type Origin = { ip: string | null; userAgent: string | null };
+
+export type Entry = {
+  jti: string | null;
+  sub: string;
+  sid: string | null;
+  iss: string;
+  iat: number | null;
+  exp: number | null;
+  revoked_at: string;
+  reason: Reason | null;
+  by: string;
+  ip: string | null;
+  user_agent: string | null;
+};
+
+const USER_AGENT_MAX = 128;
+
+export const jtiKey = (prefix: string, jti: string) => `${prefix}denylist:jti:${jti}`;
+export const sidKey = (prefix: string, sid: string) => `${prefix}denylist:sid:${sid}`;
+
+export const cutUserAgent = (userAgent: string | null) => userAgent?.slice(0, USER_AGENT_MAX) ?? null;
+
+/**
+ * How long an entry for a token with this `exp` must live: once the tolerance for the verifier's leeway, once for
+ * clocks that differ between instances. Relative, so that Redis's own clock plays no part.
+ */
+export const ttlMs = (exp: number, clockToleranceSeconds: number, nowMs: number) =>
+  Math.ceil((exp + 2 * clockToleranceSeconds) * 1000 - nowMs);

@@ -1,0 +1,40 @@
+/** What each code says to a client. One constant sentence a code: an answer can't tell more than its code does. */
+const MESSAGES = {
+  invalid_request: "The request is not valid.",
+  invalid_json: "The request body is not valid JSON.",
+  token_missing: "This route needs an access token.",
+  token_invalid: "The access token is not valid.",
+  token_expired: "The access token has expired.",
+  token_revoked: "The access token has been revoked.",
+  invalid_credentials: "The e-mail address or the password is wrong.",
+  refresh_token_invalid: "The refresh token is not valid, or its session is over.",
+  refresh_token_reused: "The refresh token was used before. Its session has been ended.",
+  not_found: "There is nothing here.",
+  method_not_allowed: "This route does not answer to that method.",
+  email_taken: "An account with this e-mail address exists already.",
+  body_too_large: "The request body is too large.",
+  unsupported_media_type: "The request body must be JSON in UTF-8, sent as application/json.",
+  denylist_unavailable: "The denylist can't be reached. Nothing is accepted until it can; try again soon.",
+  overloaded: "Too many requests are waiting. Try again soon.",
+  internal: "Something went wrong here.",
+} as const;
+
+export type ErrorCode = keyof typeof MESSAGES;
+
+/** One thing that is wrong with a request: where, and what. */
+export type Problem = { path: string; message: string };
+
+type Extra = { cause?: unknown; details?: Problem[] };
+
+/** A refusal that a client may be shown. `cause` is for the log and never leaves the process. */
+export class CurfewError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Problem[] | undefined;
+
+  constructor(code: ErrorCode, { cause, details }: Extra = {}) {
+    super(MESSAGES[code], { cause });
+    this.name = "CurfewError";
+    this.code = code;
+    this.details = details;
+  }
+}

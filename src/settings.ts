@@ -1,0 +1,52 @@
+/** A kind of setting: how its text is read (`undefined`: it can't be) and, for whoever wrote it wrong, what to write. */
+export type Kind<T> = { readonly parse: (text: string) => T | undefined; readonly expects: string };
+
+const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+export const whole = (min: number, max: number): Kind<number> => ({
+  parse: (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+    return value >= min && value <= max ? value : undefined;
+  },
+  expects: `a whole number from ${min} to ${max}`,
+});
+
+/** A bare number is refused: whether 900 means seconds or milliseconds is anybody's guess. */
+export const durationSeconds: Kind<number> = {
+  parse: (text) => {
+    const [, amount, unit] = /^([1-9]\d{0,8})([smhd])$/.exec(text) ?? [];
+    return amount && unit ? Number(amount) * (UNIT_SECONDS[unit] ?? NaN) : undefined;
+  },
+  expects: "a number with its unit: 900s, 15m, 12h or 30d",
+};
+
+export const oneOf = <const T extends string>(...values: T[]): Kind<T> => ({
+  parse: (text) => values.find((value) => value === text),
+  expects: values.join(" or "),
+});
+
+export const matching = (pattern: RegExp, expects: string): Kind<string> => ({
+  parse: (text) => (pattern.test(text) ? text : undefined),
+  expects,
+});
+
+/** Reads settings one by one and remembers what was wrong, so that every mistake is told at once. */
+export function createSettings(env: NodeJS.ProcessEnv) {
+  const problems: string[] = [];
+  const text = (name: string) => (env[name] === "" ? undefined : env[name]);
+
+  function read<T, D>(name: string, kind: Kind<T>, fallback: D): T | D {
+    const given = text(name);
+    if (given === undefined) return fallback;
+    const value = kind.parse(given);
+    if (value !== undefined) return value;
+    problems.push(`${name}: read ${JSON.stringify(given.slice(0, 80))}, write ${kind.expects}`);
+    return fallback;
+  }
+
+  /** For what takes more than its own text to judge. `found` never holds a secret's value. */
+  const refuse = (name: string, found: string, write: string) =>
+    void problems.push(`${name}: ${found}, write ${write}`);
+
+  return { text, read, refuse, problems };
+}

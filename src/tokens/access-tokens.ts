@@ -1,0 +1,113 @@
+import { randomUUID } from "node:crypto";
+import { sign, verify as verifySignature } from "jsonwebtoken";
+import { CurfewError } from "../errors";
+import { decodeJson, isCanonicalBase64url } from "./base64url";
+import type { SigningKey } from "./keys";
+
+/** The claims of an access token, verified. */
+export type AccessToken = {
+  iss: string;
+  sub: string;
+  sid: string;
+  jti: string;
+  iat: number;
+  exp: number;
+  roles: string[];
+  epoch: string;
+};
+
+export type AccessTokens = {
+  /** From when to when a token made now is valid, in a session that ends at `endsAt`. The session is told beforehand. */
+  lifetime(endsAt: number): { iat: number; exp: number };
+  mint(claims: Pick<AccessToken, "sub" | "sid" | "iat" | "exp" | "roles" | "epoch">): string;
+  /** Throws `token_invalid` unless the token is genuine, and `token_expired` if it is over, unless that is allowed. */
+  verify(token: string, options?: { allowExpired: boolean }): AccessToken;
+};
+
+export type AccessTokenOptions = {
+  key: SigningKey;
+  issuer: string;
+  audience: string;
+  ttlSeconds: number;
+  clockToleranceSeconds: number;
+};
+
+const TYPE = "at+jwt";
+const HEADER_NAMES = ["alg", "typ", "kid"];
+const MAX_BYTES = 8192;
+const MAX_CLOCK_LEAD_SECONDS = 30;
+const ID = /^[A-Za-z0-9._~-]{1,128}$/;
+
+export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
+  const { key, issuer, audience, ttlSeconds, clockToleranceSeconds } = options;
+  const keys = new Map<unknown, SigningKey>([[key.kid, key]]);
+
+  return {
+    lifetime(endsAt) {
+      const iat = Math.floor(Date.now() / 1000);
+      return { iat, exp: Math.min(iat + ttlSeconds, endsAt) };
+    },
+
+    mint(claims) {
+      const payload = { iss: issuer, aud: audience, jti: randomUUID(), ...claims };
+      return sign(payload, key.signWith, {
+        algorithm: key.algorithm,
+        header: { alg: key.algorithm, typ: TYPE, kid: key.kid },
+      });
+    },
+
+    // jsonwebtoken proves the signature and nothing more: it lets pass much of what is refused here. The order is the
+    // contract's. What comes before the signature has one answer for every reason.
+    verify(token, { allowExpired } = { allowExpired: false }) {
+      const { header, claims } = readParts(token);
+      assertGenuine(token, header, keys.get(header["kid"]));
+      const now = Date.now() / 1000;
+      assertThat(header["typ"] === TYPE && claims["iss"] === issuer && isFor(audience, claims["aud"]));
+      const { exp, iat, nbf, sub, jti, sid, roles, epoch } = claims;
+      assertThat(isFiniteNumber(exp));
+      if (!allowExpired && now >= exp + clockToleranceSeconds) throw new CurfewError("token_expired");
+      assertThat(isFiniteNumber(iat) && iat <= now + MAX_CLOCK_LEAD_SECONDS);
+      assertThat(exp - iat <= ttlSeconds);
+      assertThat(nbf === undefined || (isFiniteNumber(nbf) && nbf <= now + clockToleranceSeconds));
+      assertThat(
+        isString(sub) && sub !== "" && isString(jti) && ID.test(jti) && isString(sid) && ID.test(sid),
+      );
+      assertThat(Array.isArray(roles) && roles.every(isString) && isString(epoch));
+      return { iss: issuer, sub, sid, jti, iat, exp, roles, epoch };
+    },
+  };
+}
+
+function readParts(token: string) {
+  assertThat(Buffer.byteLength(token) <= MAX_BYTES);
+  const [first = "", second = "", signature = "", ...rest] = token.split(".");
+  const [header, claims] = [decodeJson(first), decodeJson(second)];
+  assertThat(header !== undefined && claims !== undefined);
+  assertThat(isCanonicalBase64url(signature) && rest.length === 0);
+  return { header, claims };
+}
+
+/** The key decides the algorithm, never the token. A header that says more than our own do (`crit`, `jwk` …) is not ours. */
+function assertGenuine(token: string, header: Record<string, unknown>, key: SigningKey | undefined): void {
+  assertThat(Object.keys(header).every((name) => HEADER_NAMES.includes(name)));
+  assertThat(key !== undefined && header["alg"] === key.algorithm);
+  try {
+    verifySignature(token, key.verifyWith, {
+      algorithms: [key.algorithm],
+      ignoreExpiration: true,
+      ignoreNotBefore: true,
+    });
+  } catch (cause) {
+    throw new CurfewError("token_invalid", { cause });
+  }
+}
+
+function assertThat(holds: boolean): asserts holds {
+  if (!holds) throw new CurfewError("token_invalid");
+}
+
+const isFor = (audience: string, claim: unknown) =>
+  claim === audience || (Array.isArray(claim) && claim.includes(audience));
+
+const isString = (value: unknown) => typeof value === "string";
+const isFiniteNumber = (value: unknown): value is number => Number.isFinite(value);

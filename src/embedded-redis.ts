@@ -1,0 +1,113 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createConnection } from "node:net";
+import { join, relative } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A redis-server of this process's own: on a Unix socket, every write on disk before it is acknowledged. */
+export type EmbeddedRedis = { socketPath: string; stop: () => Promise<void> };
+
+const START_TIMEOUT_MS = 10_000;
+const POLL_MS = 20;
+const OPTIONS = [
+  ["--port", "0"],
+  ["--unixsocket", "redis.sock"],
+  ["--unixsocketperm", "700"],
+  ["--pidfile", "redis.pid"],
+  ["--logfile", "redis.log"],
+  ["--save", ""],
+  ["--appendonly", "yes"],
+  ["--appendfsync", "always"],
+  ["--maxmemory-policy", "noeviction"],
+].flat();
+
+/** Undefined if there is no redis-server on the PATH. Throws if another live process keeps its data here. */
+export async function startEmbeddedRedis(dir: string): Promise<EmbeddedRedis | undefined> {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  // Relative, because a Unix socket's path may have about 100 characters and no more.
+  const socketPath = relative(process.cwd(), join(dir, "redis.sock"));
+  await endOrphan(dir, socketPath);
+
+  // Its own process group, so that Ctrl-C ends the service first and Redis last.
+  const child = spawn("redis-server", OPTIONS, { cwd: dir, stdio: "ignore", detached: true });
+  const exited = new Promise<boolean>((resolve) => {
+    child.once("error", () => {
+      resolve(true);
+    });
+    child.once("exit", () => {
+      resolve(false);
+    });
+  });
+  const isMissing = await Promise.race([exited, untilAnswering(socketPath, true)]);
+  if (isMissing) return undefined;
+  if (child.exitCode !== null)
+    throw new Error(`redis-server ended at once; ${join(dir, "redis.log")} says why.`);
+
+  writeFileSync(join(dir, "owner.pid"), String(process.pid));
+  const kill = () => {
+    child.kill("SIGTERM");
+  };
+  process.once("exit", kill);
+  return {
+    socketPath,
+    async stop() {
+      process.off("exit", kill);
+      kill();
+      await exited;
+    },
+  };
+}
+
+/** A service that was killed leaves its Redis running. Two of them on one folder would destroy each other's files. */
+async function endOrphan(dir: string, socketPath: string): Promise<void> {
+  if (!(await isAnswering(socketPath))) return;
+  const owner = readPid(join(dir, "owner.pid"));
+  if (owner !== undefined && isAlive(owner)) {
+    throw new TypeError(
+      `Another Curfew (process ${owner}) keeps its data in ${dir}: end it, or set REDIS_URL.`,
+    );
+  }
+  const orphan = readPid(join(dir, "redis.pid"));
+  if (orphan !== undefined && isAlive(orphan)) process.kill(orphan, "SIGTERM");
+  await untilAnswering(socketPath, false);
+}
+
+async function untilAnswering(socketPath: string, expected: boolean): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while ((await isAnswering(socketPath)) !== expected) {
+    if (Date.now() > deadline) throw new Error(`redis-server did not ${expected ? "start" : "end"} in time`);
+    await sleep(POLL_MS);
+  }
+}
+
+function isAnswering(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(socketPath);
+    const settle = (answering: boolean) => {
+      socket.destroy();
+      resolve(answering);
+    };
+    socket.once("connect", () => {
+      settle(true);
+    });
+    socket.once("error", () => {
+      settle(false);
+    });
+  });
+}
+
+function readPid(file: string): number | undefined {
+  try {
+    return Number.parseInt(readFileSync(file, "utf8"), 10);
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

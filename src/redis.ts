@@ -1,0 +1,114 @@
+import { createHash } from "node:crypto";
+import { Redis as Client, type ChainableCommander, type RedisOptions } from "ioredis";
+import MemoryClient from "ioredis-mock";
+import type { Logger } from "pino";
+import { CurfewError } from "./errors";
+
+/** A Lua script: what is checked and changed in it happens at once or not at all. */
+export type Script = { readonly lua: string; readonly sha1: string };
+
+/** Redis as the rest of the code sees it. Whatever goes wrong in it is one error: `denylist_unavailable`. */
+export type Redis = {
+  ask<T>(command: (client: Client) => Promise<T>): Promise<T>;
+  /** Several commands in one round trip. */
+  askAll(commands: (pipeline: ChainableCommander) => ChainableCommander): Promise<unknown[]>;
+  run(script: Script, keys: string[], args: Record<string, string | number>): Promise<unknown>;
+  /** Resolves when Redis has answered for the first time, or after the time given. Never rejects. */
+  untilReady(timeoutMs: number): Promise<void>;
+  close(): void;
+};
+
+export const createScript = (lua: string): Script => ({
+  lua,
+  sha1: createHash("sha1").update(lua).digest("hex"),
+});
+
+/** Where Redis listens: a `redis(s)://` URL, or the path of a Unix socket. */
+export type Address = { url: string } | { path: string };
+
+export function connectRedis(address: Address, timeoutMs: number, log: Logger): Redis {
+  const options: RedisOptions = {
+    ...FAIL_CLOSED,
+    commandTimeout: timeoutMs,
+    connectTimeout: Math.max(timeoutMs, 1000),
+    retryStrategy: (attempt) => Math.min(attempt * 50, 1000),
+  };
+  const client = "url" in address ? new Client(address.url, options) : new Client({ ...options, ...address });
+  logChanges(client, log);
+  return createRedis(client);
+}
+
+/** For a try-out: everything is lost when the process ends. */
+export const connectMemory = (): Redis => createRedis(new MemoryClient());
+
+/**
+ * ioredis's defaults would queue commands while Redis is away and send them again after a reconnect: a
+ * logout would be answered late or never, and its entry written with a lifetime that was right long ago.
+ */
+const FAIL_CLOSED = {
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+} satisfies RedisOptions;
+
+/** Wraps a connected ioredis client. */
+export function createRedis(client: Client): Redis {
+  async function ask<T>(command: (client: Client) => Promise<T>): Promise<T> {
+    try {
+      return await command(client);
+    } catch (cause) {
+      throw new CurfewError("denylist_unavailable", { cause });
+    }
+  }
+
+  const askAll: Redis["askAll"] = (commands) =>
+    ask(async (client) => {
+      const replies = (await commands(client.pipeline()).exec()) ?? [];
+      return replies.map(([error, reply]) => {
+        if (error) throw error;
+        return reply;
+      });
+    });
+
+  const run: Redis["run"] = (script, keys, args) =>
+    ask(async (client) => {
+      const rest = [keys.length, ...keys, ...Object.entries(args).flat()] as const;
+      try {
+        return await client.evalsha(script.sha1, ...rest);
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
+        return await client.eval(script.lua, ...rest);
+      }
+    });
+
+  const untilReady: Redis["untilReady"] = async (timeoutMs) => {
+    if (await client.ping().catch(() => false)) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      client.once("ready", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  };
+
+  const close = () => {
+    client.disconnect();
+  };
+
+  return { ask, askAll, run, untilReady, close };
+}
+
+/** One line when Redis goes and one when it comes back, not one for each attempt to connect. */
+function logChanges(client: Client, log: Logger): void {
+  let lastError = "";
+  client.on("ready", () => {
+    lastError = "";
+    log.info("redis is ready");
+  });
+  client.on("error", (error: Error) => {
+    if (error.message === lastError) return;
+    lastError = error.message;
+    log.error({ err: error }, "redis can't be reached");
+  });
+}

@@ -1,0 +1,19 @@
+-- Ends one of a user's sessions, or all of them, or all but one.
+--
+-- KEYS  1–3 as in session.lua
+-- ARGV  as in session.lua, and: reason; sid (only this one) or keep (all but this one), either may be empty
+-- Returns 0 when `sid` names no session of this user, else 1.
+-- Atomic, so that a refresh in between can't carry a session on.
+
+if args.sid ~= '' then
+  local session = readSession(args.sid)
+  endSession(args.sid, session, args.reason, '')
+  return session.user == args.user and 1 or 0
+end
+
+for _, sid in ipairs(redis.call('ZRANGE', userSessions, 0, -1)) do
+  if sid ~= args.keep then
+    endSession(sid, readSession(sid), args.reason, '')
+  end
+end
+return 1

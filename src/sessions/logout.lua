@@ -1,0 +1,60 @@
+-- Logs out: denies the presented access token and ends the sessions that the presented credentials name, or all.
+--
+-- KEYS  1–3 as in session.lua   4 the denylist entry of the access token, if one was presented
+-- ARGV  as in session.lua, and:
+--       access_sid, access_jti, access_epoch   from the access token, or empty
+--       access_entry, access_ttl_ms            its denylist entry; the TTL is not above 0 when it has expired
+--       access_is_expired                      1 or 0
+--       sibling_exp                            no other access token of its session lives longer than this
+--       refresh_sid                            from the refresh token, or empty
+--       all_devices                            1 or 0
+-- Returns 'done', or 'dead' when all devices were asked for with a credential that can no longer ask for it; what it
+-- names has been ended all the same.
+-- Atomic, so that whether a credential is alive and what follows from it can't be torn apart by a refresh or a second
+-- logout, and so that a logout that failed half-way did nothing.
+
+local epoch = readEpoch()
+local named = {}
+if args.access_sid ~= '' then
+  table.insert(named, args.access_sid)
+end
+if args.refresh_sid ~= '' and args.refresh_sid ~= args.access_sid then
+  table.insert(named, args.refresh_sid)
+end
+
+local function isAccessAlive()
+  return args.access_sid ~= '' and args.access_is_expired == '0' and args.access_epoch == epoch
+    and redis.call('EXISTS', KEYS[4], args.sid_key .. args.access_sid) == 0
+end
+
+local verdict, reason = 'done', 'logout'
+if args.all_devices == '1' then
+  reason = 'logout_all_devices'
+  local endedByAll = false
+  for _, sid in ipairs(named) do
+    local session = readSession(sid)
+    endedByAll = endedByAll or (session.user == args.user and session.ended_reason == reason)
+  end
+  if isAccessAlive() or (args.refresh_sid ~= '' and isLive(readSession(args.refresh_sid), epoch)) then
+    for _, sid in ipairs(redis.call('ZRANGE', userSessions, 0, -1)) do
+      table.insert(named, sid)
+    end
+  elseif not endedByAll then
+    verdict, reason = 'dead', 'logout'
+  end
+end
+
+for _, sid in ipairs(named) do
+  endSession(sid, readSession(sid), reason, sid == args.access_sid and args.access_jti or '')
+end
+
+if args.access_sid ~= '' then
+  local isNew = deny(KEYS[4], fill(args.access_entry, 'reason', '"' .. reason .. '"'), tonumber(args.access_ttl_ms))
+  if isNew and not readSession(args.access_sid).user then
+    -- The session's own record is gone, and with it the latest exp of its access tokens.
+    denySession(args.access_sid, tonumber(args.sibling_exp), reason)
+    tell(reason, args.access_sid, args.access_jti)
+  end
+end
+
+return verdict

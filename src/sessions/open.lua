@@ -1,0 +1,34 @@
+-- Opens a session, and ends the user's oldest ones when there are too many.
+--
+-- KEYS  1–3 as in session.lua
+-- ARGV  as in session.lua, and: sid, access_exp (Unix seconds), expires_at, ends_at (RFC 3339), ttl_ms, limit
+-- Returns the epoch the session was opened in.
+-- Atomic, so that a session that exists is always among its user's, where "every session" looks for it.
+
+local epoch = readEpoch()
+local key = args.session_key .. args.sid
+
+redis.call('HSET', key, 'user', args.user, 'epoch', epoch, 'generation', '0', 'generation_since_ms', '0',
+  'created_at', args.now, 'last_used_at', args.now, 'expires_at', args.expires_at, 'ends_at', args.ends_at,
+  'latest_exp', args.access_exp, 'ip', args.ip, 'user_agent', args.user_agent)
+keep(key, tonumber(args.ttl_ms))
+redis.call('ZADD', userSessions, args.now_ms, args.sid)
+keep(userSessions, tonumber(args.ttl_ms))
+
+local sids = redis.call('ZRANGE', userSessions, 0, -1)
+local excess = #sids - tonumber(args.limit)
+if excess > 0 then
+  local live = {}
+  for _, sid in ipairs(sids) do
+    if isLive(readSession(sid), epoch) then
+      table.insert(live, sid)
+    else
+      redis.call('ZREM', userSessions, sid)
+    end
+  end
+  for i = 1, #live - tonumber(args.limit) do
+    endSession(live[i], readSession(live[i]), 'session_ended', '')
+  end
+end
+
+return epoch

@@ -1,0 +1,42 @@
+-- Exchanges one generation of a session's refresh token for the next.
+--
+-- KEYS  1–3 as in session.lua
+-- ARGV  as in session.lua, and: sid, generation, access_exp (Unix seconds), expires_at (RFC 3339), ttl_ms, grace_ms
+-- Returns {'rotated', epoch, generation}, {'over'}, or {'reused'}: then the session has been ended.
+-- Atomic, so that two refreshes can't both win, and a logout comes wholly before or wholly after: before, and there is
+-- no session to refresh; after, and it finds the exp of the token that this refresh leads to.
+
+local epoch = readEpoch()
+local session = readSession(args.sid)
+if not isLive(session, epoch) then
+  return { 'over' }
+end
+
+-- Redis's clock: it is one and the same for every instance.
+local time = redis.call('TIME')
+local nowMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+
+local presented, current = tonumber(args.generation), tonumber(session.generation)
+local isRetry = presented == current - 1 and nowMs - tonumber(session.generation_since_ms) < tonumber(args.grace_ms)
+
+if presented < current and not isRetry then
+  endSession(args.sid, session, 'refresh_reused', '')
+  return { 'reused' }
+end
+if presented > current then
+  -- A genuine token can't be ahead, unless Redis went back in time.
+  tell('refresh_ahead', args.sid, '')
+end
+
+local key = args.session_key .. args.sid
+if not isRetry then
+  current = presented + 1
+  redis.call('HSET', key, 'generation', string.format('%.0f', current),
+    'generation_since_ms', string.format('%.0f', nowMs))
+end
+redis.call('HSET', key, 'last_used_at', args.now, 'expires_at', args.expires_at,
+  'latest_exp', string.format('%.0f', math.max(tonumber(session.latest_exp), tonumber(args.access_exp))),
+  'ip', args.ip, 'user_agent', args.user_agent)
+keep(key, tonumber(args.ttl_ms))
+keep(userSessions, tonumber(args.ttl_ms))
+return { 'rotated', epoch, current }

@@ -1,0 +1,96 @@
+-- What the scripts beside this file share; sessions.ts puts it before each of them.
+--
+-- KEYS  1 the user's sessions (sorted set)   2 events (stream)   3 the epoch
+-- ARGV  name, value, name, value …
+--       now_ms, now            the asking instance's clock, in milliseconds and as RFC 3339
+--       user, by, ip, user_agent   whose sessions, who asks, from where
+--       session_key, sid_key   what a session's key and its denylist entry's key begin with
+--       new_epoch              the epoch to set if there is none
+--       margin_ms              how long a session's entry outlives the last of its access tokens
+--       entry                  the denylist entry (JSON) of a session that ends, its sid, exp and reason still null
+--       events_kept            about how many events the stream keeps
+--
+-- All keys of one user are in one slot of a cluster, which KEYS[1] names; the sessions' keys are made from session_key,
+-- because which sessions there are must be read and changed in one step.
+
+local userSessions, events, epochKey = KEYS[1], KEYS[2], KEYS[3]
+local args = {}
+for i = 1, #ARGV, 2 do
+  args[ARGV[i]] = ARGV[i + 1]
+end
+
+local function readEpoch()
+  local epoch = redis.call('GET', epochKey)
+  if not epoch then
+    epoch = args.new_epoch
+    redis.call('SET', epochKey, epoch)
+  end
+  if not string.match(epoch, '^%d+%-%w+$') then
+    error('the epoch is malformed')
+  end
+  return epoch
+end
+
+local function readSession(sid)
+  local flat = redis.call('HGETALL', args.session_key .. sid)
+  local session = {}
+  for i = 1, #flat, 2 do
+    session[flat[i]] = flat[i + 1]
+  end
+  return session
+end
+
+local function isLive(session, epoch)
+  return session.user == args.user and not session.ended_at and session.epoch == epoch
+end
+
+-- Lets a session's key live for at least so long.
+local function keep(key, ttlMs)
+  if redis.call('PTTL', key) < ttlMs then
+    redis.call('PEXPIRE', key, string.format('%.0f', ttlMs))
+  end
+end
+
+-- Writes a denylist entry. One that is there stays as it is, and is never shortened; by hand it may have no TTL at all.
+local function deny(key, entry, ttlMs)
+  if ttlMs <= 0 then
+    return false
+  end
+  local current = redis.call('PTTL', key)
+  if current == -2 then
+    redis.call('SET', key, entry, 'PX', string.format('%.0f', ttlMs))
+    return true
+  end
+  if current >= 0 and current < ttlMs then
+    redis.call('PEXPIRE', key, string.format('%.0f', ttlMs))
+  end
+  return false
+end
+
+-- Gives a member of a JSON text that is still null its value. Inside a string the quotes would be escaped.
+local function fill(json, name, value)
+  return (string.gsub(json, '"' .. name .. '":null', '"' .. name .. '":' .. value, 1))
+end
+
+local function denySession(sid, latestExp, reason)
+  local entry = fill(args.entry, 'sid', '"' .. sid .. '"')
+  entry = fill(entry, 'exp', string.format('%.0f', latestExp))
+  entry = fill(entry, 'reason', '"' .. reason .. '"')
+  deny(args.sid_key .. sid, entry, latestExp * 1000 + tonumber(args.margin_ms) - tonumber(args.now_ms))
+end
+
+local function tell(event, sid, jti)
+  redis.call('XADD', events, 'MAXLEN', '~', args.events_kept, '*', 'event', event, 'timestamp', args.now,
+    'sub', args.user, 'sid', sid, 'jti', jti, 'by', args.by, 'ip', args.ip, 'user_agent', args.user_agent)
+end
+
+-- Ends a session: its refresh token is dead, every access token it ever had is denied, and a tombstone says why.
+local function endSession(sid, session, reason, jti)
+  if session.user ~= args.user or session.ended_at then
+    return
+  end
+  redis.call('HSET', args.session_key .. sid, 'ended_at', args.now, 'ended_reason', reason)
+  redis.call('ZREM', userSessions, sid)
+  denySession(sid, tonumber(session.latest_exp), reason)
+  tell(reason, sid, jti)
+end

@@ -1,0 +1,201 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { cutUserAgent, jtiKey, sidKey, ttlMs, type Entry, type Origin, type Reason } from "../denylist/entry";
+import { epochKey, newEpoch } from "../denylist/epoch";
+import { EVENTS_KEPT, eventsKey } from "../denylist/events";
+import { CurfewError } from "../errors";
+import { createScript, type Redis, type Script } from "../redis";
+import type { AccessToken } from "../tokens/access-tokens";
+import type { RefreshToken } from "../tokens/refresh-tokens";
+
+export type Session = {
+  id: string;
+  createdAt: string;
+  lastUsedAt: string;
+  expiresAt: string;
+  ip: string | null;
+  userAgent: string | null;
+};
+
+/** What opening or rotating a session leads to: its next refresh token, and the epoch of its next access token. */
+export type Opened = { refreshToken: RefreshToken; epoch: string };
+
+/** A logout's credentials, verified, at least one of them. The access token may have expired. */
+export type Credentials = { accessToken: AccessToken | undefined; refreshToken: RefreshToken | undefined };
+
+export type SessionOptions = {
+  prefix: string;
+  issuer: string;
+  accessTtlSeconds: number;
+  refreshTtlSeconds: number;
+  sessionMaxTtlSeconds: number;
+  refreshGraceSeconds: number;
+  clockToleranceSeconds: number;
+};
+
+export type Sessions = ReturnType<typeof createSessions>;
+
+const SESSIONS_PER_USER = 100;
+const CLOCK_MARGIN_SECONDS = 30;
+
+const readLua = (name: string) => readFileSync(join(__dirname, `${name}.lua`), "utf8");
+const scriptOf = (name: string) => createScript(`${readLua("session")}\n${readLua(name)}`);
+const OPEN = scriptOf("open");
+const ROTATE = scriptOf("rotate");
+const END = scriptOf("end");
+const LOGOUT = scriptOf("logout");
+
+export const sessionKey = (prefix: string, sid: string) => `${prefix}session:${sid}`;
+export const userSessionsKey = (prefix: string, user: string) => `${prefix}user-sessions:${user}`;
+
+/** Refresh families. Each is one hash in Redis, and one Lua script makes each change to it. */
+export function createSessions(redis: Redis, options: SessionOptions) {
+  const { prefix, issuer, clockToleranceSeconds } = options;
+  const marginMs = (CLOCK_MARGIN_SECONDS + 2 * clockToleranceSeconds) * 1000;
+
+  type Call = { user: string; by: string; origin: Origin; nowMs: number; tokenKeys?: string[] };
+
+  function run(script: Script, call: Call, args: Record<string, string | number>): Promise<unknown> {
+    const { user, by, origin, nowMs, tokenKeys = [] } = call;
+    const keys = [userSessionsKey(prefix, user), eventsKey(prefix), epochKey(prefix), ...tokenKeys];
+    return redis.run(script, keys, {
+      now_ms: nowMs,
+      now: rfc3339(nowMs),
+      user,
+      by,
+      ip: origin.ip ?? "",
+      user_agent: cutUserAgent(origin.userAgent) ?? "",
+      session_key: sessionKey(prefix, ""),
+      sid_key: sidKey(prefix, ""),
+      new_epoch: newEpoch(),
+      margin_ms: marginMs,
+      entry: entryOf(call),
+      events_kept: EVENTS_KEPT,
+      ...args,
+    });
+  }
+
+  /** What is null here and not known to be, the scripts fill in. */
+  function entryOf({ user, by, origin, nowMs }: Call, token?: AccessToken): string {
+    const entry: Entry = {
+      jti: token?.jti ?? null,
+      sub: user,
+      sid: token?.sid ?? null,
+      iss: issuer,
+      iat: token?.iat ?? null,
+      exp: token?.exp ?? null,
+      revoked_at: rfc3339(nowMs),
+      reason: null,
+      by,
+      ip: origin.ip,
+      user_agent: cutUserAgent(origin.userAgent),
+    };
+    return JSON.stringify(entry);
+  }
+
+  /** The refresh token's times, and how long Redis must keep the session: for as long as any of its tokens lives. */
+  function lifetime(nowMs: number, endsAt: number, accessExp: number) {
+    const exp = Math.min(Math.floor(nowMs / 1000) + options.refreshTtlSeconds, endsAt);
+    return {
+      exp,
+      expires_at: rfc3339(exp * 1000),
+      ttl_ms: Math.max(exp * 1000, accessExp * 1000 + marginMs) - nowMs,
+    };
+  }
+
+  return {
+    /** When a session that is opened now ends, however much it is used (Unix seconds). */
+    endOfNew: () => Math.floor(Date.now() / 1000) + options.sessionMaxTtlSeconds,
+
+    async open(user: string, origin: Origin, endsAt: number, accessExp: number): Promise<Opened> {
+      const nowMs = Date.now();
+      const sid = randomUUID();
+      const { exp, ...times } = lifetime(nowMs, endsAt, accessExp);
+      const epoch = await run(
+        OPEN,
+        { user, by: user, origin, nowMs },
+        { sid, access_exp: accessExp, ends_at: rfc3339(endsAt * 1000), ...times, limit: SESSIONS_PER_USER },
+      );
+      return { refreshToken: { sub: user, sid, generation: 0, exp, endsAt }, epoch: String(epoch) };
+    },
+
+    /** Throws `refresh_token_invalid` if the session is over, `refresh_token_reused` if this generation was used before. */
+    async rotate(token: RefreshToken, origin: Origin, accessExp: number): Promise<Opened> {
+      const nowMs = Date.now();
+      const { sub: user, sid, generation, endsAt } = token;
+      const { exp, ...times } = lifetime(nowMs, endsAt, accessExp);
+      const [verdict, epoch, next] = (await run(
+        ROTATE,
+        { user, by: "curfew", origin, nowMs },
+        { sid, generation, access_exp: accessExp, ...times, grace_ms: options.refreshGraceSeconds * 1000 },
+      )) as [string, string, number];
+      if (verdict === "reused") throw new CurfewError("refresh_token_reused");
+      if (verdict !== "rotated") throw new CurfewError("refresh_token_invalid");
+      return { refreshToken: { ...token, generation: next, exp }, epoch };
+    },
+
+    /** Ends what the credentials name, or every session of theirs. False: they can no longer ask for all of them. */
+    async logout(credentials: Credentials, allDevices: boolean, origin: Origin): Promise<boolean> {
+      const { accessToken, refreshToken } = credentials;
+      const user = accessToken?.sub ?? refreshToken?.sub ?? "";
+      const nowMs = Date.now();
+      const isExpired = !accessToken || nowMs >= (accessToken.exp + clockToleranceSeconds) * 1000;
+      const call = { user, by: user, origin, nowMs };
+      const verdict = await run(
+        LOGOUT,
+        accessToken ? { ...call, tokenKeys: [jtiKey(prefix, accessToken.jti)] } : call,
+        {
+          access_sid: accessToken?.sid ?? "",
+          access_jti: accessToken?.jti ?? "",
+          access_epoch: accessToken?.epoch ?? "",
+          access_entry: entryOf(call, accessToken),
+          access_ttl_ms: ttlMs(accessToken?.exp ?? 0, clockToleranceSeconds, nowMs),
+          access_is_expired: Number(isExpired),
+          sibling_exp: Math.ceil(nowMs / 1000) + options.accessTtlSeconds,
+          refresh_sid: refreshToken?.sid ?? "",
+          all_devices: Number(allDevices),
+        },
+      );
+      return verdict === "done";
+    },
+
+    /** False if the user has no such session. One that is over already is a success. */
+    async end(user: string, sid: string, reason: Reason, origin: Origin): Promise<boolean> {
+      const call = { user, by: user, origin, nowMs: Date.now() };
+      return (await run(END, call, { reason, sid, keep: "" })) === 1;
+    },
+
+    async endAll(user: string, reason: Reason, origin: Origin, { except = "" } = {}): Promise<void> {
+      await run(END, { user, by: user, origin, nowMs: Date.now() }, { reason, sid: "", keep: except });
+    },
+
+    /** The user's live sessions, oldest first. */
+    async list(user: string): Promise<Session[]> {
+      const sids = await redis.ask((client) => client.zrange(userSessionsKey(prefix, user), 0, -1));
+      const hashes = await redis.askAll((pipeline) =>
+        sids.reduce((commands, sid) => commands.hgetall(sessionKey(prefix, sid)), pipeline),
+      );
+      return (hashes as Record<string, string>[])
+        .map((hash, at) => readSession(sids[at] ?? "", hash))
+        .filter((session) => session !== undefined);
+    },
+  };
+}
+
+/** Undefined for one that lapsed and whose hash is gone, or only waits for its last access token to expire. */
+function readSession(id: string, hash: Record<string, string>): Session | undefined {
+  const { created_at, last_used_at, expires_at, ended_at, ip, user_agent } = hash;
+  if (!created_at || !last_used_at || !expires_at || ended_at) return undefined;
+  if (Date.parse(expires_at) <= Date.now()) return undefined;
+  return {
+    id,
+    createdAt: created_at,
+    lastUsedAt: last_used_at,
+    expiresAt: expires_at,
+    ip: ip === "" ? null : (ip ?? null),
+    userAgent: user_agent === "" ? null : (user_agent ?? null),
+  };
+}
+
+const rfc3339 = (ms: number) => new Date(ms).toISOString();

@@ -1,0 +1,103 @@
+import { randomUUID } from "node:crypto";
+import { domainToASCII } from "node:url";
+import { z } from "zod";
+import { CurfewError } from "./errors";
+import { createScript, type Redis } from "./redis";
+
+export type Account = {
+  id: string;
+  email: string;
+  roles: string[];
+  createdAt: string;
+  passwordHash: string;
+};
+
+/** Who may log in. Ours are in Redis; an application that has a user table of its own writes these four functions. */
+export type Accounts = {
+  /** Throws `email_taken`. Of two that come at once, one wins. */
+  create(email: string, passwordHash: string): Promise<Account>;
+  findByEmail(email: string): Promise<Account | undefined>;
+  findById(id: string): Promise<Account | undefined>;
+  /** False, and nothing is changed, unless the hash is still the one that was seen. */
+  replacePasswordHash(id: string, seen: string, next: string): Promise<boolean>;
+};
+
+const EMAIL_MAX = 254;
+
+export const userKey = (prefix: string, id: string) => `${prefix}user:${id}`;
+export const userEmailKey = (prefix: string, email: string) => `${prefix}user-email:${email}`;
+
+/**
+ * One spelling for each address, so that nobody can register a look-alike of an account that exists: NFKC, lower case,
+ * the domain in ASCII. Undefined if what is left is no address that a browser's e-mail field would take.
+ */
+export function normaliseEmail(text: string): string | undefined {
+  const [, local, domain] = /^([^@]+)@([^@]+)$/.exec(text.normalize("NFKC").trim().toLowerCase()) ?? [];
+  if (!local || !domain) return undefined;
+  const email = `${local}@${domainToASCII(domain)}`;
+  return email.length <= EMAIL_MAX && z.regexes.html5Email.test(email) ? email : undefined;
+}
+
+/**
+ * Replaces a password's hash, if it is still the one that was seen. KEYS 1 the account; ARGV seen, next; returns 1 or 0.
+ * Atomic, so that a rehash at login can't undo a change of password that comes in between.
+ */
+const REPLACE_HASH = createScript(`
+if redis.call('HGET', KEYS[1], 'password_hash') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'password_hash', ARGV[4])
+return 1`);
+
+export function createAccounts(redis: Redis, prefix: string): Accounts {
+  const findById: Accounts["findById"] = async (id) =>
+    readAccount(id, await redis.ask((client) => client.hgetall(userKey(prefix, id))));
+
+  return {
+    findById,
+
+    // The account first, then the claim on its address, which is the one step that decides. Were it the other way
+    // round, a crash in between would leave an address taken by nobody.
+    async create(email, passwordHash) {
+      const account = {
+        id: randomUUID(),
+        email,
+        roles: [],
+        createdAt: new Date().toISOString(),
+        passwordHash,
+      };
+      const key = userKey(prefix, account.id);
+      await redis.ask((client) =>
+        client.hset(key, {
+          email,
+          roles: "",
+          created_at: account.createdAt,
+          password_hash: passwordHash,
+        }),
+      );
+      const claimed = await redis.ask((client) => client.set(userEmailKey(prefix, email), account.id, "NX"));
+      if (claimed) return account;
+      await redis.ask((client) => client.del(key));
+      throw new CurfewError("email_taken");
+    },
+
+    async findByEmail(email) {
+      const id = await redis.ask((client) => client.get(userEmailKey(prefix, email)));
+      return id === null ? undefined : findById(id);
+    },
+
+    async replacePasswordHash(id, seen, next) {
+      return (await redis.run(REPLACE_HASH, [userKey(prefix, id)], { seen, next })) === 1;
+    },
+  };
+}
+
+function readAccount(id: string, hash: Record<string, string>): Account | undefined {
+  const { email, roles, created_at, password_hash } = hash;
+  if (!email || !created_at || !password_hash) return undefined;
+  return {
+    id,
+    email,
+    roles: roles ? roles.split(",") : [],
+    createdAt: created_at,
+    passwordHash: password_hash,
+  };
+}

@@ -1,0 +1,163 @@
+import { normaliseEmail, type Account, type Accounts } from "./accounts";
+import type { Origin } from "./denylist/entry";
+import { CurfewError } from "./errors";
+import type { Passwords } from "./passwords";
+import type { Opened, Session, Sessions } from "./sessions/sessions";
+import type { AccessToken, AccessTokens } from "./tokens/access-tokens";
+import type { RefreshTokens } from "./tokens/refresh-tokens";
+
+/** What a client gets when it logs in, and again each time it refreshes. */
+export type Grant = {
+  sid: string;
+  accessToken: string;
+  expiresInSeconds: number;
+  refreshToken: string;
+  refreshExpiresInSeconds: number;
+  account: Account;
+};
+
+export type LogoutRequest = {
+  accessToken: string | undefined;
+  refreshToken: string | undefined;
+  allDevices: boolean;
+};
+
+export type Auth = {
+  register(email: string, password: string, origin: Origin): Promise<Grant>;
+  login(email: string, password: string, origin: Origin): Promise<Grant>;
+  refresh(refreshToken: string, origin: Origin): Promise<Grant>;
+  /** Resolves only when Redis has acknowledged every write: from then on the token is refused. */
+  logout(request: LogoutRequest, origin: Origin): Promise<void>;
+  changePassword(caller: AccessToken, current: string, next: string, origin: Origin): Promise<Grant>;
+  sessions(caller: AccessToken): Promise<Session[]>;
+  endSession(caller: AccessToken, sid: string, origin: Origin): Promise<void>;
+  endOtherSessions(caller: AccessToken, origin: Origin): Promise<void>;
+  account(caller: AccessToken): Promise<Account>;
+};
+
+export type AuthParts = {
+  accounts: Accounts;
+  passwords: Passwords;
+  sessions: Sessions;
+  accessTokens: AccessTokens;
+  refreshTokens: RefreshTokens;
+};
+
+export function createAuth({ accounts, passwords, sessions, accessTokens, refreshTokens }: AuthParts): Auth {
+  function assertAcceptable(password: string, email: string, path: string): void {
+    const objection = passwords.objection(password, email);
+    if (objection) throw invalid(path, objection);
+  }
+
+  /** The access token's times are fixed before `carryOn` tells the session of them, so that its end covers the token. */
+  async function grant(
+    account: Account,
+    endsAt: number,
+    carryOn: (accessExp: number) => Promise<Opened>,
+  ): Promise<Grant> {
+    const { iat, exp } = accessTokens.lifetime(endsAt);
+    const { refreshToken, epoch } = await carryOn(exp);
+    const { sub, sid } = refreshToken;
+    return {
+      sid,
+      accessToken: accessTokens.mint({ sub, sid, iat, exp, roles: account.roles, epoch }),
+      expiresInSeconds: exp - iat,
+      refreshToken: refreshTokens.mint(refreshToken),
+      refreshExpiresInSeconds: refreshToken.exp - iat,
+      account,
+    };
+  }
+
+  function open(account: Account, origin: Origin): Promise<Grant> {
+    const endsAt = sessions.endOfNew();
+    return grant(account, endsAt, (accessExp) => sessions.open(account.id, origin, endsAt, accessExp));
+  }
+
+  /** A change of password ends the sessions it finds; one that was being opened meanwhile has to look by itself. */
+  async function isStillRight({ id, passwordHash }: Account, password: string): Promise<boolean> {
+    const now = await accounts.findById(id);
+    if (!now) return false;
+    return now.passwordHash === passwordHash || passwords.verify(now.passwordHash, password);
+  }
+
+  async function accountOf(caller: AccessToken): Promise<Account> {
+    const account = await accounts.findById(caller.sub);
+    if (!account) throw new CurfewError("token_revoked");
+    return account;
+  }
+
+  return {
+    async register(address, password, origin) {
+      const email = normaliseEmail(address);
+      if (!email) throw invalid("email", "must be an e-mail address");
+      assertAcceptable(password, email, "password");
+      return open(await accounts.create(email, await passwords.hash(password)), origin);
+    },
+
+    async login(address, password, origin) {
+      const email = normaliseEmail(address);
+      const account = email ? await accounts.findByEmail(email) : undefined;
+      const matches = await passwords.verify(account?.passwordHash, password);
+      if (!account || !matches) throw new CurfewError("invalid_credentials");
+      const granted = await open(account, origin);
+      if (!(await isStillRight(account, password))) {
+        await sessions.end(account.id, granted.sid, "password_changed", origin);
+        throw new CurfewError("invalid_credentials");
+      }
+      if (passwords.isOutdated(account.passwordHash)) {
+        await accounts.replacePasswordHash(account.id, account.passwordHash, await passwords.hash(password));
+      }
+      return granted;
+    },
+
+    async refresh(text, origin) {
+      const token = refreshTokens.verify(text);
+      const account = await accounts.findById(token.sub);
+      if (!account) throw new CurfewError("refresh_token_invalid");
+      return grant(account, token.endsAt, (accessExp) => sessions.rotate(token, origin, accessExp));
+    },
+
+    async logout({ accessToken: access, refreshToken: refresh, allDevices }, origin) {
+      const accessToken =
+        access === undefined ? undefined : accessTokens.verify(access, { allowExpired: true });
+      const refreshToken = refresh === undefined ? undefined : refreshTokens.verify(refresh);
+      if (accessToken && refreshToken && accessToken.sub !== refreshToken.sub) {
+        throw new CurfewError("refresh_token_invalid");
+      }
+      if (!accessToken && !refreshToken) throw new CurfewError("token_missing");
+      if (await sessions.logout({ accessToken, refreshToken }, allDevices, origin)) return;
+      if (access === undefined) throw new CurfewError("refresh_token_invalid");
+      accessTokens.verify(access);
+      throw new CurfewError("token_revoked");
+    },
+
+    async changePassword(caller, current, next, origin) {
+      const account = await accountOf(caller);
+      assertAcceptable(next, account.email, "new_password");
+      if (!(await passwords.verify(account.passwordHash, current)))
+        throw new CurfewError("invalid_credentials");
+      const nextHash = await passwords.hash(next);
+      // Before, so that a failure in between leaves nobody in who should be out; and after, for who came in meanwhile.
+      await sessions.endAll(account.id, "password_changed", origin);
+      if (!(await accounts.replacePasswordHash(account.id, account.passwordHash, nextHash))) {
+        throw new CurfewError("invalid_credentials");
+      }
+      await sessions.endAll(account.id, "password_changed", origin);
+      return open({ ...account, passwordHash: nextHash }, origin);
+    },
+
+    sessions: (caller) => sessions.list(caller.sub),
+
+    async endSession(caller, sid, origin) {
+      if (!(await sessions.end(caller.sub, sid, "session_ended", origin))) throw new CurfewError("not_found");
+    },
+
+    endOtherSessions: (caller, origin) =>
+      sessions.endAll(caller.sub, "session_ended", origin, { except: caller.sid }),
+
+    account: accountOf,
+  };
+}
+
+const invalid = (path: string, message: string) =>
+  new CurfewError("invalid_request", { details: [{ path, message }] });

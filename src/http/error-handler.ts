@@ -1,0 +1,83 @@
+import { STATUS_CODES } from "node:http";
+import type { ErrorRequestHandler, RequestHandler } from "express";
+import type { Logger } from "pino";
+import { CurfewError, type ErrorCode } from "../errors";
+
+/** The one place where a code becomes a status. */
+const STATUS: Record<ErrorCode, number> = {
+  invalid_request: 400,
+  invalid_json: 400,
+  token_missing: 401,
+  token_invalid: 401,
+  token_expired: 401,
+  token_revoked: 401,
+  invalid_credentials: 401,
+  refresh_token_invalid: 401,
+  refresh_token_reused: 401,
+  not_found: 404,
+  method_not_allowed: 405,
+  email_taken: 409,
+  body_too_large: 413,
+  unsupported_media_type: 415,
+  denylist_unavailable: 503,
+  overloaded: 503,
+  internal: 500,
+};
+
+/** RFC 6750 §3.1: `error` belongs in the challenge only when a token was presented. */
+const CHALLENGE = 'Bearer realm="curfew"';
+const BLAMES_TOKEN = new Set<ErrorCode>(["token_invalid", "token_expired", "token_revoked"]);
+const RETRY_AFTER_SECONDS = "1";
+
+export function createErrorHandler(log: Logger): ErrorRequestHandler {
+  return function errorHandler(thrown: unknown, _req, res, next) {
+    if (res.headersSent) {
+      next(thrown);
+      return;
+    }
+    const error = toCurfewError(thrown);
+    const status = STATUS[error.code];
+    if (status >= 500)
+      log.error({ request_id: res.get("X-Request-Id"), code: error.code, ...causeOf(error) }, "failed");
+    if (status === 401) {
+      res.set(
+        "WWW-Authenticate",
+        BLAMES_TOKEN.has(error.code) ? `${CHALLENGE}, error="invalid_token"` : CHALLENGE,
+      );
+    }
+    if (status === 503) res.set("Retry-After", RETRY_AFTER_SECONDS);
+    res.status(status).json({
+      error: STATUS_CODES[status],
+      code: error.code,
+      message: error.message,
+      ...(error.details && { details: error.details }),
+    });
+  };
+}
+
+export const notFound: RequestHandler = () => {
+  throw new CurfewError("not_found");
+};
+
+/** Errors of Express's body parser carry a `type`, those of its router only a status. */
+function toCurfewError(thrown: unknown): CurfewError {
+  if (thrown instanceof CurfewError) return thrown;
+  const { type, status } = (typeof thrown === "object" ? thrown : {}) as { type?: unknown; status?: unknown };
+  switch (type) {
+    case "entity.parse.failed":
+      return new CurfewError("invalid_json");
+    case "entity.too.large":
+      return new CurfewError("body_too_large");
+    case "encoding.unsupported":
+    case "charset.unsupported":
+      return new CurfewError("unsupported_media_type");
+    default:
+      return new CurfewError(status === 400 ? "invalid_request" : "internal", { cause: thrown });
+  }
+}
+
+/** The message, but never an error's other members: ioredis puts the arguments of the command there. */
+function causeOf({ code, cause }: CurfewError) {
+  if (!(cause instanceof Error)) return { cause: String(cause) };
+  return code === "internal" ? { cause: cause.message, stack: cause.stack } : { cause: cause.message };
+}

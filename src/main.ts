@@ -1,0 +1,132 @@
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import pino, { type Logger } from "pino";
+import { createAccounts } from "./accounts";
+import { createAuth } from "./auth";
+import { readConfig, type Config } from "./config";
+import { createDenylist } from "./denylist/denylist";
+import { startEmbeddedRedis } from "./embedded-redis";
+import { createApp } from "./http/app";
+import { createPasswords } from "./passwords";
+import { connectMemory, connectRedis, type Redis } from "./redis";
+import { createSessions } from "./sessions/sessions";
+import { createAccessTokens } from "./tokens/access-tokens";
+import { readKeptSecret } from "./tokens/kept-secret";
+import { createRefreshTokens } from "./tokens/refresh-tokens";
+
+const DATA_DIR = ".data";
+const EXIT_MISCONFIGURED = 78;
+const REDIS_START_TIMEOUT_MS = 2000;
+
+type Storage = { redis: Redis; description: string; stop: () => Promise<void> };
+
+async function main(): Promise<void> {
+  const config = readConfigOrExit();
+  const log = pino({ level: config.logLevel, timestamp: pino.stdTimeFunctions.isoTime });
+  const storage = await openStorage(config, log);
+  await storage.redis.untilReady(REDIS_START_TIMEOUT_MS);
+  const server = await listen(createService(config, storage.redis, log), config);
+  const { port } = server.address() as AddressInfo;
+  // Whoever starts the service waits for this line, whatever the log level.
+  log.child({}, { level: "info" }).info({ port, host: config.host }, "listening");
+  if (!config.production)
+    process.stderr.write(greeting(`http://${config.host}:${port}`, storage.description));
+  stopOnSignal(server, storage, config.shutdownGraceMs, log);
+}
+
+function readConfigOrExit(): Config {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    process.stderr.write(`Curfew can't start with this configuration.\n${messageOf(error)}\n`);
+    process.exit(EXIT_MISCONFIGURED);
+  }
+}
+
+async function openStorage(config: Config, log: Logger): Promise<Storage> {
+  const { redisUrl, redisTimeoutMs } = config;
+  const embedded = redisUrl === "embedded://" ? await startEmbeddedRedis(join(DATA_DIR, "redis")) : undefined;
+  if (embedded) {
+    const redis = connectRedis({ path: embedded.socketPath }, redisTimeoutMs, log);
+    return {
+      redis,
+      description: `keeps its data in a redis-server of its own, in ${DATA_DIR}/redis`,
+      stop: embedded.stop,
+    };
+  }
+  const stop = () => Promise.resolve();
+  if (redisUrl === "memory://" || redisUrl === "embedded://") {
+    const why = redisUrl === "memory://" ? "was told to use memory://" : "found no redis-server on the PATH";
+    return { redis: connectMemory(), description: `${why}: IT FORGETS EVERYTHING when it ends`, stop };
+  }
+  return {
+    redis: connectRedis({ url: redisUrl }, redisTimeoutMs, log),
+    description: "uses the Redis in REDIS_URL",
+    stop,
+  };
+}
+
+function createService(config: Config, redis: Redis, log: Logger) {
+  const key = config.key ?? readKeptSecret(join(DATA_DIR, "jwt-secret"));
+  const accessTokens = createAccessTokens({
+    key,
+    issuer: config.issuer,
+    audience: config.audience,
+    ttlSeconds: config.accessTtlSeconds,
+    clockToleranceSeconds: config.clockToleranceSeconds,
+  });
+  const auth = createAuth({
+    accounts: createAccounts(redis, config.redisPrefix),
+    passwords: createPasswords(config.passwordMinLength),
+    sessions: createSessions(redis, { prefix: config.redisPrefix, ...config }),
+    accessTokens,
+    refreshTokens: createRefreshTokens(key),
+  });
+  const denylist = createDenylist(redis, config.redisPrefix);
+  return createApp({ auth, accessTokens, denylist, redis, log });
+}
+
+function listen(app: ReturnType<typeof createApp>, { port, host }: Config): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = app.listen(port, host, (error) => {
+      if (error) reject(error);
+      else resolve(server);
+    });
+  });
+}
+
+function greeting(url: string, description: string): string {
+  const body = `{"email":"you@example.com","password":"a long enough passphrase"}`;
+  return (
+    `Curfew is up and ${description}.\n` +
+    `Open ${url}/readyz, or try: curl ${url}/api/auth/register -H 'Content-Type: application/json' -d '${body}'\n`
+  );
+}
+
+/** What is being answered gets its answer; then Redis, last of all, is let go. A second signal ends at once. */
+function stopOnSignal(server: Server, storage: Storage, graceMs: number, log: Logger): void {
+  let isStopping = false;
+  async function stop(signal: NodeJS.Signals): Promise<void> {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    log.info({ signal }, "stopping");
+    const closed = new Promise((resolve) => server.close(resolve));
+    setTimeout(() => {
+      server.closeAllConnections();
+    }, graceMs).unref();
+    await closed;
+    storage.redis.close();
+    await storage.stop();
+    process.exit(0);
+  }
+  process.on("SIGTERM", (signal) => void stop(signal));
+  process.on("SIGINT", (signal) => void stop(signal));
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+main().catch((error: unknown) => {
+  process.stderr.write(`Curfew can't start. ${messageOf(error)}\n`);
+  process.exit(1);
+});

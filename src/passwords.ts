@@ -1,0 +1,72 @@
+import { hash as argon2Hash, verify as argon2Verify } from "@node-rs/argon2";
+import { dictionary } from "@zxcvbn-ts/language-common";
+import { CurfewError } from "./errors";
+
+export type Passwords = {
+  /** Why this password may not be chosen, in words for who chose it; undefined if it may. */
+  objection(password: string, email: string): string | undefined;
+  hash(password: string): Promise<string>;
+  /** Without a hash it takes as long as with one and says no, so that time doesn't tell which accounts exist. */
+  verify(hash: string | undefined, password: string): Promise<boolean>;
+  /** True for a hash made with other parameters than today's. */
+  isOutdated(hash: string): boolean;
+};
+
+export const PASSWORD_MAX_LENGTH = 1024;
+
+/** argon2id, with the parameters that OWASP's password storage cheat sheet names first for one lane. */
+const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+const ENCODED_PARAMETERS = "$argon2id$v=19$m=19456,t=2,p=1$";
+const NOBODYS_HASH = `${ENCODED_PARAMETERS}${"A".repeat(22)}$${"A".repeat(43)}`;
+
+/**
+ * Hashing runs on libuv's four threads, which look up Redis's host name as well. Two at a time leave room for that;
+ * and whoever would wait for more than a second or so is told to come again.
+ */
+const MAX_RUNNING = 2;
+const MAX_WAITING = 100;
+
+export function createPasswords(minLength: number): Passwords {
+  const common = new Set(dictionary["passwords-common"]);
+  const inTurn = createQueue(MAX_RUNNING, MAX_WAITING);
+
+  return {
+    objection(password, email) {
+      const length = Array.from(password).length;
+      if (length < minLength) return `must have at least ${minLength} characters`;
+      if (length > PASSWORD_MAX_LENGTH) return `must have at most ${PASSWORD_MAX_LENGTH} characters`;
+      const lower = prepare(password).toLowerCase();
+      if (common.has(lower)) return "is one of the most common passwords";
+      if (lower === email) return "must not be the e-mail address";
+      return undefined;
+    },
+    hash: (password) => inTurn(() => argon2Hash(prepare(password), PARAMETERS)),
+    verify: (hash, password) =>
+      inTurn(async () => {
+        const matches = await argon2Verify(hash ?? NOBODYS_HASH, prepare(password));
+        return matches && hash !== undefined;
+      }),
+    isOutdated: (hash) => !hash.startsWith(ENCODED_PARAMETERS),
+  };
+}
+
+/** The same password typed on two keyboards may be two sequences of code points (NIST SP 800-63B). */
+const prepare = (password: string) => password.normalize("NFKC");
+
+function createQueue(maxRunning: number, maxWaiting: number) {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+
+  return async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (running < maxRunning) running += 1;
+    else if (waiting.length < maxWaiting) await new Promise<void>((resolve) => waiting.push(resolve));
+    else throw new CurfewError("overloaded");
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else running -= 1;
+    }
+  };
+}

@@ -1,0 +1,44 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+
+/** A service process, as `node dist/main.js` starts it. */
+export type TestService = {
+  url: string;
+  process: ChildProcess;
+  /** The lines it has logged so far. */
+  log: string[];
+  stop(): Promise<void>;
+};
+
+export const SECRET = "kX9v2QpLr7TzWm4NcYh8sBd1GfJ6uAe3RoVi5xUwMqE";
+
+export async function startService(env: NodeJS.ProcessEnv, cwd?: string): Promise<TestService> {
+  const child = spawn(process.execPath, [`${process.cwd()}/dist/main.js`], {
+    env: { PATH: process.env["PATH"], PORT: "0", JWT_SECRET: SECRET, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    cwd,
+  });
+  const exited = once(child, "exit");
+  const log: string[] = [];
+  createInterface(child.stderr).on("line", (line) => log.push(line));
+  const port = await new Promise<number>((resolve, reject) => {
+    createInterface(child.stdout).on("line", (line) => {
+      log.push(line);
+      const { msg, port } = JSON.parse(line) as { msg: string; port: number };
+      if (msg === "listening") resolve(port);
+    });
+    child.once("exit", (code) => {
+      reject(new Error(`the service ended with ${String(code)}:\n${log.join("\n")}`));
+    });
+  });
+  return {
+    url: `http://127.0.0.1:${port}`,
+    process: child,
+    log,
+    async stop() {
+      child.kill("SIGTERM");
+      await exited;
+    },
+  };
+}

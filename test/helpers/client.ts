@@ -70,3 +70,15 @@ export function expectRefusal(answer: Answer, status: number, code: string): voi
   } else expect(challenge).toBe('Bearer realm="curfew"');
   expect(answer.headers.get("retry-after")).toBe(status === 503 ? "1" : null);
 }
+
+/** Waits until a condition holds, checking again and again; fails after ten seconds. */
+export async function eventually(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error("it did not come true within ten seconds");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+export const untilReady = (url: string) =>
+  eventually(async () => (await call(url, "GET", "/readyz")).status === 200);

@@ -1,0 +1,119 @@
+import {
+  call,
+  expectRefusal,
+  login,
+  me,
+  refresh,
+  register,
+  type Answer,
+  type Tokens,
+} from "./helpers/client";
+import { startRedis, type TestRedis } from "./helpers/redis";
+import { startService, type TestService } from "./helpers/service";
+
+/** Two processes on one Redis. What they do at the same moment meets in Redis only. */
+let redis: TestRedis;
+let one: TestService;
+let two: TestService;
+beforeAll(async () => {
+  redis = await startRedis();
+  [one, two] = await Promise.all([
+    startService({ REDIS_URL: redis.url }),
+    startService({ REDIS_URL: redis.url }),
+  ]);
+});
+afterAll(async () => {
+  await Promise.all([one.stop(), two.stop()]);
+  await redis.stop();
+});
+
+const ROUNDS = 300;
+
+const logout = (service: TestService, token: string, body = {}) =>
+  call(service.url, "POST", "/api/auth/logout", { token, body });
+
+/** No access token of the session is accepted, and no refresh token of it gets another, on either process. */
+async function expectNothingUsable(first: Tokens, refreshes: Answer[]): Promise<void> {
+  const pairs = [
+    first,
+    ...refreshes.filter(({ status }) => status === 200).map(({ body }) => body as Tokens),
+  ];
+  for (const { access_token, refresh_token } of pairs) {
+    for (const { url } of [one, two]) expectRefusal(await me(url, access_token), 401, "token_revoked");
+    expectRefusal(await refresh(two.url, refresh_token), 401, "refresh_token_invalid");
+  }
+}
+
+it("B-20: what one process revokes the other refuses at once", async () => {
+  for (let round = 0; round < 50; round += 1) {
+    const tokens = await register(one.url);
+    expect((await me(two.url, tokens.access_token)).status).toBe(200);
+    expect((await logout(one, tokens.access_token)).status).toBe(200);
+    expectRefusal(await me(two.url, tokens.access_token), 401, "token_revoked");
+  }
+});
+
+it("B-23: logout beats refresh, whichever comes first", async () => {
+  const { user } = await register(one.url);
+  let [refreshWon, logoutWon] = [0, 0];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const tokens = await login(one.url, user.email);
+    // Each in turn gets a head start, from none to about the time that a request takes.
+    const headStart = Array.from({ length: round % 4 }, () => me(two.url, "a.b.c"));
+    const [loggedOut, ...refreshes] = await Promise.all(
+      round % 2 === 0
+        ? [
+            logout(one, tokens.access_token),
+            Promise.all(headStart).then(() => refresh(two.url, tokens.refresh_token)),
+          ]
+        : [
+            Promise.all(headStart).then(() => logout(one, tokens.access_token)),
+            refresh(two.url, tokens.refresh_token),
+            refresh(one.url, tokens.refresh_token),
+          ],
+    );
+    expect(loggedOut.status).toBe(200);
+    if (refreshes.some(({ status }) => status === 200)) refreshWon += 1;
+    else logoutWon += 1;
+    await expectNothingUsable(tokens, refreshes);
+  }
+  // Both orders were seen, or the race was none.
+  expect(refreshWon).toBeGreaterThan(0);
+  expect(logoutWon).toBeGreaterThan(0);
+}, 120_000);
+
+it("B-24: logging out all devices beats their refreshes, and spares nobody who was logged in before", async () => {
+  const { user } = await register(one.url);
+  for (let round = 0; round < 60; round += 1) {
+    const devices = [
+      await login(one.url, user.email),
+      await login(two.url, user.email),
+      await login(one.url, user.email),
+    ];
+    const [first] = devices as [Tokens, ...Tokens[]];
+    const during = login(two.url, user.email);
+    const [loggedOut, ...refreshes] = await Promise.all([
+      logout(one, first.access_token, { all_devices: true }),
+      ...devices.map(({ refresh_token }) => refresh(two.url, refresh_token)),
+    ]);
+    expect(loggedOut.status).toBe(200);
+    for (const [at, device] of devices.entries()) {
+      await expectNothingUsable(device, refreshes.slice(at, at + 1));
+    }
+    // Who logs in meanwhile is in or out, but not half: the access token and the session agree.
+    const { access_token, refresh_token } = await during;
+    const isIn = (await me(one.url, access_token)).status === 200;
+    expect((await refresh(one.url, refresh_token)).status).toBe(isIn ? 200 : 401);
+  }
+}, 60_000);
+
+it("B-22: a hundred logouts of one token at once are a hundred successes and one entry", async () => {
+  const tokens = await register(one.url);
+  const events = await redis.admin.xlen("curfew:events");
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, (_, at) => logout(at % 2 === 0 ? one : two, tokens.access_token)),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 100 }, () => 200));
+  expect(await redis.admin.xlen("curfew:events")).toBe(events + 1);
+  await expectNothingUsable(tokens, []);
+});

@@ -16,6 +16,8 @@ export default defineConfig(
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
       eqeqeq: "error",
       "no-console": "error",
+      // Prettier breaks lines where this rule would not.
+      "no-unexpected-multiline": "off",
     },
   },
 );

@@ -1,0 +1,272 @@
+import { gzipSync } from "node:zlib";
+import pino from "pino";
+import request from "supertest";
+import { createAccounts } from "../../src/accounts";
+import { createAuth } from "../../src/auth";
+import { createDenylist } from "../../src/denylist/denylist";
+import { createApp } from "../../src/http/app";
+import { createPasswords } from "../../src/passwords";
+import { connectMemory, type Redis } from "../../src/redis";
+import { createSessions } from "../../src/sessions/sessions";
+import { createAccessTokens } from "../../src/tokens/access-tokens";
+import { readSecret } from "../../src/tokens/keys";
+import { createRefreshTokens } from "../../src/tokens/refresh-tokens";
+import { PASSWORD } from "../helpers/client";
+import { SECRET } from "../helpers/service";
+
+/** The whole service in this process, on ioredis-mock: what is tested here needs nothing of Redis. */
+function createTestApp(redis: Redis = connectMemory()) {
+  const printed: string[] = [];
+  const log = pino({ level: "info" }, { write: (line: string) => void printed.push(line) });
+  const key = readSecret(SECRET);
+  const options = {
+    prefix: "curfew:",
+    issuer: "curfew",
+    audience: "curfew",
+    key,
+    ttlSeconds: 900,
+    accessTtlSeconds: 900,
+    refreshTtlSeconds: 3600,
+    sessionMaxTtlSeconds: 7200,
+    refreshGraceSeconds: 10,
+    clockToleranceSeconds: 0,
+  };
+  const accessTokens = createAccessTokens(options);
+  const auth = createAuth({
+    accounts: createAccounts(redis, options.prefix),
+    passwords: createPasswords(8),
+    sessions: createSessions(redis, options),
+    accessTokens,
+    refreshTokens: createRefreshTokens(key),
+  });
+  const denylist = createDenylist(redis, options.prefix);
+  return { app: createApp({ auth, accessTokens, denylist, redis, log }), printed };
+}
+
+const { app } = createTestApp();
+const email = "someone@example.com";
+
+const expectError = (response: request.Response, status: number, error: string, code: string) => {
+  expect(response.body).toMatchObject({
+    error,
+    code,
+    message: expect.stringMatching(/^[A-Z].*\.$/) as string,
+  });
+  expect(response.status).toBe(status);
+  expect(response.headers["content-type"]).toBe("application/json; charset=utf-8");
+  expect(response.headers["x-powered-by"]).toBeUndefined();
+};
+
+let accessToken: string;
+beforeAll(async () => {
+  const response = await request(app).post("/api/auth/register").send({ email, password: PASSWORD });
+  accessToken = (response.body as { access_token: string }).access_token;
+});
+
+const AUTH_ROUTES = [
+  ["post", "/register"],
+  ["post", "/login"],
+  ["post", "/refresh"],
+  ["post", "/logout"],
+  ["get", "/sessions"],
+  ["delete", "/sessions"],
+  ["delete", "/sessions/x"],
+  ["post", "/password"],
+  ["get", "/verify"],
+] as const;
+
+describe.each(["/api/auth", "/api/v1/auth"])("under %s", (base) => {
+  it.each(AUTH_ROUTES)("%s %s is a route, and none of its answers may be cached", async (method, path) => {
+    const response = await request(app)[method](base + path);
+    expect([400, 401]).toContain(response.status);
+    expect(response.headers["cache-control"]).toBe("no-store");
+  });
+
+  it.each([
+    ["GET", "/logout", "POST"],
+    ["PUT", "/login", "POST"],
+    ["TRACE", "/refresh", "POST"],
+    ["POST", "/sessions", "GET, HEAD, DELETE"],
+    ["GET", "/sessions/x", "DELETE"],
+  ])("C-07, C-14: %s %s gives 405, and says what the route answers to", async (method, path, allow) => {
+    const response = await request(app)
+      [method.toLowerCase() as "get"](base + path)
+      .set("Authorization", `Bearer ${accessToken}`);
+    expectError(response, 405, "Method Not Allowed", "method_not_allowed");
+    expect(response.headers["allow"]).toBe(allow);
+    expect(
+      (await request(app).get("/api/users/me").set("Authorization", `Bearer ${accessToken}`)).status,
+    ).toBe(200);
+  });
+});
+
+describe("a request body", () => {
+  const post = () => request(app).post("/api/auth/login");
+
+  it("C-05: is refused in any form that a page of somebody else's could send", async () => {
+    const json = JSON.stringify({ email, password: PASSWORD });
+    for (const type of [
+      "text/plain",
+      "application/x-www-form-urlencoded",
+      "multipart/form-data; boundary=x",
+    ]) {
+      expectError(
+        await post().set("Content-Type", type).send(json),
+        415,
+        "Unsupported Media Type",
+        "unsupported_media_type",
+      );
+    }
+    const untyped = await post().set("Content-Type", "").send(json);
+    expectError(untyped, 415, "Unsupported Media Type", "unsupported_media_type");
+  });
+
+  it("C-21: is refused without a word of the parser's when it is no JSON", async () => {
+    for (const text of ["{", "{'a':1}", '{"a":}', "nul", "\u0000", '{"a":1}x', "[1,]"]) {
+      const response = await post().set("Content-Type", "application/json").send(text);
+      expectError(response, 400, "Bad Request", "invalid_json");
+      expect(response.text).not.toMatch(/Unexpected|SyntaxError|at /);
+    }
+  });
+
+  it("C-22: is refused when it is no object", async () => {
+    for (const text of ["1", "null", "[]", '"s"', "true", ""]) {
+      const response = await post().set("Content-Type", "application/json").send(text);
+      expectError(response, 400, "Bad Request", "invalid_request");
+    }
+  });
+
+  it("C-23: is refused, and nothing breaks, when it is 8,000 deep", async () => {
+    for (const deep of [
+      "[".repeat(8000) + "]".repeat(8000),
+      '{"email":' + "[".repeat(7000) + "]".repeat(7000) + "}",
+    ]) {
+      const response = await post().set("Content-Type", "application/json").send(deep);
+      expectError(response, 400, "Bad Request", "invalid_request");
+    }
+  });
+
+  it("C-20: may have 16 KiB, zipped or not, and no more", async () => {
+    const sized = (bytes: number) => `{"x":"${"y".repeat(bytes - 8)}"}`;
+    const send = (body: string | Buffer) => post().set("Content-Type", "application/json").send(body);
+    expectError(await send(sized(16_384)), 400, "Bad Request", "invalid_request");
+    expectError(await send(sized(16_385)), 413, "Payload Too Large", "body_too_large");
+    const bomb = await post()
+      .set("Content-Type", "application/json")
+      .set("Content-Encoding", "gzip")
+      .serialize((body) => body as string)
+      .send(gzipSync(sized(5_000_000)));
+    expectError(bomb, 413, "Payload Too Large", "body_too_large");
+  });
+
+  it("C-24: is refused in an encoding or charset that isn't ours", async () => {
+    const send = (headers: Record<string, string>) =>
+      post()
+        .set({ "Content-Type": "application/json", ...headers })
+        .send("{}");
+    for (const headers of [
+      { "Content-Encoding": "foo" },
+      { "Content-Type": "application/json; charset=foo" },
+    ]) {
+      expectError(await send(headers), 415, "Unsupported Media Type", "unsupported_media_type");
+    }
+  });
+
+  it("is told everything that is wrong with it", async () => {
+    const response = await post().send({ email: 1, pasword: "x", transport: "carrier pigeon" });
+    expectError(response, 400, "Bad Request", "invalid_request");
+    const { details } = response.body as { details: { path: string; message: string }[] };
+    expect(details.map(({ path }) => path).sort()).toEqual(["email", "password", "pasword", "transport"]);
+    expect(details.find(({ path }) => path === "pasword")?.message).toBe("is not known here");
+  });
+});
+
+describe("an answer", () => {
+  it("says 404 where there is nothing, and 400 to a path that can't be decoded", async () => {
+    expectError(await request(app).get("/api/nothing"), 404, "Not Found", "not_found");
+    expectError(await request(app).get("/"), 404, "Not Found", "not_found");
+    const response = await request(app)
+      .delete("/api/auth/sessions/%zz")
+      .set("Authorization", `Bearer ${accessToken}`);
+    expectError(response, 400, "Bad Request", "invalid_request");
+  });
+
+  it("C-28: carries the caller's request id if it is fit for a log line, else one of ours", async () => {
+    const idFor = async (given: string) =>
+      (await request(app).get("/healthz").set("X-Request-Id", given)).headers["x-request-id"];
+    expect(await idFor("trace-1.a_B")).toBe("trace-1.a_B");
+    for (const unfit of ["", "a b", '"', "é", "x".repeat(65)])
+      expect(await idFor(unfit)).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it("tells nothing of an error that nobody foresaw, which the log has under the request's id", async () => {
+    const broken = { ...connectMemory(), ask: () => Promise.reject(new Error("a secret detail")) };
+    const { app, printed } = createTestApp(broken);
+    const response = await request(app).get("/readyz").set("X-Request-Id", "find-me");
+    expectError(response, 500, "Internal Server Error", "internal");
+    expect(response.text).not.toMatch(/secret|detail|at /);
+    const line = JSON.parse(printed.find((line) => line.includes("find-me")) ?? "") as Record<
+      string,
+      unknown
+    >;
+    expect(line).toMatchObject({
+      level: 50,
+      code: "internal",
+      cause: "a secret detail",
+      request_id: "find-me",
+    });
+  });
+});
+
+describe("GET /verify", () => {
+  it.each(["get", "post", "put", "patch", "delete", "head"] as const)(
+    "answers %s with who the token belongs to",
+    async (method) => {
+      const response = await request(app)
+        [method]("/api/auth/verify/some/path")
+        .set("Authorization", `bearer ${accessToken}`);
+      expect(response.status).toBe(204);
+      expect(response.headers).toMatchObject({
+        "x-auth-subject": expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+        "x-auth-token-id": expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+        "x-auth-session": expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+        "x-auth-issuer": "curfew",
+        "x-auth-roles": "",
+        "x-auth-expires": expect.stringMatching(/^\d+$/) as string,
+      });
+    },
+  );
+
+  it("ignores a body, whatever it is", async () => {
+    const response = await request(app)
+      .post("/api/auth/verify")
+      .set("Authorization", `Bearer ${accessToken}`)
+      .set("Content-Type", "application/json")
+      .send("{");
+    expect(response.status).toBe(204);
+  });
+
+  it("percent-encodes what a header can't carry as it is", async () => {
+    const key = readSecret(SECRET);
+    const tokens = createAccessTokens({
+      key,
+      issuer: "curfew",
+      audience: "curfew",
+      ttlSeconds: 900,
+      clockToleranceSeconds: 0,
+    });
+    const { epoch } = tokens.verify(accessToken);
+    const token = tokens.mint({
+      ...tokens.lifetime(Infinity),
+      sub: "zoë\r\n",
+      sid: "s",
+      roles: ["a,b", "100%", "é"],
+      epoch,
+    });
+    const response = await request(app).get("/api/auth/verify").set("Authorization", `Bearer ${token}`);
+    expect(response.headers).toMatchObject({
+      "x-auth-subject": "zo%C3%AB%0D%0A",
+      "x-auth-roles": "a%2Cb,100%25,%C3%A9",
+    });
+  });
+});

@@ -1,0 +1,62 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readAclRules } from "./helpers/redis";
+import { startService } from "./helpers/service";
+
+const README = readFileSync("README.md", "utf8");
+const source = (file: string) => readFileSync(join("src", file), "utf8");
+
+/** The lines of a README example, and after each what it prints, where `…` stands for anything. */
+function readSession(): { script: string; prints: RegExp[] } {
+  const lines = [...README.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
+    (block ?? "").split("\n"),
+  );
+  const expected = lines.filter((line) => line.startsWith("# ")).map((line) => line.slice(2));
+  return {
+    script: lines.filter((line) => !line.startsWith("#")).join("\n"),
+    prints: expected.map(
+      (line) => new RegExp(`^${line.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/…/g, ".+")}$`),
+    ),
+  };
+}
+
+it("the session from register to refused, and the look into Redis, go as the README says", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "curfew-readme-"));
+  const service = await startService({ JWT_SECRET: "" }, dir);
+  try {
+    const { script, prints } = readSession();
+    // Each curl's answer on a line of its own.
+    const here = script
+      .replaceAll("localhost:3000", service.url.replace("http://", ""))
+      .replaceAll("curl -s", "curl -sw '\\n'");
+    const printed = execFileSync("sh", ["-euc", here], { cwd: dir, encoding: "utf8" }).trim().split("\n");
+    expect(prints.length).toBeGreaterThan(4);
+    expect(printed).toHaveLength(prints.length);
+    for (const [at, line] of printed.entries()) expect(line).toMatch(prints[at] ?? /^$/);
+    expect(Number(printed.at(-1))).toBeGreaterThan(800);
+  } finally {
+    await service.stop();
+    rmSync(dir, { recursive: true });
+  }
+});
+
+it("names every setting that is read", () => {
+  const settings = [...source("config.ts").matchAll(/"([A-Z][A-Z_]{3,})"/g)].map(([, name]) => name ?? "");
+  expect(settings.length).toBeGreaterThan(15);
+  const notYet = ["JWT_VERIFY_KEYS_FILE", "TRUSTED_ISSUERS_FILE"];
+  for (const name of settings.filter((name) => !notYet.includes(name)))
+    expect(README).toContain(`\`${name}\``);
+});
+
+it("names every error code, and no other", () => {
+  const codes = [...source("errors.ts").matchAll(/^ {2}([a-z_]+): "/gm)].map(([, code]) => code ?? "");
+  const table = README.slice(README.indexOf("### Errors"), README.indexOf("## For ops"));
+  const documented = [...table.matchAll(/^\| `([a-z_]+)`/gm)].map(([, code]) => code ?? "");
+  expect(documented).toEqual(codes);
+});
+
+it("gives the ACL line that the compose file and the tests' own Redis use", () => {
+  expect(README).toContain(`resetchannels ${readAclRules()}`);
+});

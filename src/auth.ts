@@ -25,9 +25,10 @@ export type LogoutRequest = {
 export type Auth = {
   register(email: string, password: string, origin: Origin): Promise<Grant>;
   login(email: string, password: string, origin: Origin): Promise<Grant>;
-  refresh(refreshToken: string, origin: Origin): Promise<Grant>;
-  /** Resolves only when Redis has acknowledged every write: from then on the token is refused. */
-  logout(request: LogoutRequest, origin: Origin): Promise<void>;
+  /** `keepYoung`: a generation within its grace isn't exchanged again, for clients that share one (tabs and their cookies). */
+  refresh(refreshToken: string, origin: Origin, options: { keepYoung: boolean }): Promise<Grant>;
+  /** Resolves, and tells who it was, only when Redis has acknowledged every write: from then on the token is refused. */
+  logout(request: LogoutRequest, origin: Origin): Promise<{ sub: string; sid: string }>;
   changePassword(caller: AccessToken, current: string, next: string, origin: Origin): Promise<Grant>;
   sessions(caller: AccessToken): Promise<Session[]>;
   endSession(caller: AccessToken, sid: string, origin: Origin): Promise<void>;
@@ -98,11 +99,11 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
       const email = normaliseEmail(address);
       const account = email ? await accounts.findByEmail(email) : undefined;
       const matches = await passwords.verify(account?.passwordHash, password);
-      if (!account || !matches) throw new CurfewError("invalid_credentials");
+      if (!account || !matches) throw wrongCredentials(account);
       const granted = await open(account, origin);
       if (!(await isStillRight(account, password))) {
         await sessions.end(account.id, granted.sid, "password_changed", origin);
-        throw new CurfewError("invalid_credentials");
+        throw wrongCredentials(account);
       }
       if (passwords.isOutdated(account.passwordHash)) {
         await accounts.replacePasswordHash(account.id, account.passwordHash, await passwords.hash(password));
@@ -110,11 +111,13 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
       return granted;
     },
 
-    async refresh(text, origin) {
+    async refresh(text, origin, { keepYoung }) {
       const token = refreshTokens.verify(text);
       const account = await accounts.findById(token.sub);
       if (!account) throw new CurfewError("refresh_token_invalid");
-      return grant(account, token.endsAt, (accessExp) => sessions.rotate(token, origin, accessExp));
+      return grant(account, token.endsAt, (accessExp) =>
+        sessions.rotate(token, origin, accessExp, keepYoung),
+      );
     },
 
     async logout({ accessToken: access, refreshToken: refresh, allDevices }, origin) {
@@ -124,8 +127,9 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
       if (accessToken && refreshToken && accessToken.sub !== refreshToken.sub) {
         throw new CurfewError("refresh_token_invalid");
       }
-      if (!accessToken && !refreshToken) throw new CurfewError("token_missing");
-      if (await sessions.logout({ accessToken, refreshToken }, allDevices, origin)) return;
+      const named = accessToken ?? refreshToken;
+      if (!named) throw new CurfewError("token_missing");
+      if (await sessions.logout({ accessToken, refreshToken }, allDevices, origin)) return named;
       if (access === undefined) throw new CurfewError("refresh_token_invalid");
       accessTokens.verify(access);
       throw new CurfewError("token_revoked");
@@ -134,13 +138,12 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
     async changePassword(caller, current, next, origin) {
       const account = await accountOf(caller);
       assertAcceptable(next, account.email, "new_password");
-      if (!(await passwords.verify(account.passwordHash, current)))
-        throw new CurfewError("invalid_credentials");
+      if (!(await passwords.verify(account.passwordHash, current))) throw wrongCredentials(account);
       const nextHash = await passwords.hash(next);
       // Before, so that a failure in between leaves nobody in who should be out; and after, for who came in meanwhile.
       await sessions.endAll(account.id, "password_changed", origin);
       if (!(await accounts.replacePasswordHash(account.id, account.passwordHash, nextHash))) {
-        throw new CurfewError("invalid_credentials");
+        throw wrongCredentials(account);
       }
       await sessions.endAll(account.id, "password_changed", origin);
       return open({ ...account, passwordHash: nextHash }, origin);
@@ -158,6 +161,10 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
     account: accountOf,
   };
 }
+
+/** The log is told whose they were not; the client isn't told whether there is such an account. */
+const wrongCredentials = (account: Account | undefined) =>
+  new CurfewError("invalid_credentials", { about: { sub: account?.id ?? "unknown" } });
 
 const invalid = (path: string, message: string) =>
   new CurfewError("invalid_request", { details: [{ path, message }] });

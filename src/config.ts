@@ -1,5 +1,16 @@
 import { readFileSync } from "node:fs";
-import { createSettings, durationSeconds, matching, oneOf, whole } from "./settings";
+import {
+  createSettings,
+  durationSeconds,
+  listOf,
+  matching,
+  network,
+  oneOf,
+  rate,
+  webOrigin,
+  whole,
+  type Rates,
+} from "./settings";
 import { readPrivateKey, readSecret, type SigningKey } from "./tokens/keys";
 
 export type Config = {
@@ -22,6 +33,12 @@ export type Config = {
   refreshGraceSeconds: number;
   clockToleranceSeconds: number;
   passwordMinLength: number;
+  cookieSecure: boolean;
+  corsOrigins: string[];
+  /** How many proxies stand in front of us, or which networks they are in. */
+  trustProxy: number | string[];
+  /** Undefined: nothing is limited. */
+  rateLimits: Rates | undefined;
 };
 
 /** What a later version will read. Until then any other value would be a promise that nobody keeps. */
@@ -63,6 +80,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     refreshGraceSeconds: read("REFRESH_GRACE_SECONDS", whole(0, 300), 10),
     clockToleranceSeconds: read("CLOCK_TOLERANCE_SECONDS", whole(0, 300), 0),
     passwordMinLength: read("PASSWORD_MIN_LENGTH", whole(8, 128), 15),
+    cookieSecure: { auto: production, on: true, off: false }[
+      read("COOKIE_SECURE", oneOf("auto", "on", "off"), "auto")
+    ],
+    corsOrigins: read("CORS_ORIGINS", listOf(webOrigin), []),
+    trustProxy: readTrustProxy(settings),
+    rateLimits: readRateLimits(settings),
   };
 
   for (const [name, value] of ONLY) read(name, oneOf(value), value);
@@ -84,6 +107,28 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   }
   if (problems.length > 0) throw new TypeError(problems.join("\n"));
   return config;
+}
+
+/** Never `true`: then whoever sends a header decides which address it comes from. */
+function readTrustProxy({ text, read }: Settings): number | string[] {
+  const isCount = /^\d+$/.test(text("TRUST_PROXY") ?? "");
+  return isCount ? read("TRUST_PROXY", whole(0, 32), 0) : read("TRUST_PROXY", PROXIES, 0);
+}
+
+const PROXIES = {
+  ...listOf(network),
+  expects: "how many proxies stand in front, or their networks: 10.0.0.0/8,::1",
+};
+
+function readRateLimits({ read }: Settings): Rates | undefined {
+  const limits = {
+    login: read("RATE_LIMIT_LOGIN", rate, { limit: 10, windowSeconds: 60 }),
+    account: read("RATE_LIMIT_ACCOUNT", rate, { limit: 5, windowSeconds: 60 }),
+    register: read("RATE_LIMIT_REGISTER", rate, { limit: 10, windowSeconds: 60 }),
+    refresh: read("RATE_LIMIT_REFRESH", rate, { limit: 30, windowSeconds: 60 }),
+    logout: read("RATE_LIMIT_LOGOUT", rate, { limit: 30, windowSeconds: 60 }),
+  };
+  return read("RATE_LIMIT", oneOf("on", "off"), "on") === "on" ? limits : undefined;
 }
 
 function readRedisUrl({ text, refuse }: Settings, production: boolean): string {

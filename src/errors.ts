@@ -9,11 +9,13 @@ const MESSAGES = {
   invalid_credentials: "The e-mail address or the password is wrong.",
   refresh_token_invalid: "The refresh token is not valid, or its session is over.",
   refresh_token_reused: "The refresh token was used before. Its session has been ended.",
+  cross_site_request: "This request comes from a page of another site.",
   not_found: "There is nothing here.",
   method_not_allowed: "This route does not answer to that method.",
   email_taken: "An account with this e-mail address exists already.",
   body_too_large: "The request body is too large.",
   unsupported_media_type: "The request body must be JSON in UTF-8, sent as application/json.",
+  rate_limited: "There were too many requests. Try again later.",
   denylist_unavailable: "The denylist can't be reached. Nothing is accepted until it can; try again soon.",
   overloaded: "Too many requests are waiting. Try again soon.",
   internal: "Something went wrong here.",
@@ -24,17 +26,19 @@ export type ErrorCode = keyof typeof MESSAGES;
 /** One thing that is wrong with a request: where, and what. */
 export type Problem = { path: string; message: string };
 
-type Extra = { cause?: unknown; details?: Problem[] };
+type Extra = { cause?: unknown; details?: Problem[]; about?: Record<string, string> };
 
-/** A refusal that a client may be shown. `cause` is for the log and never leaves the process. */
+/** A refusal that a client may be shown. `cause`, and `about` whom or what it is, are for the log and stay in the process. */
 export class CurfewError extends Error {
   readonly code: ErrorCode;
   readonly details: Problem[] | undefined;
+  readonly about: Record<string, string>;
 
-  constructor(code: ErrorCode, { cause, details }: Extra = {}) {
+  constructor(code: ErrorCode, { cause, details, about = {} }: Extra = {}) {
     super(MESSAGES[code], { cause });
     this.name = "CurfewError";
     this.code = code;
     this.details = details;
+    this.about = about;
   }
 }

@@ -76,15 +76,16 @@ function createService(config: Config, redis: Redis, log: Logger) {
     ttlSeconds: config.accessTtlSeconds,
     clockToleranceSeconds: config.clockToleranceSeconds,
   });
+  const refreshTokens = createRefreshTokens(key);
   const auth = createAuth({
     accounts: createAccounts(redis, config.redisPrefix),
     passwords: createPasswords(config.passwordMinLength),
     sessions: createSessions(redis, { prefix: config.redisPrefix, ...config }),
     accessTokens,
-    refreshTokens: createRefreshTokens(key),
+    refreshTokens,
   });
   const denylist = createDenylist(redis, config.redisPrefix);
-  return createApp({ auth, accessTokens, denylist, redis, log });
+  return createApp({ auth, accessTokens, refreshTokens, denylist, redis, log }, config);
 }
 
 function listen(app: ReturnType<typeof createApp>, { port, host }: Config): Promise<Server> {

@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+
 /** A kind of setting: how its text is read (`undefined`: it can't be) and, for whoever wrote it wrong, what to write. */
 export type Kind<T> = { readonly parse: (text: string) => T | undefined; readonly expects: string };
 
@@ -24,6 +26,48 @@ export const oneOf = <const T extends string>(...values: T[]): Kind<T> => ({
   parse: (text) => values.find((value) => value === text),
   expects: values.join(" or "),
 });
+
+/** A list of what stands before and after commas; empty if it is not set. */
+export const listOf = <T>(kind: Kind<T>): Kind<T[]> => ({
+  parse: (text) => {
+    const values = text.split(",").map((item) => kind.parse(item.trim()));
+    return values.includes(undefined) ? undefined : (values as T[]);
+  },
+  expects: `${kind.expects}, or several with commas between them`,
+});
+
+/** How many of something in how long: `10/m`. */
+export type Rate = { limit: number; windowSeconds: number };
+
+/** The limits that can be set. */
+export type Rates = Record<"login" | "account" | "register" | "refresh" | "logout", Rate>;
+
+export const rate: Kind<Rate> = {
+  parse: (text) => {
+    const [, amount, unit] = /^([1-9]\d{0,5})\/([smhd])$/.exec(text) ?? [];
+    return amount && unit ? { limit: Number(amount), windowSeconds: UNIT_SECONDS[unit] ?? NaN } : undefined;
+  },
+  expects: "a number per second, minute, hour or day: 10/m",
+};
+
+/** Exactly what a browser sends as Origin. Neither * nor null: both would let everybody's page in, with credentials. */
+export const webOrigin: Kind<string> = {
+  parse: (text) =>
+    /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text ? text : undefined,
+  expects: "an origin such as https://app.example.com, without a path or *",
+};
+
+/** An address or network in front of us, or the names that Express knows for groups of them. */
+export const network: Kind<string> = {
+  parse: (text) => {
+    const [address = "", bits, ...rest] = text.split("/");
+    const max = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+    const isNetwork =
+      max > 0 && rest.length === 0 && (bits === undefined || whole(1, max).parse(bits) !== undefined);
+    return isNetwork || /^(loopback|linklocal|uniquelocal)$/.test(text) ? text : undefined;
+  },
+  expects: "a network such as 10.0.0.0/8",
+};
 
 export const matching = (pattern: RegExp, expects: string): Kind<string> => ({
   parse: (text) => (pattern.test(text) ? text : undefined),

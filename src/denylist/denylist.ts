@@ -5,12 +5,12 @@ import { epochKey, isEpoch, newEpoch } from "./epoch";
 
 export type Denylist = {
   /** Refuses a verified token that the denylist, or the session it belongs to, or the epoch rules out. */
-  assertNotRevoked(token: { jti: string; sid: string; epoch: string }): Promise<void>;
+  assertNotRevoked(token: { sub: string; jti: string; sid: string; epoch: string }): Promise<void>;
 };
 
 export function createDenylist(redis: Redis, prefix: string): Denylist {
   return {
-    async assertNotRevoked({ jti, sid, epoch }) {
+    async assertNotRevoked({ sub, jti, sid, epoch }) {
       // The entries first: were the denylist emptied between the two, the epoch would be gone as well.
       const [entries, current] = await redis.askAll((pipeline) =>
         pipeline.exists(jtiKey(prefix, jti), sidKey(prefix, sid)).get(epochKey(prefix)),
@@ -19,7 +19,8 @@ export function createDenylist(redis: Redis, prefix: string): Denylist {
       else if (!isEpoch(current)) {
         throw new CurfewError("denylist_unavailable", { cause: new Error("the epoch is malformed") });
       }
-      if (entries !== 0 || current !== epoch) throw new CurfewError("token_revoked");
+      if (entries !== 0 || current !== epoch)
+        throw new CurfewError("token_revoked", { about: { sub, sid, jti } });
     },
   };
 }

@@ -1,65 +1,121 @@
+import cors from "cors";
 import express, { type Express, type RequestHandler } from "express";
+import helmet from "helmet";
 import type { Logger } from "pino";
 import type { Auth } from "../auth";
 import type { Denylist } from "../denylist/denylist";
 import type { Redis } from "../redis";
+import type { Rates } from "../settings";
 import type { AccessTokens } from "../tokens/access-tokens";
-import { createAuthHandlers, loggedOut, noContent, verify } from "./auth-routes";
+import type { RefreshTokens } from "../tokens/refresh-tokens";
+import { createAuthEndpoints } from "./auth-routes";
 import { readJson } from "./body";
+import { createCookies } from "./cookies";
+import { createCrossSiteCheck } from "./cross-site";
 import { createErrorHandler, notFound } from "./error-handler";
 import { requireToken } from "./guard";
-import { createReadyzHandler, healthz } from "./health-routes";
-import { requestId } from "./request-id";
-import { createRouter } from "./routes";
-import { createMeHandler } from "./user-routes";
+import { createReadyz, healthz } from "./health-routes";
+import { createLogoutEndpoints } from "./logout-routes";
+import { createLimits } from "./limits";
+import { createRequestLog, createTell } from "./request-log";
+import { createRouter, type Endpoint, type Route } from "./routes";
+import { createSessionEndpoints } from "./session-routes";
+import { createMeEndpoint } from "./user-routes";
+import { originalMethod, verify } from "./verify-routes";
 
 export type AppParts = {
   auth: Auth;
   accessTokens: AccessTokens;
   denylist: Denylist;
   redis: Redis;
+  refreshTokens: RefreshTokens;
   log: Logger;
 };
 
-export function createApp({ auth, accessTokens, denylist, redis, log }: AppParts): Express {
-  const token = requireToken(accessTokens, denylist);
-  const handle = createAuthHandlers(auth);
+export type AppOptions = {
+  cookieSecure: boolean;
+  corsOrigins: string[];
+  trustProxy: number | string[];
+  redisPrefix: string;
+  rateLimits: Rates | undefined;
+};
 
-  const authRoutes = (logoutAnswer: RequestHandler) =>
-    createRouter([
-      ["post", "/register", readJson, handle.register],
-      ["post", "/login", readJson, handle.login],
-      // Not guarded: these two take a credential that the guard would refuse, and judge it themselves.
-      ["post", "/refresh", readJson, handle.refresh],
-      ["post", "/logout", readJson, handle.logout(logoutAnswer)],
-      ["get", "/sessions", token, handle.listSessions],
-      ["delete", "/sessions", token, handle.endOtherSessions],
-      ["delete", "/sessions/:id", token, handle.endSession],
-      ["post", "/password", token, readJson, handle.changePassword],
-      // Gateways pass on the method of the request they ask about.
-      ["all", "/verify{/*path}", token, verify],
-    ]);
+export function createApp(parts: AppParts, options: AppOptions): Express {
+  const { auth, accessTokens, refreshTokens, denylist, redis, log } = parts;
+  const cookies = createCookies(options.cookieSecure);
+  const assertNotCrossSite = createCrossSiteCheck(options.corsOrigins);
+
+  const tell = createTell(log);
+  const limit = createLimits(
+    { redis, prefix: options.redisPrefix, accessTokens, refreshTokens, cookies },
+    options.rateLimits,
+  );
+
+  const guard = { accessTokens, denylist, cookies, assertNotCrossSite };
+  const token = requireToken(guard);
+  const forwardedToken = requireToken(guard, originalMethod);
+
+  const story = { auth, cookies, assertNotCrossSite, tell };
+  const { register, login, refresh, changePassword } = createAuthEndpoints({
+    ...story,
+    rememberAddress: limit.rememberAddress,
+  });
+  const { logoutWithJson, logoutWithoutContent } = createLogoutEndpoints(story);
+  const { listSessions, endSession, endOtherSessions } = createSessionEndpoints(auth);
+
+  const authRoutes = (logout: Endpoint): Route[] => [
+    ["post", "/register", limit.register, readJson, register],
+    ["post", "/login", limit.login, readJson, limit.account, login],
+    // Not guarded: these two take credentials that the guard would refuse, and judge them themselves.
+    ["post", "/refresh", readJson, limit.refresh, refresh],
+    ["post", "/logout", readJson, limit.logout, logout],
+    ["get", "/sessions", token, listSessions],
+    ["delete", "/sessions", token, endOtherSessions],
+    ["delete", "/sessions/:id", token, endSession],
+    ["post", "/password", token, limit.password, readJson, changePassword],
+    // Gateways pass on the method of the request they ask about.
+    ["all", "/verify{/*path}", forwardedToken, verify],
+  ];
+  const routes: Route[] = [
+    ["get", "/api/users/me", token, createMeEndpoint(auth)],
+    ["get", "/healthz", healthz],
+    ["get", "/readyz", createReadyz(redis)],
+  ];
 
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
-  app.use(requestId);
-  app.use(["/api", "/v1", "/oauth"], noStore);
-  app.use("/api/auth", authRoutes(loggedOut));
-  app.use("/api/v1/auth", authRoutes(noContent));
-  app.use(
-    createRouter([
-      ["get", "/api/users/me", token, createMeHandler(auth)],
-      ["get", "/healthz", healthz],
-      ["get", "/readyz", createReadyzHandler(redis)],
-    ]),
-  );
+  app.set("trust proxy", options.trustProxy);
+  app.use(createRequestLog(log));
+  app.use(helmet(SECURITY_HEADERS));
+  app.use(cors({ ...CORS, origin: options.corsOrigins }));
+  app.use(["/api", "/v1", "/oauth"], neverCached);
+  app.use("/api/auth", createRouter(authRoutes(logoutWithJson)));
+  app.use("/api/v1/auth", createRouter(authRoutes(logoutWithoutContent)));
+  app.use(createRouter(routes));
   app.use(notFound);
-  app.use(createErrorHandler(log));
+  app.use(createErrorHandler(log, tell));
   return app;
 }
 
-const noStore: RequestHandler = (_req, res, next) => {
+/** An API's policy: nothing of ours is to be run, framed or embedded. */
+const SECURITY_HEADERS = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  },
+  strictTransportSecurity: { maxAge: 2 * 365 * 86_400, includeSubDomains: true },
+} satisfies Parameters<typeof helmet>[0];
+
+const CORS = {
+  credentials: true,
+  methods: ["GET", "POST", "DELETE"],
+  exposedHeaders: ["WWW-Authenticate", "Retry-After", "X-Request-Id"],
+  maxAge: 7200,
+};
+
+const neverCached: RequestHandler = (_req, res, next) => {
   res.set("Cache-Control", "no-store");
+  res.vary("Authorization, Cookie");
   next();
 };

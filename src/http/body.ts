@@ -1,16 +1,20 @@
 import { json, type Request, type RequestHandler } from "express";
 import type { z } from "zod";
 import { CurfewError, type Problem } from "../errors";
+import { step } from "./step";
 
 const MAX_BYTES = 16 * 1024;
 
 const parseJson: RequestHandler = json({ limit: MAX_BYTES, strict: false });
 
 /** Parses a JSON body, if there is one. What a browser's form can send is refused, not taken for an empty body. */
-export const readJson: RequestHandler = (req, res, next) => {
-  if (hasBody(req) && !req.is("application/json")) throw new CurfewError("unsupported_media_type");
-  parseJson(req, res, next);
-};
+export const readJson = step(
+  ["invalid_json", "body_too_large", "unsupported_media_type"],
+  (req, res, next) => {
+    if (hasBody(req) && !isJson(req)) throw new CurfewError("unsupported_media_type");
+    parseJson(req, res, next);
+  },
+);
 
 /** The body as the schema describes it, or `invalid_request` with everything that is wrong with it. */
 export function readBody<T>(schema: z.ZodType<T>, body: unknown): T {
@@ -25,6 +29,12 @@ function problemsOf(issue: z.core.$ZodIssue): Problem[] {
     return issue.keys.map((key) => ({ path: [...path, key].join("."), message: "is not known here" }));
   }
   return [{ path: path.join("."), message: issue.message }];
+}
+
+/** JSON is UTF-8 (RFC 8259 §8.1); the parser would take UTF-16 and others too. */
+function isJson(req: Request): boolean {
+  const [, charset = "utf-8"] = /charset\s*=\s*"?([^\s";]+)/i.exec(req.get("Content-Type") ?? "") ?? [];
+  return req.is("application/json") === "application/json" && charset.toLowerCase() === "utf-8";
 }
 
 const hasBody = (req: Request) =>

@@ -1,30 +1,43 @@
+import { isIP } from "node:net";
 import type { Request } from "express";
 import type { Origin } from "../denylist/entry";
 import { CurfewError } from "../errors";
+import type { Cookies } from "./cookies";
+
+/** How tokens travel: in headers and bodies, or in cookies. */
+export type Transport = "bearer" | "cookie";
+
+export type Credential = { token: string; transport: Transport };
 
 const BEARER = /^bearer(?: +|$)/i;
 const B64TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
 /**
- * The access token as the request carries it, not yet verified. Another scheme is no credential of ours. A token in
- * the URL or the body is never looked at (RFC 6750 §5.3).
+ * The access token as the request carries it, not yet verified. An Authorization header wins: beside it the cookie is
+ * not looked at, whatever the header holds. A token in the URL or the body never is (RFC 6750 §5.3).
  */
-export function readAccessToken(req: Request): string | undefined {
-  // Node keeps the first of several and drops the rest without a word.
+export function readAccessToken(req: Request, cookies: Cookies): Credential | undefined {
   const [header, ...repeated] = req.headersDistinct["authorization"] ?? [];
+  // Node keeps the first of several and drops the rest without a word.
   if (repeated.length > 0) {
     throw new CurfewError("invalid_request", {
       details: [{ path: "Authorization", message: "must not be sent twice" }],
     });
   }
-  if (!header || !BEARER.test(header)) return undefined;
-  const token = header.replace(BEARER, "");
-  if (token === "") return undefined;
-  if (!B64TOKEN.test(token)) throw new CurfewError("token_invalid");
-  return token;
+  if (header === undefined) return credentialOf(cookies.read(req).accessToken, "cookie");
+  return BEARER.test(header) ? credentialOf(header.replace(BEARER, ""), "bearer") : undefined;
 }
 
+function credentialOf(token: string | undefined, transport: Transport): Credential | undefined {
+  if (token === undefined || token === "") return undefined;
+  if (!B64TOKEN.test(token)) throw new CurfewError("token_invalid");
+  return { token, transport };
+}
+
+/** A proxy's word for where a request comes from counts only if it is an address. */
+export const addressOf = (req: Request) => (isIP(req.ip ?? "") ? req.ip : req.socket.remoteAddress);
+
 export const originOf = (req: Request): Origin => ({
-  ip: req.ip ?? null,
+  ip: addressOf(req) ?? null,
   userAgent: req.get("User-Agent") ?? null,
 });

@@ -2,6 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
 import { CurfewError, type ErrorCode } from "../errors";
+import type { SecurityEvent, Tell } from "./request-log";
 
 /** The one place where a code becomes a status. */
 const STATUS: Record<ErrorCode, number> = {
@@ -14,11 +15,13 @@ const STATUS: Record<ErrorCode, number> = {
   invalid_credentials: 401,
   refresh_token_invalid: 401,
   refresh_token_reused: 401,
+  cross_site_request: 403,
   not_found: 404,
   method_not_allowed: 405,
   email_taken: 409,
   body_too_large: 413,
   unsupported_media_type: 415,
+  rate_limited: 429,
   denylist_unavailable: 503,
   overloaded: 503,
   internal: 500,
@@ -29,14 +32,25 @@ const CHALLENGE = 'Bearer realm="curfew"';
 const BLAMES_TOKEN = new Set<ErrorCode>(["token_invalid", "token_expired", "token_revoked"]);
 const RETRY_AFTER_SECONDS = "1";
 
-export function createErrorHandler(log: Logger): ErrorRequestHandler {
-  return function errorHandler(thrown: unknown, _req, res, next) {
+/** The refusals that are worth more than the line that their request gets. */
+const EVENT: Partial<Record<ErrorCode, SecurityEvent>> = {
+  invalid_credentials: "login_failed",
+  refresh_token_reused: "refresh_reused",
+  token_revoked: "revoked_token_used",
+  cross_site_request: "cross_site_request",
+  rate_limited: "rate_limited",
+};
+
+export function createErrorHandler(log: Logger, tell: Tell): ErrorRequestHandler {
+  return function errorHandler(thrown: unknown, req, res, next) {
     if (res.headersSent) {
       next(thrown);
       return;
     }
     const error = toCurfewError(thrown);
     const status = STATUS[error.code];
+    const event = EVENT[error.code];
+    if (event) tell(req, event, error.about);
     if (status >= 500)
       log.error({ request_id: res.get("X-Request-Id"), code: error.code, ...causeOf(error) }, "failed");
     if (status === 401) {

@@ -1,27 +1,53 @@
-import type { Request, RequestHandler } from "express";
+import type { Request } from "express";
 import type { Denylist } from "../denylist/denylist";
 import { CurfewError } from "../errors";
 import type { AccessToken, AccessTokens } from "../tokens/access-tokens";
-import { readAccessToken } from "./credentials";
+import type { Cookies } from "./cookies";
+import { readAccessToken, type Credential, type Transport } from "./credentials";
+import { isStateChanging } from "./cross-site";
+import { step, type Step } from "./step";
 
 declare module "express-serve-static-core" {
   // eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- only an interface can be added to
   interface Request {
-    /** The caller's verified claims, behind requireToken. */
+    /** The caller's verified claims, and how the token came, behind requireToken. */
     auth?: AccessToken;
+    transport?: Transport;
   }
 }
 
-/** Lets a request through only with an access token that is genuine, alive and not on the denylist. */
-export function requireToken(accessTokens: AccessTokens, denylist: Denylist): RequestHandler {
-  return async function requireTokenGuard(req, _res, next) {
-    const token = readAccessToken(req);
-    if (token === undefined) throw new CurfewError("token_missing");
-    const claims = accessTokens.verify(token);
-    await denylist.assertNotRevoked(claims);
-    req.auth = claims;
-    next();
-  };
+export type GuardParts = {
+  accessTokens: AccessTokens;
+  denylist: Denylist;
+  cookies: Cookies;
+  assertNotCrossSite: (req: Request) => void;
+};
+
+/**
+ * Lets a request through only with an access token that is genuine, alive and not on the denylist. `methodOf` tells the
+ * method of the request that is asked about, where that isn't the one that asks.
+ */
+export function requireToken(parts: GuardParts, methodOf = (req: Request) => req.method): Step {
+  const { accessTokens, denylist, cookies, assertNotCrossSite } = parts;
+  const errors = ["token_missing", "token_invalid", "token_expired", "token_revoked"] as const;
+
+  function readCredential(req: Request): Credential {
+    const credential = readAccessToken(req, cookies);
+    if (!credential) throw new CurfewError("token_missing");
+    if (credential.transport === "cookie" && isStateChanging(methodOf(req))) assertNotCrossSite(req);
+    return credential;
+  }
+
+  return step(
+    [...errors, "invalid_request", "cross_site_request", "denylist_unavailable"],
+    async function guard(req, _res, next) {
+      const { token, transport } = readCredential(req);
+      const claims = accessTokens.verify(token);
+      await denylist.assertNotRevoked(claims);
+      Object.assign(req, { auth: claims, transport });
+      next();
+    },
+  );
 }
 
 export function callerOf(req: Request): AccessToken {

@@ -1,15 +1,23 @@
-import type { RequestHandler } from "express";
+import { z } from "zod";
 import type { Redis } from "../redis";
+import { endpoint } from "./routes";
 
-/** Alive: the process answers. Redis plays no part, or its outage would have every instance restarted. */
-export const healthz: RequestHandler = (_req, res) => {
-  res.json({ status: "ok" });
-};
+/** Redis plays no part in being alive, or its outage would have every instance restarted. */
+export const healthz = endpoint({
+  summary: "Alive: the process answers",
+  answers: { 200: { description: "Alive", schema: z.object({ status: z.literal("ok") }) } },
+  handle(_req, res) {
+    res.json({ status: "ok" });
+  },
+});
 
-/** Ready: this instance can tell who is logged out. */
-export const createReadyzHandler =
-  (redis: Redis): RequestHandler =>
-  async (_req, res) => {
-    await redis.ask((client) => client.ping());
-    res.json({ status: "ready" });
-  };
+export const createReadyz = (redis: Redis) =>
+  endpoint({
+    summary: "Ready: this instance can tell who is logged out",
+    answers: { 200: { description: "Ready", schema: z.object({ status: z.literal("ready") }) } },
+    errors: ["denylist_unavailable"],
+    async handle(_req, res) {
+      await redis.ask((client) => client.ping());
+      res.json({ status: "ready" });
+    },
+  });

@@ -1,22 +1,59 @@
-import { Router, type RequestHandler } from "express";
-import { CurfewError } from "../errors";
+import { Router, type Request, type RequestHandler, type Response } from "express";
+import type { z } from "zod";
+import { CurfewError, type ErrorCode } from "../errors";
+import { readBody } from "./body";
+import type { Step } from "./step";
 
 type Method = "get" | "post" | "delete" | "all";
 
-/** A row of the route table: what is asked, and who answers, guards first. */
-export type Route = readonly [method: Method, path: string, ...handlers: RequestHandler[]];
+export type SuccessAnswer = { description: string; schema?: z.ZodType };
+
+/** What a route does, and what is said of it in the API's description. */
+export type Endpoint = {
+  readonly summary: string;
+  readonly body: z.ZodType | undefined;
+  readonly answers: Readonly<Record<number, SuccessAnswer>>;
+  readonly errors: readonly ErrorCode[];
+  readonly handler: RequestHandler;
+};
+
+/** A row of the route table. */
+export type Route = readonly [method: Method, path: string, ...steps: Step[], endpoint: Endpoint];
+
+/** An endpoint: its input is parsed, it makes one call, it answers. */
+export function endpoint<Body = undefined>(options: {
+  summary: string;
+  body?: z.ZodType<Body>;
+  answers: Record<number, SuccessAnswer>;
+  errors?: ErrorCode[];
+  handle: (req: Request, res: Response, body: Body) => Promise<void> | void;
+}): Endpoint {
+  const { summary, body, answers, errors = [], handle } = options;
+  return {
+    summary,
+    body,
+    answers,
+    errors: body ? ["invalid_request", ...errors] : errors,
+    handler: (req, res) => handle(req, res, body ? readBody(body, req.body) : (undefined as Body)),
+  };
+}
 
 /** A router for a table of routes. Where a path is known and the method isn't, it answers 405 and says which are. */
-export function createRouter(routes: Route[]): Router {
+export function createRouter(routes: readonly Route[]): Router {
   const router = Router();
   for (const path of new Set(routes.map(([, path]) => path))) {
     const here = routes.filter((route) => route[1] === path);
     const route = router.route(path);
-    for (const [method, , ...handlers] of here) route[method](...handlers);
+    for (const row of here) route[row[0]](...handlersOf(row));
     route.all(refuseMethod(here.map(([method]) => method.toUpperCase())));
   }
   return router;
 }
+
+export const stepsOf = (route: Route) => route.slice(2, -1) as Step[];
+export const endpointOf = (route: Route) => route.at(-1) as Endpoint;
+
+const handlersOf = (route: Route): RequestHandler[] => [...stepsOf(route), endpointOf(route).handler];
 
 function refuseMethod(methods: string[]): RequestHandler {
   const allow = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");

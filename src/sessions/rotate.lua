@@ -2,6 +2,7 @@
 --
 -- KEYS  1–3 as in session.lua
 -- ARGV  as in session.lua, and: sid, generation, access_exp (Unix seconds), expires_at (RFC 3339), ttl_ms, grace_ms
+--       keep_young   1: the current generation isn't exchanged while it is younger than the grace
 -- Returns {'rotated', epoch, generation}, {'over'}, or {'reused'}: then the session has been ended.
 -- Atomic, so that two refreshes can't both win, and a logout comes wholly before or wholly after: before, and there is
 -- no session to refresh; after, and it finds the exp of the token that this refresh leads to.
@@ -12,12 +13,11 @@ if not isLive(session, epoch) then
   return { 'over' }
 end
 
--- Redis's clock: it is one and the same for every instance.
-local time = redis.call('TIME')
-local nowMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-
+local nowMs = redisNowMs()
 local presented, current = tonumber(args.generation), tonumber(session.generation)
-local isRetry = presented == current - 1 and nowMs - tonumber(session.generation_since_ms) < tonumber(args.grace_ms)
+local isYoung = nowMs - tonumber(session.generation_since_ms) < tonumber(args.grace_ms)
+local isRetry = isYoung and presented == current - 1
+local isKept = isYoung and presented == current and args.keep_young == '1'
 
 if presented < current and not isRetry then
   endSession(args.sid, session, 'refresh_reused', '')
@@ -29,7 +29,7 @@ if presented > current then
 end
 
 local key = args.session_key .. args.sid
-if not isRetry then
+if not isRetry and not isKept then
   current = presented + 1
   redis.call('HSET', key, 'generation', string.format('%.0f', current),
     'generation_since_ms', string.format('%.0f', nowMs))

@@ -31,6 +31,12 @@ local function readEpoch()
   return epoch
 end
 
+-- One and the same clock for every instance, for how old a generation is.
+local function redisNowMs()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
 local function readSession(sid)
   local flat = redis.call('HGETALL', args.session_key .. sid)
   local session = {}

@@ -121,16 +121,28 @@ export function createSessions(redis: Redis, options: SessionOptions) {
     },
 
     /** Throws `refresh_token_invalid` if the session is over, `refresh_token_reused` if this generation was used before. */
-    async rotate(token: RefreshToken, origin: Origin, accessExp: number): Promise<Opened> {
+    async rotate(
+      token: RefreshToken,
+      origin: Origin,
+      accessExp: number,
+      keepYoung: boolean,
+    ): Promise<Opened> {
       const nowMs = Date.now();
       const { sub: user, sid, generation, endsAt } = token;
       const { exp, ...times } = lifetime(nowMs, endsAt, accessExp);
       const [verdict, epoch, next] = (await run(
         ROTATE,
         { user, by: "curfew", origin, nowMs },
-        { sid, generation, access_exp: accessExp, ...times, grace_ms: options.refreshGraceSeconds * 1000 },
+        {
+          sid,
+          generation,
+          access_exp: accessExp,
+          ...times,
+          grace_ms: options.refreshGraceSeconds * 1000,
+          keep_young: Number(keepYoung),
+        },
       )) as [string, string, number];
-      if (verdict === "reused") throw new CurfewError("refresh_token_reused");
+      if (verdict === "reused") throw new CurfewError("refresh_token_reused", { about: { sub: user, sid } });
       if (verdict !== "rotated") throw new CurfewError("refresh_token_invalid");
       return { refreshToken: { ...token, generation: next, exp }, epoch };
     },

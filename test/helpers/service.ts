@@ -15,7 +15,7 @@ export const SECRET = "kX9v2QpLr7TzWm4NcYh8sBd1GfJ6uAe3RoVi5xUwMqE";
 
 export async function startService(env: NodeJS.ProcessEnv, cwd?: string): Promise<TestService> {
   const child = spawn(process.execPath, [`${process.cwd()}/dist/main.js`], {
-    env: { PATH: process.env["PATH"], PORT: "0", JWT_SECRET: SECRET, ...env },
+    env: { PATH: process.env["PATH"], PORT: "0", JWT_SECRET: SECRET, RATE_LIMIT: "off", ...env },
     stdio: ["ignore", "pipe", "pipe"],
     cwd,
   });

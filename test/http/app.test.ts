@@ -30,17 +30,23 @@ function createTestApp(redis: Redis = connectMemory()) {
     sessionMaxTtlSeconds: 7200,
     refreshGraceSeconds: 10,
     clockToleranceSeconds: 0,
+    cookieSecure: false,
+    corsOrigins: [],
+    trustProxy: 0,
+    redisPrefix: "curfew:",
+    rateLimits: undefined,
   };
   const accessTokens = createAccessTokens(options);
+  const refreshTokens = createRefreshTokens(key);
   const auth = createAuth({
     accounts: createAccounts(redis, options.prefix),
     passwords: createPasswords(8),
     sessions: createSessions(redis, options),
     accessTokens,
-    refreshTokens: createRefreshTokens(key),
+    refreshTokens,
   });
   const denylist = createDenylist(redis, options.prefix);
-  return { app: createApp({ auth, accessTokens, denylist, redis, log }), printed };
+  return { app: createApp({ auth, accessTokens, refreshTokens, denylist, redis, log }, options), printed };
 }
 
 const { app } = createTestApp();

@@ -1,0 +1,48 @@
+import type { CookieOptions, Request, Response } from "express";
+import { CurfewError } from "../errors";
+
+/** The two cookies of the cookie transport. Their names are decided once, and only those names are read. */
+export type Cookies = {
+  read(req: Request): { accessToken: string | undefined; refreshToken: string | undefined };
+  /** Both live as long as the refresh token; the access token inside says by itself when it expires. */
+  set(res: Response, tokens: { accessToken: string; refreshToken: string; maxAgeSeconds: number }): void;
+  clearAccess(res: Response): void;
+  clearRefresh(res: Response): void;
+};
+
+export function createCookies(secure: boolean): Cookies {
+  const accessName = secure ? "__Host-curfew_access" : "curfew_access";
+  const refreshName = secure ? "__Secure-curfew_refresh" : "curfew_refresh";
+  const common: CookieOptions = { httpOnly: true, secure, sameSite: "lax" };
+  const access: CookieOptions = { ...common, path: "/" };
+  const refresh: CookieOptions = { ...common, path: "/api" };
+
+  return {
+    read: (req) => ({ accessToken: readCookie(req, accessName), refreshToken: readCookie(req, refreshName) }),
+    set(res, { accessToken, refreshToken, maxAgeSeconds }) {
+      const maxAge = maxAgeSeconds * 1000;
+      res.cookie(accessName, accessToken, { ...access, maxAge });
+      res.cookie(refreshName, refreshToken, { ...refresh, maxAge });
+    },
+    clearAccess: (res) => void res.cookie(accessName, "", { ...access, maxAge: 0 }),
+    clearRefresh: (res) => void res.cookie(refreshName, "", { ...refresh, maxAge: 0 }),
+  };
+}
+
+/**
+ * A cookie's text, as it was sent: exact name, nothing decoded, and a string or nothing. Two of the same name mean that
+ * somebody else planted one (a sibling domain can), and which of them comes first is not for us to guess.
+ */
+function readCookie(req: Request, name: string): string | undefined {
+  const values = (req.headers.cookie ?? "")
+    .split(";")
+    .map((pair) => pair.replace(/^[ \t]+|[ \t]+$/g, ""))
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1));
+  if (values.length > 1) {
+    throw new CurfewError("invalid_request", {
+      details: [{ path: name, message: "must not be sent twice" }],
+    });
+  }
+  return values[0] === "" ? undefined : values[0];
+}

@@ -1,0 +1,28 @@
+import type { Request } from "express";
+import { CurfewError } from "../errors";
+
+const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
+
+export const isStateChanging = (method: string) => !SAFE_METHODS.has(method.toUpperCase());
+
+/**
+ * Refuses what comes from somebody else's page. Browsers say where a request comes from and a page can't change that;
+ * whatever says nothing is no browser, and carries no cookies but its own.
+ */
+export function createCrossSiteCheck(corsOrigins: readonly string[]) {
+  return function assertNotCrossSite(req: Request): void {
+    if (!isOurOwn(req)) throw new CurfewError("cross_site_request");
+  };
+
+  function isOurOwn(req: Request): boolean {
+    const origin = req.get("Origin");
+    const site = req.get("Sec-Fetch-Site");
+    if (origin !== undefined && corsOrigins.includes(origin)) return true;
+    if (site !== undefined) return site === "same-origin" || site === "none";
+    return origin === undefined || hostOf(origin) === req.get("Host")?.toLowerCase();
+  }
+}
+
+function hostOf(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}

@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import type { Request } from "express";
+import { ipKeyGenerator, rateLimit } from "express-rate-limit";
+import { normaliseEmail } from "../accounts";
+import { CurfewError } from "../errors";
+import type { Redis } from "../redis";
+import type { Rate, Rates } from "../settings";
+import type { AccessTokens } from "../tokens/access-tokens";
+import type { RefreshTokens } from "../tokens/refresh-tokens";
+import type { Cookies } from "./cookies";
+import { addressOf, readAccessToken } from "./credentials";
+import { callerOf } from "./guard";
+import { createLimitStore, limitKey } from "./limit-store";
+import { step, type Step } from "./step";
+
+export type LimitParts = {
+  redis: Redis;
+  prefix: string;
+  accessTokens: AccessTokens;
+  refreshTokens: RefreshTokens;
+  cookies: Cookies;
+};
+
+export type Limits = Record<"login" | "account" | "password" | "register" | "refresh" | "logout", Step> & {
+  /** Remembers that this account signed in from here, so that nobody elsewhere can use up its owner's tries. */
+  rememberAddress: (req: Request, email: string) => Promise<void>;
+};
+
+const IPV6_SUBNET = 56;
+const KNOWN_FOR_SECONDS = 30 * 86_400;
+
+const networkOf = (req: Request) => ipKeyGenerator(addressOf(req) ?? "unknown", IPV6_SUBNET);
+
+/** Without rates nothing is limited. */
+export function createLimits(parts: LimitParts, rates: Rates | undefined): Limits {
+  const { redis, prefix, accessTokens, refreshTokens, cookies } = parts;
+
+  function limit(
+    name: string,
+    rate: Rate | undefined,
+    keyOf: (req: Request) => string | Promise<string>,
+  ): Step {
+    if (!rate) {
+      return step([], (_req, _res, next) => {
+        next();
+      });
+    }
+    const { limit, windowSeconds } = rate;
+    const middleware = rateLimit({
+      identifier: name,
+      limit,
+      windowMs: windowSeconds * 1000,
+      standardHeaders: "draft-8",
+      legacyHeaders: false,
+      keyGenerator: keyOf,
+      store: createLimitStore(redis, prefix, name, windowSeconds),
+      // It would complain on the console about what a client puts into headers. Our own start checks the settings.
+      validate: false,
+      handler: () => {
+        throw new CurfewError("rate_limited", { about: { limit: name } });
+      },
+    });
+    return step(["rate_limited", "denylist_unavailable"], middleware);
+  }
+
+  const knownKey = (account: string, req: Request) =>
+    limitKey(prefix, "known", `${account}@${networkOf(req)}`);
+
+  /** An address from which the account has signed in has tries of its own; all others share one lot. */
+  async function accountKey(req: Request): Promise<string> {
+    const { email } = (req.body ?? {}) as { email?: unknown };
+    const account = accountId(typeof email === "string" ? email : "");
+    const isKnown = await redis.ask((client) => client.exists(knownKey(account, req)));
+    return isKnown ? `${account}@${networkOf(req)}` : account;
+  }
+
+  /** The session a genuine token names, so that many can be behind one address; the address for anything else. */
+  function sessionOr(req: Request, ...readers: (() => { sid: string } | undefined)[]): string {
+    for (const read of readers) {
+      const token = attempt(read);
+      if (token) return token.sid;
+    }
+    return networkOf(req);
+  }
+
+  const accessTokenOf = (req: Request) => () => {
+    const token = readAccessToken(req, cookies)?.token;
+    return token === undefined ? undefined : accessTokens.verify(token, { allowExpired: true });
+  };
+
+  const refreshTokenOf = (req: Request) => () => {
+    const { refresh_token: inBody } = (req.body ?? {}) as { refresh_token?: unknown };
+    const token = typeof inBody === "string" ? inBody : cookies.read(req).refreshToken;
+    return token === undefined ? undefined : refreshTokens.verify(token);
+  };
+
+  return {
+    login: limit("login", rates?.login, networkOf),
+    account: limit("account", rates?.account, accountKey),
+    password: limit("password", rates?.account, (req) => callerOf(req).sub),
+    register: limit("register", rates?.register, networkOf),
+    refresh: limit("refresh", rates?.refresh, (req) => sessionOr(req, refreshTokenOf(req))),
+    logout: limit("logout", rates?.logout, (req) => sessionOr(req, accessTokenOf(req), refreshTokenOf(req))),
+    async rememberAddress(req, email) {
+      if (!rates) return;
+      const key = knownKey(accountId(email), req);
+      await redis.ask((client) => client.set(key, "1", "EX", KNOWN_FOR_SECONDS));
+    },
+  };
+}
+
+const accountId = (email: string) =>
+  createHash("sha256")
+    .update(normaliseEmail(email) ?? email)
+    .digest("base64url");
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof CurfewError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,62 @@
+import { z } from "zod";
+import type { Auth } from "../auth";
+import { originOf } from "./credentials";
+import { callerOf } from "./guard";
+import { endpoint } from "./routes";
+
+const Sessions = z.object({
+  sessions: z.array(
+    z.object({
+      id: z.string(),
+      current: z.boolean(),
+      created_at: z.iso.datetime(),
+      last_used_at: z.iso.datetime(),
+      expires_at: z.iso.datetime(),
+      ip: z.string().nullable(),
+      user_agent: z.string().nullable(),
+    }),
+  ),
+});
+
+export function createSessionEndpoints(auth: Auth) {
+  const listSessions = endpoint({
+    summary: "List the caller's sessions, oldest first",
+    answers: { 200: { description: "The live sessions", schema: Sessions } },
+    async handle(req, res) {
+      const caller = callerOf(req);
+      const sessions = await auth.sessions(caller);
+      res.json({
+        sessions: sessions.map((session) => ({
+          id: session.id,
+          current: session.id === caller.sid,
+          created_at: session.createdAt,
+          last_used_at: session.lastUsedAt,
+          expires_at: session.expiresAt,
+          ip: session.ip,
+          user_agent: session.userAgent,
+        })),
+      } satisfies z.infer<typeof Sessions>);
+    },
+  });
+
+  const endSession = endpoint({
+    summary: "End one of the caller's sessions",
+    answers: { 204: { description: "The session is over" } },
+    errors: ["not_found"],
+    async handle(req, res) {
+      await auth.endSession(callerOf(req), String(req.params["id"]), originOf(req));
+      res.status(204).end();
+    },
+  });
+
+  const endOtherSessions = endpoint({
+    summary: "End all of the caller's sessions but the current one",
+    answers: { 204: { description: "The other sessions are over" } },
+    async handle(req, res) {
+      await auth.endOtherSessions(callerOf(req), originOf(req));
+      res.status(204).end();
+    },
+  });
+
+  return { listSessions, endSession, endOtherSessions };
+}

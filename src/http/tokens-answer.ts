@@ -1,0 +1,32 @@
+import type { Response } from "express";
+import { z } from "zod";
+import type { Grant } from "../auth";
+import type { Cookies } from "./cookies";
+import type { Transport } from "./credentials";
+
+export const User = z.object({ id: z.string(), email: z.string(), roles: z.array(z.string()) });
+
+/** By cookie, the two tokens are in cookies and nowhere else. */
+export const Tokens = z.object({
+  access_token: z.string().optional(),
+  token_type: z.literal("Bearer"),
+  expires_in: z.number().int(),
+  refresh_token: z.string().optional(),
+  refresh_expires_in: z.number().int(),
+  user: User,
+});
+
+export function answerTokens(res: Response, grant: Grant, transport: Transport, cookies: Cookies): void {
+  const { accessToken, refreshToken, expiresInSeconds, refreshExpiresInSeconds } = grant;
+  const { id, email, roles } = grant.account;
+  const isCookie = transport === "cookie";
+  if (isCookie) cookies.set(res, { accessToken, refreshToken, maxAgeSeconds: refreshExpiresInSeconds });
+  res.json({
+    ...(!isCookie && { access_token: accessToken }),
+    token_type: "Bearer",
+    expires_in: expiresInSeconds,
+    ...(!isCookie && { refresh_token: refreshToken }),
+    refresh_expires_in: refreshExpiresInSeconds,
+    user: { id, email, roles },
+  } satisfies z.infer<typeof Tokens>);
+}

@@ -1,0 +1,30 @@
+import type { Request } from "express";
+import { callerOf } from "./guard";
+import { endpoint } from "./routes";
+
+/** A gateway asks with a method of its own; which one its client used, it says in a header. Silence counts as POST. */
+export const originalMethod = (req: Request) =>
+  req.get("X-Forwarded-Method") ?? req.get("X-Original-Method") ?? "POST";
+
+export const verify = endpoint({
+  summary: "Tell a gateway whose token a request carries",
+  answers: { 204: { description: "Accepted; the X-Auth- headers say who it is" } },
+  handle(req, res) {
+    const { sub, jti, sid, iss, roles, exp } = callerOf(req);
+    res.set({
+      "X-Auth-Subject": headerValue(sub),
+      "X-Auth-Token-Id": headerValue(jti),
+      "X-Auth-Session": headerValue(sid),
+      "X-Auth-Issuer": headerValue(iss),
+      "X-Auth-Roles": roles.map(headerValue).join(","),
+      "X-Auth-Expires": String(exp),
+    });
+    res.status(204).end();
+  },
+});
+
+/** Percent-encoded outside printable ASCII; and the two characters that would make the value ambiguous. */
+const headerValue = (text: string) => text.replace(/[^\x21-\x7e]|[%,]/gu, encodeLetter);
+
+const encodeLetter = (letter: string) =>
+  Array.from(Buffer.from(letter), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");

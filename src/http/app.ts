@@ -12,12 +12,14 @@ import { createAuthEndpoints } from "./auth-routes";
 import { readJson } from "./body";
 import { createCookies } from "./cookies";
 import { createCrossSiteCheck } from "./cross-site";
+import { createDescription, docs, docsFiles } from "./docs-routes";
 import { createErrorHandler, notFound } from "./error-handler";
 import { requireToken } from "./guard";
 import { createReadyz, healthz } from "./health-routes";
 import { createLogoutEndpoints } from "./logout-routes";
 import { createLimits } from "./limits";
 import { createRequestLog, createTell } from "./request-log";
+import type { RouteTable } from "./openapi";
 import { createRouter, type Endpoint, type Route } from "./routes";
 import { createSessionEndpoints } from "./session-routes";
 import { createMeEndpoint } from "./user-routes";
@@ -76,10 +78,19 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
     // Gateways pass on the method of the request they ask about.
     ["all", "/verify{/*path}", forwardedToken, verify],
   ];
-  const routes: Route[] = [
-    ["get", "/api/users/me", token, createMeEndpoint(auth)],
-    ["get", "/healthz", healthz],
-    ["get", "/readyz", createReadyz(redis)],
+  const tables: RouteTable[] = [
+    { base: "/api/auth", routes: authRoutes(logoutWithJson) },
+    { base: "/api/v1/auth", routes: authRoutes(logoutWithoutContent) },
+    {
+      base: "",
+      routes: [
+        ["get", "/api/users/me", token, createMeEndpoint(auth)],
+        ["get", "/healthz", healthz],
+        ["get", "/readyz", createReadyz(redis)],
+        ["get", "/openapi.json", createDescription(() => tables)],
+        ["get", "/docs", docs],
+      ],
+    },
   ];
 
   const app = express();
@@ -90,9 +101,8 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
   app.use(helmet(SECURITY_HEADERS));
   app.use(cors({ ...CORS, origin: options.corsOrigins }));
   app.use(["/api", "/v1", "/oauth"], neverCached);
-  app.use("/api/auth", createRouter(authRoutes(logoutWithJson)));
-  app.use("/api/v1/auth", createRouter(authRoutes(logoutWithoutContent)));
-  app.use(createRouter(routes));
+  app.use("/docs", docsFiles);
+  for (const { base, routes } of tables) app.use(base, createRouter(routes));
   app.use(notFound);
   app.use(createErrorHandler(log, tell));
   return app;

@@ -5,7 +5,7 @@ import { CurfewError, type ErrorCode } from "../errors";
 import type { SecurityEvent, Tell } from "./request-log";
 
 /** The one place where a code becomes a status. */
-const STATUS: Record<ErrorCode, number> = {
+export const STATUS: Record<ErrorCode, number> = {
   invalid_request: 400,
   invalid_json: 400,
   token_missing: 401,

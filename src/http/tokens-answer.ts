@@ -10,9 +10,9 @@ export const User = z.object({ id: z.string(), email: z.string(), roles: z.array
 export const Tokens = z.object({
   access_token: z.string().optional(),
   token_type: z.literal("Bearer"),
-  expires_in: z.number().int(),
+  expires_in: z.number(),
   refresh_token: z.string().optional(),
-  refresh_expires_in: z.number().int(),
+  refresh_expires_in: z.number(),
   user: User,
 });
 

@@ -1,0 +1,48 @@
+import { join } from "node:path";
+import { static as serveFiles, type RequestHandler } from "express";
+import helmet from "helmet";
+import { z } from "zod";
+import { createOpenApi, type RouteTable } from "./openapi";
+import { endpoint } from "./routes";
+
+const WEB = join(__dirname, "../web");
+
+/** A page's policy: what it needs comes from us, and it talks to us alone. */
+const pagePolicy = helmet.contentSecurityPolicy({
+  useDefaults: false,
+  directives: {
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'"],
+    styleSrc: ["'self'"],
+    imgSrc: ["'self'"],
+    connectSrc: ["'self'"],
+    baseUri: ["'none'"],
+    formAction: ["'none'"],
+    frameAncestors: ["'none'"],
+  },
+});
+
+/** The tables come late, because the description is a row of one of them. */
+export function createDescription(tables: () => readonly RouteTable[]) {
+  let description: object | undefined;
+  return endpoint({
+    summary: "This description, in OpenAPI 3.1",
+    answers: { 200: { description: "An OpenAPI document", schema: z.looseObject({ openapi: z.string() }) } },
+    handle(_req, res) {
+      res.json((description ??= createOpenApi(tables())));
+    },
+  });
+}
+
+export const docs = endpoint({
+  summary: "A page to read this description and to try it",
+  answers: { 200: { description: "A page" } },
+  handle(_req, res) {
+    res.sendFile("docs.html", { root: WEB });
+  },
+});
+
+export const docsFiles: RequestHandler[] = [
+  pagePolicy,
+  serveFiles(join(WEB, "docs"), { index: false, redirect: false }),
+];

@@ -1,0 +1,117 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import type { ErrorCode } from "../errors";
+import { STATUS } from "./error-handler";
+import { endpointOf, stepsOf, type Endpoint, type Route } from "./routes";
+
+export type RouteTable = { base: string; routes: readonly Route[] };
+
+const ErrorAnswer = z.object({
+  error: z.string().describe("The status's reason phrase"),
+  code: z.enum(Object.keys(STATUS) as [ErrorCode, ...ErrorCode[]]),
+  message: z.string(),
+  details: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+});
+
+/** An endpoint behind any method is described by the ones that gateways use. */
+const ALL_METHODS = ["get", "post", "put", "patch", "delete"];
+
+/** No route of its own: a method it doesn't answer to, a path that isn't there. */
+const OTHER = {
+  description: "Any other error",
+  content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
+};
+
+/** Describes the routes from what they run: the schemas that validate, the steps that refuse. */
+export function createOpenApi(tables: readonly RouteTable[]): object {
+  const { version, license } = JSON.parse(
+    readFileSync(join(__dirname, "../../package.json"), "utf8"),
+  ) as Manifest;
+  const paths: Record<string, Record<string, object>> = {};
+  for (const { base, routes } of tables) {
+    for (const route of routes) {
+      const methods = route[0] === "all" ? ALL_METHODS : [route[0]];
+      const path = (paths[pathOf(base + route[1])] ??= {});
+      for (const method of methods) path[method] = operationOf(base, route);
+    }
+  }
+  return {
+    openapi: "3.1.1",
+    info: {
+      title: "Curfew",
+      version,
+      license: { name: license, identifier: license },
+      summary: "A real logout for stateless JWTs",
+    },
+    paths,
+    components: {
+      schemas: { Error: jsonSchema(ErrorAnswer, "output") },
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
+        cookie: { type: "apiKey", in: "cookie", name: "curfew_access" },
+      },
+    },
+  };
+}
+
+type Manifest = { version: string; license: string };
+
+function operationOf(base: string, route: Route): object {
+  const endpoint = endpointOf(route);
+  const errors = [...stepsOf(route).flatMap(({ errors }) => errors), ...endpoint.errors, "internal" as const];
+  const isGuarded = stepsOf(route).some(({ errors }) => errors.includes("token_missing"));
+  const parameters = [...route[1].matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: "path",
+    required: true,
+    schema: { type: "string" },
+  }));
+  return {
+    summary: endpoint.summary,
+    tags: [base === "" ? "others" : base],
+    ...(parameters.length > 0 && { parameters }),
+    ...(isGuarded && { security: [{ bearer: [] }, { cookie: [] }] }),
+    ...(endpoint.body && { requestBody: requestBodyOf(endpoint.body) }),
+    responses: { ...successesOf(endpoint), ...refusalsOf(errors), default: OTHER },
+  };
+}
+
+function requestBodyOf(body: z.ZodType): object {
+  const required = !body.safeParse(undefined).success;
+  return { required, content: { "application/json": { schema: jsonSchema(body, "input") } } };
+}
+
+const successesOf = ({ answers }: Endpoint) =>
+  Object.fromEntries(
+    Object.entries(answers).map(([status, { description, schema }]) => [
+      status,
+      {
+        description,
+        ...(schema && { content: { "application/json": { schema: jsonSchema(schema, "output") } } }),
+      },
+    ]),
+  );
+
+/** One answer for each status, which says the codes that it may carry. */
+function refusalsOf(codes: readonly ErrorCode[]): object {
+  const statuses = [...new Set(codes.map((code) => STATUS[code]))].sort();
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const here = [...new Set(codes.filter((code) => STATUS[code] === status))];
+      const schema = {
+        allOf: [{ $ref: "#/components/schemas/Error" }, { properties: { code: { enum: here } } }],
+      };
+      const description = here.map((code) => `\`${code}\``).join(", ");
+      return [status, { description, content: { "application/json": { schema } } }];
+    }),
+  );
+}
+
+const pathOf = (path: string) => path.replace(/\{\/\*\w+\}$/, "").replace(/:(\w+)/g, "{$1}");
+
+function jsonSchema(schema: z.ZodType, io: "input" | "output"): object {
+  const described = z.toJSONSchema(schema, { io });
+  delete described.$schema;
+  return described;
+}

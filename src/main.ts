@@ -8,6 +8,7 @@ import { readConfig, type Config } from "./config";
 import { createDenylist } from "./denylist/denylist";
 import { startEmbeddedRedis } from "./embedded-redis";
 import { createApp } from "./http/app";
+import { listen } from "./http/server";
 import { createPasswords } from "./passwords";
 import { connectMemory, connectRedis, type Redis } from "./redis";
 import { createSessions } from "./sessions/sessions";
@@ -26,7 +27,7 @@ async function main(): Promise<void> {
   const log = pino({ level: config.logLevel, timestamp: pino.stdTimeFunctions.isoTime });
   const storage = await openStorage(config, log);
   await storage.redis.untilReady(REDIS_START_TIMEOUT_MS);
-  const server = await listen(createService(config, storage.redis, log), config);
+  const server = await listen(createService(config, storage.redis, log), config.port, config.host);
   const { port } = server.address() as AddressInfo;
   // Whoever starts the service waits for this line, whatever the log level.
   log.child({}, { level: "info" }).info({ port, host: config.host }, "listening");
@@ -86,15 +87,6 @@ function createService(config: Config, redis: Redis, log: Logger) {
   });
   const denylist = createDenylist(redis, config.redisPrefix);
   return createApp({ auth, accessTokens, refreshTokens, denylist, redis, log }, config);
-}
-
-function listen(app: ReturnType<typeof createApp>, { port, host }: Config): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = app.listen(port, host, (error) => {
-      if (error) reject(error);
-      else resolve(server);
-    });
-  });
 }
 
 function greeting(url: string, description: string): string {

@@ -34,8 +34,11 @@ function credentialOf(token: string | undefined, transport: Transport): Credenti
   return { token, transport };
 }
 
-/** A proxy's word for where a request comes from counts only if it is an address. */
-export const addressOf = (req: Request) => (isIP(req.ip ?? "") ? req.ip : req.socket.remoteAddress);
+/** A proxy's word for where a request comes from counts only if it is an address, without a zone that anybody can vary. */
+export function addressOf(req: Request): string | undefined {
+  const { ip = "" } = req;
+  return isIP(ip) && !ip.includes("%") ? ip : req.socket.remoteAddress;
+}
 
 export const originOf = (req: Request): Origin => ({
   ip: addressOf(req) ?? null,

@@ -25,7 +25,7 @@ let tokens: Tokens;
 
 beforeAll(async () => {
   redis = await startRedis();
-  service = await startService({ REDIS_URL: redis.url, RATE_LIMIT: "off" });
+  service = await startService({ REDIS_URL: redis.url });
   tokens = await register(service.url);
 });
 afterEach(async () => {
@@ -241,7 +241,6 @@ describe("the Authorization header", () => {
   it.each([
     ["é in UTF-8", () => `Authorization: Bearer ${tokens.access_token}\xc3\xa9`],
     ["é in Latin-1", () => `Authorization: Bearer ${tokens.access_token}\xe9`],
-    ["a no-break space", () => `Authorization: Bearer\xa0 ${tokens.access_token}`],
     ["a no-break space in front of the token", () => `Authorization: Bearer \xa0${tokens.access_token}`],
   ])("A-12: refuses %s", async (_title, field) => {
     await expectRefusedUnasked(() => rawGet(field()), 401, "token_invalid");
@@ -318,6 +317,7 @@ describe("a token elsewhere", () => {
     "curfew_access.=%",
     "\xa0curfew_access=%",
     "\xc2\xa0curfew_access=%",
+    "__Host-curfew_access=%",
     "__HOST-curfew_access=%",
     "\xa0__Host-curfew_access=%",
     '$Version=1; $Path="/"; curfew_accesss=%',
@@ -326,6 +326,53 @@ describe("a token elsewhere", () => {
   ])("A-09: is not read from the cookie %j", async (cookie) => {
     const field = `Cookie: ${cookie.replace("%", tokens.access_token)}`;
     await expectRefusedUnasked(() => rawGet(field), 401, "token_missing");
+  });
+});
+
+describe("the cookie", () => {
+  const withCookies = (...cookies: string[]) => rawGet(...cookies.map((cookie) => `Cookie: ${cookie}`));
+  const cookie = (value: string) => `curfew_access=${value}`;
+  const good = () => cookie(tokens.access_token);
+
+  it.each([
+    ["alone", () => good()],
+    ["among others", () => `theme=dark; ${good()}; lang=en`],
+    ["after $Version", () => `$Version=1; ${good()}`],
+    ["without spaces", () => `a=1;${good()};b=2`],
+  ])("carries the token %s", async (_title, cookies) => {
+    expect(await withCookies(cookies())).toMatchObject({ status: 200, body: { id: tokens.user.id } });
+  });
+
+  it.each([
+    ["forged and good", () => [`${cookie(forged())}; ${good()}`]],
+    ["good and forged", () => [`${good()}; ${cookie(forged())}`]],
+    ["good and good", () => [`${good()}; ${good()}`]],
+    ["empty and good", () => [`${cookie("")}; ${good()}`]],
+    ["one in each of two lines", () => [good(), cookie(forged())]],
+  ])("A-09: is refused when there are two of it: %s", async (_title, cookies) => {
+    const request = () => withCookies(...cookies());
+    const answer = await expectRefusedUnasked(request, 400, "invalid_request");
+    expect(answer.body).toMatchObject({ details: [{ path: "curfew_access" }] });
+  });
+
+  it.each([
+    ["JSON, as cookie-parser reads it", () => 'j:{"a":1}'],
+    ["a signed cookie, as cookie-parser reads it", () => `s:${tokens.access_token}`],
+    ["a broken escape", () => "%ZZ"],
+    ["an escaped token", () => tokens.access_token.replaceAll(".", "%2E")],
+    ["a token in quotes", () => `"${tokens.access_token}"`],
+    ["a token and a comma", () => `${tokens.access_token},x`],
+    ["a token and an equals sign", () => `${tokens.access_token}=`],
+    ["bytes that aren't ASCII", () => `${tokens.access_token}\xe9`],
+    ["an object's name", () => "[object Object]"],
+    ["a forged token", forged],
+  ])("A-10: is a string, and refused when it is %s", async (_title, value) => {
+    await expectRefusedUnasked(() => withCookies(cookie(value())), 401, "token_invalid");
+  });
+
+  it("A-10: is no token when it is empty", async () => {
+    await expectRefusedUnasked(() => withCookies(cookie("")), 401, "token_missing");
+    await expectRefusedUnasked(() => withCookies("curfew_access"), 401, "token_missing");
   });
 });
 
@@ -507,7 +554,6 @@ describe("with an ES256 key", () => {
       REDIS_URL: redis.url,
       JWT_SECRET: "",
       JWT_PRIVATE_KEY_FILE: file,
-      RATE_LIMIT: "off",
     });
   });
   afterAll(async () => {

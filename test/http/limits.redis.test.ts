@@ -1,14 +1,5 @@
 import { randomUUID } from "node:crypto";
-import {
-  call,
-  expectRefusal,
-  login,
-  PASSWORD,
-  refresh,
-  register,
-  type Answer,
-  type Tokens,
-} from "../helpers/client";
+import { call, expectRefusal, login, PASSWORD, refresh, register, type Answer } from "../helpers/client";
 import { startRedis, type TestRedis } from "../helpers/redis";
 import { startService, type TestService } from "../helpers/service";
 

@@ -1,0 +1,201 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { call, expectRefusal, register, type Answer } from "../helpers/client";
+import { startService, type TestService } from "../helpers/service";
+
+/** How the service takes what no well-behaved client sends. Nothing here needs Redis. */
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({
+    REDIS_URL: "memory://",
+    CORS_ORIGINS: "https://good.example,http://localhost:5173",
+  });
+});
+afterAll(() => service.stop());
+
+/** Sends bytes as they are and reads until the other side ends the connection. */
+async function sendRaw(...chunks: string[]): Promise<string> {
+  const socket = connect(Number(new URL(service.url).port), "127.0.0.1");
+  let received = "";
+  socket.on("data", (chunk) => (received += chunk.toString()));
+  // A reset is an answer too.
+  socket.on("error", () => undefined);
+  for (const chunk of chunks) socket.write(chunk);
+  await once(socket, "close");
+  return received;
+}
+
+const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
+const stillServes = async () => {
+  expect((await call(service.url, "GET", "/healthz")).status).toBe(200);
+};
+
+describe("C-31: a client that dawdles", () => {
+  const head = "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+
+  it("in its headers, its body or a chunk of it is cut off with 408, and others are served meanwhile", async () => {
+    const answers = Promise.all([
+      sendRaw(head),
+      sendRaw(`${head}Content-Length: 100\r\n\r\n`, '{"email"'),
+      sendRaw(`${head}Transfer-Encoding: chunked\r\n\r\n`, "5\r\n{"),
+    ]);
+    await stillServes();
+    expect((await answers).map(statusOf)).toEqual([408, 408, 408]);
+  });
+});
+
+describe("C-30: a request that two servers could read differently", () => {
+  it.each([
+    [
+      "Content-Length and Transfer-Encoding",
+      "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+    ["two Content-Lengths", "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"],
+    ["a folded header", "X-A: b\r\n c\r\n\r\n"],
+    ["a space before the colon", "Content-Length : 2\r\n\r\n{}"],
+    ["a NUL in a header", "X-A: \u0000\r\n\r\n"],
+    ["a header block beyond 16 KiB", `X-A: ${"a".repeat(17_000)}\r\n\r\n`],
+  ])("has %s: the connection ends with an error", async (_title, rest) => {
+    const answer = await sendRaw(`POST /api/auth/login HTTP/1.1\r\nHost: x\r\n${rest}`);
+    expect([400, 431]).toContain(statusOf(answer));
+    await stillServes();
+  });
+
+  it("has an unknown Transfer-Encoding: all that follows is its body, which nobody reads", async () => {
+    const next = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    const raw = `POST /api/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${next}`;
+    const answer = await sendRaw(raw);
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 415"]);
+  });
+
+  it("C-14: CONNECT gets no tunnel", async () => {
+    expect(await sendRaw("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n")).toBe("");
+    await stillServes();
+  });
+
+  it("C-29: takes no address of itself from Host", async () => {
+    const raw =
+      "GET /openapi.json HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: evil.example\r\nConnection: close\r\n\r\n";
+    expect(await sendRaw(raw)).not.toContain("evil.example");
+  });
+});
+
+describe("C-01: CORS", () => {
+  const ask = (origin: string, method = "GET", headers: Record<string, string> = {}) =>
+    call(service.url, method, "/api/users/me", { headers: { Origin: origin, ...headers } });
+  const allowed = ({ headers }: Answer) => headers.get("access-control-allow-origin");
+
+  it("lets the configured origins in, each by its name, with credentials", async () => {
+    for (const origin of ["https://good.example", "http://localhost:5173"]) {
+      const answer = await ask(origin);
+      expectRefusal(answer, 401, "token_missing");
+      expect(allowed(answer)).toBe(origin);
+      expect(answer.headers.get("access-control-allow-credentials")).toBe("true");
+      expect(answer.headers.get("vary")).toMatch(/Origin/);
+      for (const name of ["WWW-Authenticate", "Retry-After", "X-Request-Id"]) {
+        expect(answer.headers.get("access-control-expose-headers")).toContain(name);
+      }
+    }
+  });
+
+  it.each([
+    "https://evil.example",
+    "https://good.example.evil.com",
+    "https://evilgood.example",
+    "http://good.example",
+    "https://good.example:444",
+    "https://good.example, https://evil.example",
+    "https://GOOD.example",
+    "null",
+  ])("lets %s read nothing", async (origin) => {
+    const answer = await ask(origin);
+    expect(allowed(answer)).toBeNull();
+    expect(answer.headers.get("vary")).toMatch(/Origin/);
+    expect(allowed(await ask(origin, "OPTIONS", { "Access-Control-Request-Method": "GET" }))).toBeNull();
+  });
+
+  it("C-03: answers a preflight without a token, and lets it be kept", async () => {
+    const answer = await ask("https://good.example", "OPTIONS", {
+      "Access-Control-Request-Method": "DELETE",
+      "Access-Control-Request-Headers": "authorization,content-type",
+    });
+    expect(answer.status).toBe(204);
+    expect(answer.headers.get("access-control-allow-methods")).toBe("GET,POST,DELETE");
+    expect(answer.headers.get("access-control-allow-headers")).toBe("authorization,content-type");
+    expect(answer.headers.get("access-control-max-age")).toBe("7200");
+  });
+
+  it("keeps the answers of a browser's refused page from acting: a login by cookie from it is a 403", async () => {
+    const { user } = await register(service.url);
+    const answer = await call(service.url, "POST", "/api/auth/login", {
+      body: { email: user.email, password: "an unlikely passphrase", transport: "cookie" },
+      headers: { Origin: "https://evil.example" },
+    });
+    expectRefusal(answer, 403, "cross_site_request");
+    expect(answer.headers.getSetCookie()).toEqual([]);
+  });
+});
+
+it("C-13: every answer has an API's security headers, errors too", async () => {
+  const answers = [
+    await call(service.url, "GET", "/healthz"),
+    await call(service.url, "GET", "/api/users/me"),
+    await call(service.url, "GET", "/nothing"),
+    await call(service.url, "PUT", "/api/auth/login"),
+    await call(service.url, "POST", "/api/auth/login", { body: { email: "x".repeat(20_000) } }),
+  ];
+  expect(answers.map(({ status }) => status)).toEqual([200, 401, 404, 405, 413]);
+  for (const { headers } of answers) {
+    expect(headers.get("strict-transport-security")).toBe("max-age=63072000; includeSubDomains");
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+    expect(headers.get("content-security-policy")).toBe("default-src 'none';frame-ancestors 'none'");
+    expect(headers.get("referrer-policy")).toBe("no-referrer");
+    expect(headers.get("cross-origin-resource-policy")).toBe("same-origin");
+    expect(headers.get("x-powered-by")).toBeNull();
+    expect(headers.get("server")).toBeNull();
+  }
+});
+
+describe("C-04: a request that acts by cookie, over the wire", () => {
+  it.each([
+    ["POST", "/api/auth/logout"],
+    ["POST", "/api/v1/auth/logout"],
+    ["POST", "/api/auth/refresh"],
+    ["POST", "/api/auth/password"],
+    ["DELETE", "/api/auth/sessions"],
+    ["POST", "/api/auth/verify"],
+    ["GET", "/api/auth/verify"],
+  ])("%s %s is refused from somebody else's page, and nothing changes", async (method, path) => {
+    const { access_token, refresh_token } = await register(service.url);
+    const cookies = { Cookie: `curfew_access=${access_token}; curfew_refresh=${refresh_token}` };
+    const fromPage = (headers: Record<string, string>) =>
+      call(service.url, method, path, { headers: { ...cookies, ...headers } });
+    for (const headers of [
+      { "Sec-Fetch-Site": "cross-site" },
+      { "Sec-Fetch-Site": "same-site" },
+      { Origin: "https://evil.example" },
+      { Origin: "null" },
+    ]) {
+      expectRefusal(await fromPage(headers), 403, "cross_site_request");
+    }
+    expect((await call(service.url, "GET", "/api/users/me", { headers: cookies })).status).toBe(200);
+    const own = { Origin: service.url, "Sec-Fetch-Site": "same-origin" };
+    expect((await fromPage(own)).status).not.toBe(403);
+    expect(
+      (await fromPage({ Origin: "https://good.example", "Sec-Fetch-Site": "cross-site" })).status,
+    ).not.toBe(403);
+  });
+
+  it("/verify asks about the method of the request behind it", async () => {
+    const { access_token } = await register(service.url);
+    const verify = (headers: Record<string, string>) =>
+      call(service.url, "GET", "/api/auth/verify", {
+        headers: { Cookie: `curfew_access=${access_token}`, "Sec-Fetch-Site": "cross-site", ...headers },
+      });
+    expect((await verify({ "X-Forwarded-Method": "GET" })).status).toBe(204);
+    expect((await verify({ "X-Original-Method": "HEAD" })).status).toBe(204);
+    expectRefusal(await verify({ "X-Forwarded-Method": "POST" }), 403, "cross_site_request");
+    expectRefusal(await verify({ "X-Original-Method": "DELETE" }), 403, "cross_site_request");
+    expectRefusal(await verify({}), 403, "cross_site_request");
+  });
+});

@@ -1,0 +1,145 @@
+import { Ajv2020, type AnySchema } from "ajv/dist/2020";
+import addFormats from "ajv-formats";
+import { call, login, PASSWORD, register, type Answer } from "../helpers/client";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { startService, type TestService } from "../helpers/service";
+
+type Media = { content?: { "application/json": { schema: AnySchema } } };
+type Operation = { responses: Record<string, Media>; requestBody?: Media };
+type Description = { openapi: string; paths: Record<string, Record<string, Operation>>; components: object };
+
+let redis: TestRedis;
+let service: TestService;
+let description: Description;
+let ajv: Ajv2020;
+beforeAll(async () => {
+  redis = await startRedis();
+  service = await startService({
+    REDIS_URL: redis.url,
+    RATE_LIMIT: "on",
+    RATE_LIMIT_LOGIN: "1000/m",
+    RATE_LIMIT_REGISTER: "1000/m",
+    RATE_LIMIT_ACCOUNT: "5/m",
+  });
+  description = (await call(service.url, "GET", "/openapi.json")).body as Description;
+  ajv = new Ajv2020({ strict: false });
+  addFormats(ajv);
+  ajv.addSchema({ $id: "https://curfew/", ...description });
+});
+afterAll(async () => {
+  await service.stop();
+  await redis.stop();
+});
+
+const seen = new Set<string>();
+
+/** Checks an answer against what is said of its route, method and status. */
+function expectAsDescribed(method: string, path: string, answer: Answer): void {
+  const operation = description.paths[path]?.[method.toLowerCase()];
+  const response = operation?.responses[String(answer.status)];
+  if (!response) throw new Error(`${method} ${path} is not said to answer ${answer.status}`);
+  seen.add(`${method} ${path}`);
+  const schema = response.content?.["application/json"].schema;
+  if (!schema) {
+    expect(answer.body).toBeUndefined();
+    return;
+  }
+  const pointer = [
+    "paths",
+    path,
+    method.toLowerCase(),
+    "responses",
+    String(answer.status),
+    "content",
+    "application/json",
+    "schema",
+  ]
+    .map((part) => encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1")))
+    .join("/");
+  const validate = ajv.compile({ $ref: `https://curfew/#/${pointer}` });
+  expect({ valid: validate(answer.body), errors: validate.errors, body: answer.body }).toMatchObject({
+    valid: true,
+  });
+}
+
+type Options = Parameters<typeof call>[3];
+
+async function ask(
+  method: string,
+  path: string,
+  status: number,
+  options: Options = {},
+  real = path,
+): Promise<Answer> {
+  const answer = await call(service.url, method, real, options);
+  expect([method, path, answer.status]).toEqual([method, path, status]);
+  expectAsDescribed(method, path, answer);
+  return answer;
+}
+
+it.each(["/api/auth", "/api/v1/auth"])("%s answers as it is described", async (base) => {
+  const email = `${base.replaceAll("/", "")}@example.com`;
+  const credentials = { email, password: PASSWORD };
+  await ask("POST", `${base}/register`, 201, { body: credentials });
+  await ask("POST", `${base}/register`, 409, { body: credentials });
+  await ask("POST", `${base}/register`, 400, { body: { email: 1, more: true } });
+  await ask("POST", `${base}/register`, 403, {
+    body: { ...credentials, transport: "cookie" },
+    headers: { "Sec-Fetch-Site": "cross-site" },
+  });
+  await ask("POST", `${base}/register`, 415, { body: {}, headers: { "Content-Type": "text/plain" } });
+  await ask("POST", `${base}/login`, 200, { body: { ...credentials, transport: "cookie" } });
+  await ask("POST", `${base}/login`, 401, { body: { email, password: "wrong" } });
+  await ask("POST", `${base}/login`, 413, { body: { email: "x".repeat(20_000) } });
+  const limited = { email: `limited-${email}`, password: "x" };
+  for (let count = 0; count < 5; count += 1) await ask("POST", `${base}/login`, 401, { body: limited });
+  await ask("POST", `${base}/login`, 429, { body: limited });
+
+  const { access_token: token, refresh_token } = await login(service.url, email);
+  await ask("POST", `${base}/refresh`, 200, { body: { refresh_token } });
+  await ask("POST", `${base}/refresh`, 401, { body: { refresh_token: "x" } });
+  await ask("GET", `${base}/sessions`, 200, { token });
+  await ask("GET", `${base}/sessions`, 401);
+  await ask("DELETE", `${base}/sessions/{id}`, 404, { token }, `${base}/sessions/nobody`);
+  await ask("DELETE", `${base}/sessions`, 204, { token });
+  for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"])
+    await ask(method, `${base}/verify`, 204, { token });
+  const change = { current_password: PASSWORD, new_password: "another unlikely passphrase" };
+  await ask("POST", `${base}/password`, 400, { token, body: {} });
+  const changed = (await ask("POST", `${base}/password`, 200, { token, body: change })).body as {
+    access_token: string;
+  };
+  await ask("POST", `${base}/logout`, 401, { token: "x" });
+  await ask("POST", `${base}/logout`, base === "/api/auth" ? 200 : 204, { token: changed.access_token });
+});
+
+it("the other routes answer as they are described", async () => {
+  const { access_token: token } = await register(service.url);
+  await ask("GET", "/api/users/me", 200, { token });
+  await ask("GET", "/api/users/me", 401);
+  for (const path of ["/healthz", "/readyz", "/openapi.json"]) await ask("GET", path, 200);
+});
+
+it("without Redis, they answer as they are described", async () => {
+  const { access_token: token, refresh_token } = await register(service.url);
+  process.kill(redis.pid, "SIGSTOP");
+  await ask("GET", "/readyz", 503);
+  await ask("GET", "/api/users/me", 503, { token });
+  await ask("POST", "/api/auth/logout", 503, { token });
+  await ask("POST", "/api/auth/refresh", 503, { body: { refresh_token } });
+  process.kill(redis.pid, "SIGCONT");
+});
+
+it("describes every route, and every error code somewhere", () => {
+  const described = Object.entries(description.paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(described.filter((route) => !seen.has(route) && route !== "GET /docs")).toEqual([]);
+  expect(description.openapi).toBe("3.1.1");
+  const { enum: codes } = (
+    description.components as { schemas: { Error: { properties: { code: { enum: string[] } } } } }
+  ).schemas.Error.properties.code;
+  const text = JSON.stringify(description.paths);
+  const unnamed = codes.filter((code) => !text.includes(`"${code}"`));
+  expect(unnamed).toEqual(["method_not_allowed"]);
+});

@@ -1,0 +1,159 @@
+import { randomUUID } from "node:crypto";
+import { call, login, me, refresh, register, untilReady, type Tokens } from "../helpers/client";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { SECRET, startService, type TestService } from "../helpers/service";
+
+const CANARY = `canary ${randomUUID()}`;
+const NEXT = `another canary ${randomUUID()}`;
+
+let redis: TestRedis;
+let service: TestService;
+beforeAll(async () => {
+  redis = await startRedis();
+  service = await startService({
+    REDIS_URL: redis.url,
+    LOG_LEVEL: "trace",
+    RATE_LIMIT: "on",
+    RATE_LIMIT_LOGIN: "9/m",
+  });
+});
+afterAll(async () => {
+  await service.stop();
+  await redis.stop();
+});
+
+type Line = { level: number; time: string; msg: string; request_id?: string; event?: string } & Record<
+  string,
+  unknown
+>;
+
+const lines = () =>
+  service.log.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Line);
+const events = (name: string) => lines().filter(({ event }) => event === name);
+
+/** Every flow there is, with secrets that can be looked for afterwards. */
+async function runAllFlows(): Promise<{ secrets: string[]; tokens: Tokens }> {
+  const secrets = new Set([CANARY, NEXT, SECRET, "only-for-tests"]);
+  const learn = (tokens: Partial<Tokens>) => {
+    for (const token of [tokens.access_token, tokens.refresh_token]) {
+      // The signature alone is enough to tell a token by.
+      if (token) secrets.add(token.split(".").at(-1) ?? token);
+    }
+  };
+  const { url } = service;
+  const email = `${randomUUID()}@example.com`;
+  const post = (path: string, body: unknown, token?: string) =>
+    call(url, "POST", `/api/auth/${path}`, { body, ...(token && { token }) });
+
+  const first = (await post("register", { email, password: CANARY })).body as Tokens;
+  const second = await login(url, email, CANARY);
+  const third = (await refresh(url, second.refresh_token)).body as Tokens;
+  const fourth = (await refresh(url, third.refresh_token)).body as Tokens;
+  [first, second, third, fourth].forEach(learn);
+
+  await refresh(url, second.refresh_token);
+  await post("login", { email, password: `${CANARY}!` });
+  await post("login", { email: CANARY, password: CANARY });
+  await post("login", { email, password: [CANARY], [CANARY]: CANARY });
+  await call(
+    url,
+    "GET",
+    `/api/users/me?access_token=${first.access_token}&password=${encodeURIComponent(CANARY)}`,
+  );
+  await call(url, "GET", "/api/users/me", { headers: { Authorization: `Basic ${CANARY}` } });
+  await me(url, `${first.access_token}x`);
+  const changed = (
+    await post("password", { current_password: CANARY, new_password: NEXT }, first.access_token)
+  ).body;
+  learn(changed as Tokens);
+  await post("logout", { refresh_token: `${first.refresh_token}x` });
+  await post("logout", {}, (changed as Tokens).access_token);
+  await me(url, (changed as Tokens).access_token);
+
+  const byCookie = await post("login", { email, password: NEXT, transport: "cookie" });
+  const cookies = byCookie.headers.getSetCookie().map((line) => line.split(";", 1)[0] ?? "");
+  for (const cookie of cookies) secrets.add(cookie.split(".").at(-1) ?? cookie);
+  await call(url, "POST", "/api/auth/logout", {
+    headers: { Cookie: cookies.join("; "), "Sec-Fetch-Site": "cross-site" },
+  });
+  await call(url, "POST", "/api/auth/logout", { headers: { Cookie: cookies.join("; ") } });
+
+  // What Redis refuses, ioredis reports with the command's arguments in the error.
+  await redis.admin.config("SET", "maxmemory", "1");
+  await post("register", { email: `${randomUUID()}@example.com`, password: CANARY });
+  await redis.admin.config("SET", "maxmemory", "0");
+  process.kill(redis.pid, "SIGSTOP");
+  await post("login", { email, password: NEXT });
+  process.kill(redis.pid, "SIGCONT");
+  await untilReady(url);
+  for (let more = 0; more < 8; more += 1) await post("login", { email, password: CANARY });
+  return { secrets: [...secrets], tokens: fourth };
+}
+
+let secrets: string[];
+let tokens: Tokens;
+beforeAll(async () => {
+  ({ secrets, tokens } = await runAllFlows());
+});
+
+it("C-70: nothing that was printed holds a password, a token, a cookie, a key or a hash", () => {
+  const printed = service.log.join("\n");
+  expect(printed.length).toBeGreaterThan(5000);
+  expect(secrets.length).toBeGreaterThan(10);
+  for (const secret of [...secrets, ...secrets.map((secret) => encodeURIComponent(secret))]) {
+    expect(printed).not.toContain(secret);
+  }
+  expect(printed).not.toMatch(/argon2id|eyJ|Cookie/);
+});
+
+it("C-72: every request has one line, in UTC, with its id, and without its query", () => {
+  const requests = lines().filter(({ msg }) => msg === "request");
+  expect(requests.length).toBeGreaterThan(20);
+  expect(new Set(requests.map(({ request_id }) => request_id)).size).toBe(requests.length);
+  for (const line of requests) {
+    expect(line.time).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    expect(line).toMatchObject({
+      ip: "127.0.0.1",
+      method: expect.any(String) as string,
+      status: expect.any(Number) as number,
+    });
+    expect(line["path"]).not.toContain("?");
+  }
+});
+
+it.each([
+  ["registered", 1],
+  ["login", 2],
+  ["login_failed", 2],
+  ["logout", 2],
+  ["password_changed", 1],
+  ["refresh_reused", 1],
+  ["revoked_token_used", 1],
+  ["cross_site_request", 1],
+  ["rate_limited", 1],
+])("C-72: tells of %s, whom it concerns and from where", (event, atLeast) => {
+  const told = events(event);
+  expect(told.length).toBeGreaterThanOrEqual(atLeast);
+  for (const line of told) {
+    expect(line).toMatchObject({ ip: "127.0.0.1", request_id: expect.any(String) as string });
+    if (event !== "rate_limited" && event !== "cross_site_request") {
+      expect([tokens.user.id, "unknown"]).toContain(line["sub"]);
+    }
+  }
+});
+
+it("C-28: stays one line, whatever a client puts into it", async () => {
+  const before = service.log.length;
+  const evil = 'x"}\n{"event":"login","sub":"forged"}\u001b[31m\u2028';
+  const { access_token } = await register(service.url);
+  await call(service.url, "DELETE", `/api/auth/sessions/${encodeURIComponent(evil)}`, {
+    token: access_token,
+    headers: { "User-Agent": "a\tb", "X-Request-Id": '"},{' },
+  });
+  const since = service.log.slice(before);
+  for (const line of since) {
+    expect(() => JSON.parse(line) as unknown).not.toThrow();
+    expect(line).not.toContain("\u001b");
+  }
+  expect(since.some((line) => line.includes("forged") && line.includes('"event"'))).toBe(false);
+});

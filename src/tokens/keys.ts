@@ -22,8 +22,9 @@ export type SigningKey = {
 
 const MIN_SECRET_BYTES = 32;
 const MIN_SECRET_BITS = 72;
+/** Words of published examples, and the key of RFC 7515. */
 const PLACEHOLDER =
-  /secret|passw|change.?me|example|your.?(?:key|jwt|own|256|512)|default|qwerty|insecure|replace.?(?:me|this)/i;
+  /secret|passw|change.?me|example|your.?(?:key|jwt|own|256|512)|default|qwerty|AyM1SysPpbyDfgZld|insecure|replace.?(?:me|this)/i;
 
 export function readSecret(text: string): SigningKey {
   const weakness = weaknessOf(text);
@@ -73,7 +74,7 @@ function weaknessOf(secret: string): string | undefined {
   return undefined;
 }
 
-/** The smallest of three estimates: by letter frequency, by what compression finds, and by runs such as "abcd" or "0000". */
+/** The smallest of some estimates: by letter frequency, by what compression finds, and by patterns. */
 function estimatedBits(secret: string): number {
   const codes = Array.from(secret, (letter) => letter.charCodeAt(0));
   const counts = new Map<number, number>();
@@ -81,14 +82,23 @@ function estimatedBits(secret: string): number {
   const bitsPerLetter = [...counts.values()]
     .map((count) => count / codes.length)
     .reduce((bits, share) => bits - share * Math.log2(share), 0);
-  const steps = codes.map((code, at) => code - (codes[at - 1] ?? 0));
-  const surprises = steps.filter((step, at) => step !== steps[at - 1]).length;
-  return Math.min(
-    bitsPerLetter * codes.length,
-    bitsPerLetter * surprises,
-    deflateRawSync(secret).length * 4.5,
-  );
+  const letters = Math.min(periodOf(codes), surprisesIn(codes, 1), surprisesIn(codes, 2));
+  return Math.min(bitsPerLetter * letters, deflateRawSync(secret).length * 4.5);
 }
+
+/** After how many letters it says the same again: "hello-hello-he" after six. All of them, if it doesn't. */
+function periodOf(codes: number[]): number {
+  const repeatsAfter = (period: number) => codes.every((code, at) => at < period || code === codes[at - period]);
+  const period = codes.findIndex((_, at) => at > 0 && repeatsAfter(at));
+  return period === -1 ? codes.length : period;
+}
+
+/** How many letters can't be told from those before: all but the first few of "0000", "abcd", or "a1b2c3" (two apart). */
+const surprisesIn = (codes: number[], apart: number) =>
+  codes.filter((code, at) => {
+    const [before, beforeThat] = [codes[at - apart], codes[at - 2 * apart]];
+    return before === undefined || beforeThat === undefined || code - before !== before - beforeThat;
+  }).length;
 
 const refreshKeyFrom = (material: Buffer) => createSecretKey(derive(material, "curfew refresh token", 32));
 

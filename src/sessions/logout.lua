@@ -11,7 +11,7 @@
 -- Returns 'done', or 'dead' when all devices were asked for with a credential that can no longer ask for it; what it
 -- names has been ended all the same.
 -- Atomic, so that whether a credential is alive and what follows from it can't be torn apart by a refresh or a second
--- logout, and so that a logout that failed half-way did nothing.
+-- logout. One that fails half-way has only denied, and can be tried again.
 
 local epoch = readEpoch()
 local named = {}
@@ -44,16 +44,17 @@ if args.all_devices == '1' then
   end
 end
 
-for _, sid in ipairs(named) do
-  endSession(sid, readSession(sid), reason, sid == args.access_sid and args.access_jti or '')
-end
-
 if args.access_sid ~= '' then
-  local isNew = deny(KEYS[4], fill(args.access_entry, 'reason', '"' .. reason .. '"'), tonumber(args.access_ttl_ms))
-  if isNew and not readSession(args.access_sid).user then
-    -- The session's own record is gone, and with it the latest exp of its access tokens.
-    denySession(args.access_sid, tonumber(args.sibling_exp), reason)
-    tell(reason, args.access_sid, args.access_jti)
+  deny(KEYS[4], fill(args.access_entry, 'reason', '"' .. reason .. '"'), tonumber(args.access_ttl_ms))
+end
+for _, sid in ipairs(named) do
+  local session = readSession(sid)
+  local jti = sid == args.access_sid and args.access_jti or ''
+  if session.user then
+    endSession(sid, session, reason, jti)
+  elseif denySession(sid, tonumber(args.sibling_exp), reason) then
+    -- Its own record is gone, and with it the latest exp of its access tokens.
+    tell(reason, sid, jti)
   end
 end
 

@@ -9,7 +9,8 @@ local epoch = readEpoch()
 local key = args.session_key .. args.sid
 
 redis.call('HSET', key, 'user', args.user, 'epoch', epoch, 'generation', '0', 'generation_since_ms', string.format('%.0f', redisNowMs()),
-  'created_at', args.now, 'last_used_at', args.now, 'expires_at', args.expires_at, 'ends_at', args.ends_at,
+  'created_at', args.now, 'last_used_at', args.now,
+  'expires_at', args.expires_at, 'ends_at', args.ends_at,
   'latest_exp', args.access_exp, 'ip', args.ip, 'user_agent', args.user_agent)
 keep(key, tonumber(args.ttl_ms))
 redis.call('ZADD', userSessions, args.now_ms, args.sid)

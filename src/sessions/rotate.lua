@@ -38,5 +38,6 @@ redis.call('HSET', key, 'last_used_at', args.now, 'expires_at', args.expires_at,
   'latest_exp', string.format('%.0f', math.max(tonumber(session.latest_exp), tonumber(args.access_exp))),
   'ip', args.ip, 'user_agent', args.user_agent)
 keep(key, tonumber(args.ttl_ms))
+redis.call('ZADD', userSessions, 'NX', args.now_ms, args.sid)
 keep(userSessions, tonumber(args.ttl_ms))
 return { 'rotated', epoch, current }

@@ -34,7 +34,7 @@ end
 -- One and the same clock for every instance, for how old a generation is.
 local function redisNowMs()
   local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  return tonumber(time[1]) * 1000.0 + math.floor(tonumber(time[2]) / 1000)
 end
 
 local function readSession(sid)
@@ -82,7 +82,8 @@ local function denySession(sid, latestExp, reason)
   local entry = fill(args.entry, 'sid', '"' .. sid .. '"')
   entry = fill(entry, 'exp', string.format('%.0f', latestExp))
   entry = fill(entry, 'reason', '"' .. reason .. '"')
-  deny(args.sid_key .. sid, entry, latestExp * 1000 + tonumber(args.margin_ms) - tonumber(args.now_ms))
+  -- 1000.0 and not 1000: the Lua behind memory:// has integers of 32 bits.
+  return deny(args.sid_key .. sid, entry, latestExp * 1000.0 + tonumber(args.margin_ms) - tonumber(args.now_ms))
 end
 
 local function tell(event, sid, jti)
@@ -90,13 +91,15 @@ local function tell(event, sid, jti)
     'sub', args.user, 'sid', sid, 'jti', jti, 'by', args.by, 'ip', args.ip, 'user_agent', args.user_agent)
 end
 
--- Ends a session: its refresh token is dead, every access token it ever had is denied, and a tombstone says why.
+-- Ends a session: its refresh token is dead, every access token it ever had is denied, and a tombstone says why. The
+-- tombstone comes last: Redis doesn't undo what a script did before it failed, and whoever tries again must not take the
+-- session for ended while anything is missing.
 local function endSession(sid, session, reason, jti)
   if session.user ~= args.user or session.ended_at then
     return
   end
-  redis.call('HSET', args.session_key .. sid, 'ended_at', args.now, 'ended_reason', reason)
-  redis.call('ZREM', userSessions, sid)
   denySession(sid, tonumber(session.latest_exp), reason)
+  redis.call('ZREM', userSessions, sid)
   tell(reason, sid, jti)
+  redis.call('HSET', args.session_key .. sid, 'ended_at', args.now, 'ended_reason', reason)
 end

@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cutUserAgent, jtiKey, sidKey, ttlMs, type Entry, type Origin, type Reason } from "../denylist/entry";
 import { epochKey, newEpoch } from "../denylist/epoch";
 import { EVENTS_KEPT, eventsKey } from "../denylist/events";
 import { CurfewError } from "../errors";
-import { createScript, type Redis, type Script } from "../redis";
+import { readScript, type Redis, type Script } from "../redis";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { RefreshToken } from "../tokens/refresh-tokens";
 
@@ -39,8 +38,8 @@ export type Sessions = ReturnType<typeof createSessions>;
 const SESSIONS_PER_USER = 100;
 const CLOCK_MARGIN_SECONDS = 30;
 
-const readLua = (name: string) => readFileSync(join(__dirname, `${name}.lua`), "utf8");
-const scriptOf = (name: string) => createScript(`${readLua("session")}\n${readLua(name)}`);
+const fileOf = (name: string) => join(__dirname, `${name}.lua`);
+const scriptOf = (name: string) => readScript(fileOf("session"), fileOf(name));
 const OPEN = scriptOf("open");
 const ROTATE = scriptOf("rotate");
 const END = scriptOf("end");
@@ -95,7 +94,7 @@ export function createSessions(redis: Redis, options: SessionOptions) {
   }
 
   /** The refresh token's times, and how long Redis must keep the session: for as long as any of its tokens lives. */
-  function lifetime(nowMs: number, endsAt: number, accessExp: number) {
+  function refreshTimes(nowMs: number, endsAt: number, accessExp: number) {
     const exp = Math.min(Math.floor(nowMs / 1000) + options.refreshTtlSeconds, endsAt);
     return {
       exp,
@@ -111,7 +110,7 @@ export function createSessions(redis: Redis, options: SessionOptions) {
     async open(user: string, origin: Origin, endsAt: number, accessExp: number): Promise<Opened> {
       const nowMs = Date.now();
       const sid = randomUUID();
-      const { exp, ...times } = lifetime(nowMs, endsAt, accessExp);
+      const { exp, ...times } = refreshTimes(nowMs, endsAt, accessExp);
       const epoch = await run(
         OPEN,
         { user, by: user, origin, nowMs },
@@ -129,7 +128,7 @@ export function createSessions(redis: Redis, options: SessionOptions) {
     ): Promise<Opened> {
       const nowMs = Date.now();
       const { sub: user, sid, generation, endsAt } = token;
-      const { exp, ...times } = lifetime(nowMs, endsAt, accessExp);
+      const { exp, ...times } = refreshTimes(nowMs, endsAt, accessExp);
       const [verdict, epoch, next] = (await run(
         ROTATE,
         { user, by: "curfew", origin, nowMs },

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { Redis as Client, type ChainableCommander, type RedisOptions } from "ioredis";
 import MemoryClient from "ioredis-mock";
 import type { Logger } from "pino";
@@ -18,10 +19,11 @@ export type Redis = {
   close(): void;
 };
 
-export const createScript = (lua: string): Script => ({
-  lua,
-  sha1: createHash("sha1").update(lua).digest("hex"),
-});
+/** Reads a script from its file, or from several that are put one after the other. */
+export function readScript(...files: string[]): Script {
+  const lua = files.map((file) => readFileSync(file, "utf8")).join("\n");
+  return { lua, sha1: createHash("sha1").update(lua).digest("hex") };
+}
 
 /** Where Redis listens: a `redis(s)://` URL, or the path of a Unix socket. */
 export type Address = { url: string } | { path: string };
@@ -30,11 +32,13 @@ export function connectRedis(address: Address, timeoutMs: number, log: Logger): 
   const options: RedisOptions = {
     ...FAIL_CLOSED,
     commandTimeout: timeoutMs,
+    // A connection that says nothing for so long is dead, though TCP may take a quarter of an hour to say so.
+    socketTimeout: 4 * timeoutMs,
     connectTimeout: Math.max(timeoutMs, 1000),
     retryStrategy: (attempt) => Math.min(attempt * 50, 1000),
   };
   const client = "url" in address ? new Client(address.url, options) : new Client({ ...options, ...address });
-  logChanges(client, log);
+  watch(client, log);
   return createRedis(client);
 }
 
@@ -99,16 +103,21 @@ export function createRedis(client: Client): Redis {
   return { ask, askAll, run, untilReady, close };
 }
 
-/** One line when Redis goes and one when it comes back, not one for each attempt to connect. */
-function logChanges(client: Client, log: Logger): void {
+/**
+ * One line when Redis goes and one when it comes back, not one for each attempt to connect; and of an error its message
+ * only, because ioredis puts the arguments of the command, a password perhaps, beside it.
+ */
+function watch(client: Client, log: Logger): void {
   let lastError = "";
   client.on("ready", () => {
     lastError = "";
     log.info("redis is ready");
   });
-  client.on("error", (error: Error) => {
+  client.on("error", (error: Error & { command?: { name: string } }) => {
+    // ioredis would go on in database 0, which is not the one that was asked for.
+    if (error.command?.name === "select") client.disconnect(true);
     if (error.message === lastError) return;
     lastError = error.message;
-    log.error({ err: error }, "redis can't be reached");
+    log.error({ cause: error.message }, "redis can't be reached");
   });
 }

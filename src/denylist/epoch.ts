@@ -9,4 +9,4 @@ export const epochKey = (prefix: string) => `${prefix}denylist:epoch`;
 export const newEpoch = () => `${Math.floor(Date.now() / 1000)}-${randomBytes(9).toString("hex")}`;
 
 export const isEpoch = (value: unknown): value is string =>
-  typeof value === "string" && /^\d{1,12}-[A-Za-z0-9]{1,64}$/.test(value);
+  typeof value === "string" && /^\d+-[A-Za-z0-9]+$/.test(value);

@@ -24,7 +24,7 @@ const MIN_SECRET_BYTES = 32;
 const MIN_SECRET_BITS = 72;
 /** Words of published examples, and the key of RFC 7515. */
 const PLACEHOLDER =
-  /secret|passw|change.?me|example|your.?(?:key|jwt|own|256|512)|default|qwerty|AyM1SysPpbyDfgZld|insecure|replace.?(?:me|this)/i;
+  /secret|passw(?:or|d|0)|change.?me|example|your.?(?:key|jwt|own|256|512)|default|qwerty|AyM1SysPpbyDfgZld|insecure|replace.?(?:me|this)/i;
 
 export function readSecret(text: string): SigningKey {
   const weakness = weaknessOf(text);
@@ -88,7 +88,8 @@ function estimatedBits(secret: string): number {
 
 /** After how many letters it says the same again: "hello-hello-he" after six. All of them, if it doesn't. */
 function periodOf(codes: number[]): number {
-  const repeatsAfter = (period: number) => codes.every((code, at) => at < period || code === codes[at - period]);
+  const repeatsAfter = (period: number) =>
+    codes.every((code, at) => at < period || code === codes[at - period]);
   const period = codes.findIndex((_, at) => at > 0 && repeatsAfter(at));
   return period === -1 ? codes.length : period;
 }

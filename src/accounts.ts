@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { isIP } from "node:net";
+import { join } from "node:path";
 import { domainToASCII } from "node:url";
 import { z } from "zod";
 import { CurfewError } from "./errors";
-import { createScript, type Redis } from "./redis";
+import { readScript, type Redis } from "./redis";
 
 export type Account = {
   id: string;
@@ -33,19 +35,14 @@ export const userEmailKey = (prefix: string, email: string) => `${prefix}user-em
  */
 export function normaliseEmail(text: string): string | undefined {
   const [, local, domain] = /^([^@]+)@([^@]+)$/.exec(text.normalize("NFKC").trim().toLowerCase()) ?? [];
-  if (!local || !domain) return undefined;
+  // domainToASCII reads a domain as a URL would: it drops a path, decodes %, and takes a number for an IPv4 address.
+  if (!local || !domain || !/^[\p{L}\p{M}\p{N}.-]+$/u.test(domain) || isIP(domainToASCII(domain)))
+    return undefined;
   const email = `${local}@${domainToASCII(domain)}`;
   return email.length <= EMAIL_MAX && z.regexes.html5Email.test(email) ? email : undefined;
 }
 
-/**
- * Replaces a password's hash, if it is still the one that was seen. KEYS 1 the account; ARGV seen, next; returns 1 or 0.
- * Atomic, so that a rehash at login can't undo a change of password that comes in between.
- */
-const REPLACE_HASH = createScript(`
-if redis.call('HGET', KEYS[1], 'password_hash') ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], 'password_hash', ARGV[4])
-return 1`);
+const REPLACE_PASSWORD_HASH = readScript(join(__dirname, "replace-password-hash.lua"));
 
 export function createAccounts(redis: Redis, prefix: string): Accounts {
   const findById: Accounts["findById"] = async (id) =>
@@ -85,7 +82,7 @@ export function createAccounts(redis: Redis, prefix: string): Accounts {
     },
 
     async replacePasswordHash(id, seen, next) {
-      return (await redis.run(REPLACE_HASH, [userKey(prefix, id)], { seen, next })) === 1;
+      return (await redis.run(REPLACE_PASSWORD_HASH, [userKey(prefix, id)], { seen, next })) === 1;
     },
   };
 }

@@ -81,6 +81,16 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
     return now.passwordHash === passwordHash || passwords.verify(now.passwordHash, password);
   }
 
+  /** Who is in stays in, whether or not there was room for this. */
+  async function rehashIfOutdated({ id, passwordHash }: Account, password: string): Promise<void> {
+    if (!passwords.isOutdated(passwordHash)) return;
+    try {
+      await accounts.replacePasswordHash(id, passwordHash, await passwords.hash(password));
+    } catch (error) {
+      if (!(error instanceof CurfewError)) throw error;
+    }
+  }
+
   async function accountOf(caller: AccessToken): Promise<Account> {
     const account = await accounts.findById(caller.sub);
     if (!account) throw new CurfewError("token_revoked");
@@ -105,9 +115,7 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
         await sessions.end(account.id, granted.sid, "password_changed", origin);
         throw wrongCredentials(account);
       }
-      if (passwords.isOutdated(account.passwordHash)) {
-        await accounts.replacePasswordHash(account.id, account.passwordHash, await passwords.hash(password));
-      }
+      await rehashIfOutdated(account, password);
       return granted;
     },
 
@@ -137,15 +145,15 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
 
     async changePassword(caller, current, next, origin) {
       const account = await accountOf(caller);
+      const { id, passwordHash } = account;
       assertAcceptable(next, account.email, "new_password");
-      if (!(await passwords.verify(account.passwordHash, current))) throw wrongCredentials(account);
+      // The next one is right where an earlier try failed between the two steps below: this one finishes it.
+      const isRight =
+        (await passwords.verify(passwordHash, current)) || (await passwords.verify(passwordHash, next));
+      if (!isRight) throw wrongCredentials(account);
       const nextHash = await passwords.hash(next);
-      // Before, so that a failure in between leaves nobody in who should be out; and after, for who came in meanwhile.
-      await sessions.endAll(account.id, "password_changed", origin);
-      if (!(await accounts.replacePasswordHash(account.id, account.passwordHash, nextHash))) {
-        throw wrongCredentials(account);
-      }
-      await sessions.endAll(account.id, "password_changed", origin);
+      if (!(await accounts.replacePasswordHash(id, passwordHash, nextHash))) throw wrongCredentials(account);
+      await sessions.endAll(id, "password_changed", origin);
       return open({ ...account, passwordHash: nextHash }, origin);
     },
 

@@ -1,6 +1,6 @@
 import { hash as argon2Hash, verify as argon2Verify } from "@node-rs/argon2";
 import { dictionary } from "@zxcvbn-ts/language-common";
-import { CurfewError } from "./errors";
+import { createQueue } from "./queue";
 
 export type Passwords = {
   /** Why this password may not be chosen, in words for who chose it; undefined if it may. */
@@ -52,21 +52,3 @@ export function createPasswords(minLength: number): Passwords {
 
 /** The same password typed on two keyboards may be two sequences of code points (NIST SP 800-63B). */
 const prepare = (password: string) => password.normalize("NFKC");
-
-function createQueue(maxRunning: number, maxWaiting: number) {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-
-  return async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (running < maxRunning) running += 1;
-    else if (waiting.length < maxWaiting) await new Promise<void>((resolve) => waiting.push(resolve));
-    else throw new CurfewError("overloaded");
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else running -= 1;
-    }
-  };
-}

@@ -41,6 +41,12 @@ describe("an e-mail address", () => {
     "a@",
     "@b",
     "a@b@c",
+    "a@b.example/c",
+    "a@b.example#c",
+    "a@%78.example",
+    "a@b\\c.example",
+    "a@1",
+    "a@127.0.0.1",
     "a b@c.example",
     "a@b c.example",
     "a\u0000@b.example",
@@ -218,6 +224,37 @@ describe("a change of password", () => {
     expect(answer.body).toMatchObject({ details: [{ path: "new_password" }] });
     expect((await me(service.url, access_token)).status).toBe(200);
     await login(service.url, user.email);
+  });
+
+  it("of two at once lets one win, whose new tokens work", async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const { access_token, user } = await register(service.url);
+      const nexts = ["one unlikely passphrase", "two unlikely passphrases"];
+      const answers = await Promise.all(
+        nexts.map((next) =>
+          post("password", { current_password: PASSWORD, new_password: next }, access_token),
+        ),
+      );
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, 401]);
+      const winner = answers.findIndex(({ status }) => status === 200);
+      const tokens = answers[winner]?.body as { access_token: string };
+      expect((await me(service.url, tokens.access_token)).status).toBe(200);
+      await login(service.url, user.email, nexts[winner]);
+    }
+  });
+
+  it("that failed before it ended the sessions is finished by trying again", async () => {
+    const phone = await register(service.url);
+    const tablet = await login(service.url, phone.user.email);
+    const change = () =>
+      post("password", { current_password: PASSWORD, new_password: NEXT }, phone.access_token);
+    await redis.admin.call("ACL", "SETUSER", "curfew", "-zrange");
+    expectRefusal(await change(), 503, "denylist_unavailable");
+    await redis.admin.call("ACL", "SETUSER", "curfew", "+zrange");
+    expect((await me(service.url, tablet.access_token)).status).toBe(200);
+    expect((await change()).status).toBe(200);
+    expectRefusal(await me(service.url, tablet.access_token), 401, "token_revoked");
+    await login(service.url, phone.user.email, NEXT);
   });
 
   it("leaves no session that the old password opened while it was being changed", async () => {

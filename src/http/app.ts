@@ -1,4 +1,3 @@
-import cors from "cors";
 import express, { type Express, type RequestHandler } from "express";
 import helmet from "helmet";
 import type { Logger } from "pino";
@@ -11,6 +10,7 @@ import type { RefreshTokens } from "../tokens/refresh-tokens";
 import { createAuthEndpoints } from "./auth-routes";
 import { readJson } from "./body";
 import { createCookies } from "./cookies";
+import { createCrossOriginSharing } from "./cross-origin";
 import { createCrossSiteCheck } from "./cross-site";
 import { createDescription, docs, docsFiles } from "./docs-routes";
 import { createErrorHandler, notFound } from "./error-handler";
@@ -75,8 +75,13 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
     ["delete", "/sessions", token, endOtherSessions],
     ["delete", "/sessions/:id", token, endSession],
     ["post", "/password", token, limit.password, readJson, changePassword],
-    // Gateways pass on the method of the request they ask about.
-    ["all", "/verify{/*path}", forwardedToken, verify],
+  ];
+  // Gateways pass on the method of the request they ask about. It may be OPTIONS, and a preflight's answer would let it in.
+  const verifyRoutes: Route[] = [["all", "/verify{/*path}", forwardedToken, verify]];
+
+  const gatewayTables: RouteTable[] = [
+    { base: "/api/auth", routes: verifyRoutes },
+    { base: "/api/v1/auth", routes: verifyRoutes },
   ];
   const tables: RouteTable[] = [
     { base: "/api/auth", routes: authRoutes(logoutWithJson) },
@@ -87,7 +92,7 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
         ["get", "/api/users/me", token, createMeEndpoint(auth)],
         ["get", "/healthz", healthz],
         ["get", "/readyz", createReadyz(redis)],
-        ["get", "/openapi.json", createDescription(() => tables)],
+        ["get", "/openapi.json", createDescription(() => [...tables, ...gatewayTables])],
         ["get", "/docs", docs],
       ],
     },
@@ -99,8 +104,9 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
   app.set("trust proxy", options.trustProxy);
   app.use(createRequestLog(log));
   app.use(helmet(SECURITY_HEADERS));
-  app.use(cors({ ...CORS, origin: options.corsOrigins }));
   app.use(["/api", "/v1", "/oauth"], neverCached);
+  for (const { base, routes } of gatewayTables) app.use(base, createRouter(routes));
+  app.use(createCrossOriginSharing(options.corsOrigins));
   app.use("/docs", docsFiles);
   for (const { base, routes } of tables) app.use(base, createRouter(routes));
   app.use(notFound);
@@ -116,13 +122,6 @@ const SECURITY_HEADERS = {
   },
   strictTransportSecurity: { maxAge: 2 * 365 * 86_400, includeSubDomains: true },
 } satisfies Parameters<typeof helmet>[0];
-
-const CORS = {
-  credentials: true,
-  methods: ["GET", "POST", "DELETE"],
-  exposedHeaders: ["WWW-Authenticate", "Retry-After", "X-Request-Id"],
-  maxAge: 7200,
-};
 
 const neverCached: RequestHandler = (_req, res, next) => {
   res.set("Cache-Control", "no-store");

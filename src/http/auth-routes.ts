@@ -9,7 +9,7 @@ import type { Tell } from "./request-log";
 import { endpoint } from "./routes";
 import { answerTokens, Tokens } from "./tokens-answer";
 
-const Credentials = z.strictObject({
+const Login = z.strictObject({
   email: z.string(),
   password: z.string(),
   transport: z.enum(["bearer", "cookie"]).default("bearer"),
@@ -38,13 +38,18 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     event: "registered" | "login",
     { account, sid }: Grant,
   ): Promise<void> {
-    await rememberAddress(req, account.email);
+    try {
+      await rememberAddress(req, account.email);
+    } catch (error) {
+      // Who is in stays in; the address is known the next time.
+      if (!(error instanceof CurfewError)) throw error;
+    }
     tell(req, event, { sub: account.id, sid });
   }
 
   const register = endpoint({
     summary: "Open an account and log in",
-    body: Credentials,
+    body: Login,
     answers: { 201: { description: "The account exists, and its owner is logged in", schema: Tokens } },
     errors: ["cross_site_request", "email_taken", "overloaded", "denylist_unavailable"],
     async handle(req, res, { email, password, transport }) {
@@ -57,7 +62,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
 
   const login = endpoint({
     summary: "Log in",
-    body: Credentials,
+    body: Login,
     answers: { 200: { description: "Logged in", schema: Tokens } },
     errors: ["invalid_credentials", "cross_site_request", "overloaded", "denylist_unavailable"],
     async handle(req, res, { email, password, transport }) {

@@ -1,19 +1,22 @@
-import { json, type Request, type RequestHandler } from "express";
+import { json } from "express";
 import type { z } from "zod";
 import { CurfewError, type Problem } from "../errors";
 import { step } from "./step";
 
 const MAX_BYTES = 16 * 1024;
 
-const parseJson: RequestHandler = json({ limit: MAX_BYTES, strict: false });
-
-/** Parses a JSON body, if there is one. What a browser's form can send is refused, not taken for an empty body. */
+/** Parses a JSON body, if there is one. What a browser's form can send is refused, whatever it says. */
 export const readJson = step(
   ["invalid_json", "body_too_large", "unsupported_media_type"],
-  (req, res, next) => {
-    if (hasBody(req) && !isJson(req)) throw new CurfewError("unsupported_media_type");
-    parseJson(req, res, next);
-  },
+  json({
+    limit: MAX_BYTES,
+    strict: false,
+    type: () => true,
+    verify: (req, _res, body) => {
+      if (body.length > 0 && !isJson(req.headers["content-type"]))
+        throw new CurfewError("unsupported_media_type");
+    },
+  }),
 );
 
 /** The body as the schema describes it, or `invalid_request` with everything that is wrong with it. */
@@ -32,10 +35,4 @@ function problemsOf(issue: z.core.$ZodIssue): Problem[] {
 }
 
 /** JSON is UTF-8 (RFC 8259 §8.1); the parser would take UTF-16 and others too. */
-function isJson(req: Request): boolean {
-  const [, charset = "utf-8"] = /charset\s*=\s*"?([^\s";]+)/i.exec(req.get("Content-Type") ?? "") ?? [];
-  return req.is("application/json") === "application/json" && charset.toLowerCase() === "utf-8";
-}
-
-const hasBody = (req: Request) =>
-  req.headers["transfer-encoding"] !== undefined || Number(req.headers["content-length"] ?? 0) > 0;
+const isJson = (type = "") => /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type);

@@ -9,7 +9,9 @@ export type Transport = "bearer" | "cookie";
 
 export type Credential = { token: string; transport: Transport };
 
-const BEARER = /^bearer(?: +|$)/i;
+/** Whoever writes Bearer means us, and is told when the rest is not as it should be. */
+const MEANS_BEARER = /^bearer(?![a-z0-9-])/i;
+const BEARER = /^bearer(?: +(?<token>.*))?$/i;
 const B64TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
 /**
@@ -25,7 +27,10 @@ export function readAccessToken(req: Request, cookies: Cookies): Credential | un
     });
   }
   if (header === undefined) return credentialOf(cookies.read(req).accessToken, "cookie");
-  return BEARER.test(header) ? credentialOf(header.replace(BEARER, ""), "bearer") : undefined;
+  if (!MEANS_BEARER.test(header)) return undefined;
+  const bearer = BEARER.exec(header);
+  if (!bearer) throw new CurfewError("token_invalid");
+  return credentialOf(bearer.groups?.["token"], "bearer");
 }
 
 function credentialOf(token: string | undefined, transport: Transport): Credential | undefined {

@@ -21,7 +21,8 @@ export function createCrossSiteCheck(corsOrigins: readonly string[]) {
     const site = req.get("Sec-Fetch-Site");
     if (origin !== undefined && corsOrigins.includes(origin)) return true;
     if (site !== undefined) return site === "same-origin" || site === "none";
-    return origin === undefined || hostOf(origin) === req.get("Host")?.toLowerCase();
+    const host = req.get("Host")?.toLowerCase();
+    return origin === undefined || (host !== undefined && hostOf(origin) === host);
   }
 }
 

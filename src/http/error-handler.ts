@@ -51,7 +51,7 @@ export function createErrorHandler(log: Logger, tell: Tell): ErrorRequestHandler
     const status = STATUS[error.code];
     const event = EVENT[error.code];
     if (event) tell(req, event, error.about);
-    if (status >= 500)
+    if (status >= 500 && error.cause !== undefined)
       log.error({ request_id: res.get("X-Request-Id"), code: error.code, ...causeOf(error) }, "failed");
     if (status === 401) {
       res.set(
@@ -86,7 +86,8 @@ function toCurfewError(thrown: unknown): CurfewError {
     case "charset.unsupported":
       return new CurfewError("unsupported_media_type");
     default:
-      return new CurfewError(status === 400 ? "invalid_request" : "internal", { cause: thrown });
+      if (status !== 400) return new CurfewError("internal", { cause: thrown });
+      return new CurfewError("invalid_request", { details: [{ path: "", message: "can't be read" }] });
   }
 }
 

@@ -1,10 +1,18 @@
 import type { Request } from "express";
+import { isStateChanging } from "./cross-site";
 import { callerOf } from "./guard";
 import { endpoint } from "./routes";
 
-/** A gateway asks with a method of its own; which one its client used, it says in a header. Silence counts as POST. */
-export const originalMethod = (req: Request) =>
-  req.get("X-Forwarded-Method") ?? req.get("X-Original-Method") ?? "POST";
+/**
+ * A gateway asks with a method of its own; which one its client used, it says in a header. Silence counts as POST. Of two
+ * that differ one may be the client's own, so that the more dangerous one counts.
+ */
+export function originalMethod(req: Request): string {
+  const said = [req.get("X-Forwarded-Method"), req.get("X-Original-Method")].filter(
+    (method) => method !== undefined,
+  );
+  return said.find(isStateChanging) ?? said[0] ?? "POST";
+}
 
 export const verify = endpoint({
   summary: "Tell a gateway whose token a request carries",

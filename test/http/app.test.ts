@@ -127,6 +127,15 @@ describe("a request body", () => {
     expectError(untyped, 415, "Unsupported Media Type", "unsupported_media_type");
   });
 
+  it("may be empty in any form, where there needn't be one", async () => {
+    for (const type of ["text/plain", "application/json", ""]) {
+      const response = await request(app)
+        .post("/api/auth/logout")
+        .set({ "Content-Type": type, "Transfer-Encoding": "chunked" });
+      expectError(response, 401, "Unauthorized", "token_missing");
+    }
+  });
+
   it("C-21: is refused without a word of the parser's when it is no JSON", async () => {
     for (const text of ["{", "{'a':1}", '{"a":}', "nul", "\u0000", '{"a":1}x', "[1,]"]) {
       const response = await post().set("Content-Type", "application/json").send(text);

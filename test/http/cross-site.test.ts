@@ -5,7 +5,7 @@ const ALLOWED = "https://friend.example";
 
 type Headers = { Origin?: string; "Sec-Fetch-Site"?: string };
 
-function isRefused(headers: Headers, host = HOST): boolean {
+function isRefused(headers: Headers, host: string | undefined = HOST): boolean {
   const all: Record<string, string | undefined> = { Host: host, ...headers };
   try {
     createCrossSiteCheck([ALLOWED])({ get: (name: string) => all[name] as string & string[] });
@@ -61,6 +61,7 @@ describe("C-04: a request that acts by cookie", () => {
     expect(isRefused({ Origin: "http://[::1]:3000" }, "[::1]:3000")).toBe(false);
     expect(isRefused({ Origin: "http://localhost:3001" }, "localhost:3000")).toBe(true);
     expect(isRefused({ Origin: "http://localhost" }, "localhost:3000")).toBe(true);
+    expect(isRefused({ Origin: "null" }, "")).toBe(true);
   });
 
   it("may only be one that changes something", () => {

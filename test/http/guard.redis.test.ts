@@ -407,31 +407,33 @@ describe("a token that isn't genuine", () => {
     for (const line of service.log.slice(lines)) expect(line).not.toContain(kid);
   });
 
-  it("A-30: makes Curfew fetch nothing", async () => {
+  describe("A-30", () => {
     let connections = 0;
     const listener = createServer((socket) => {
       connections++;
       socket.destroy();
-    }).listen(0, "127.0.0.1");
-    await once(listener, "listening");
-    const url = `http://127.0.0.1:${(listener.address() as AddressInfo).port}/keys`;
-    const jwk = attacker.publicKey.export({ format: "jwk" });
-    const urls = [{ jku: url }, { x5u: url }, { jku: url, jwk }, { jku: url, kid: url }, { iss: url }];
-    for (const header of urls) {
-      await expectRefusedUnasked(() => me(service.url, changed({ header })), 401, "token_invalid");
-      const own = vary(tokens.access_token, keySigner(attacker.privateKey), {
-        header: { alg: "RS256", ...header },
-      });
-      await expectRefusedUnasked(() => me(service.url, own), 401, "token_invalid");
-    }
-    const foreign = vary(tokens.access_token, keySigner(attacker.privateKey), {
-      header: { alg: "RS256", kid: "1" },
-      claims: { iss: url },
     });
-    await expectRefusedUnasked(() => me(service.url, foreign), 401, "token_invalid");
-    expect((await me(service.url, tokens.access_token)).status).toBe(200);
-    expect(connections).toBe(0);
-    listener.close();
+    beforeAll(() => once(listener.listen(0, "127.0.0.1"), "listening"));
+    afterAll(() => once(listener.close(), "close"));
+
+    it("makes Curfew fetch nothing", async () => {
+      const url = `http://127.0.0.1:${(listener.address() as AddressInfo).port}/keys`;
+      const jwk = attacker.publicKey.export({ format: "jwk" });
+      const signer = keySigner(attacker.privateKey);
+      const urls = [{ jku: url }, { x5u: url }, { jku: url, jwk }, { jku: url, kid: url }, { iss: url }];
+      for (const header of urls) {
+        await expectRefusedUnasked(() => me(service.url, changed({ header })), 401, "token_invalid");
+        const own = vary(tokens.access_token, signer, { header: { alg: "RS256", ...header } });
+        await expectRefusedUnasked(() => me(service.url, own), 401, "token_invalid");
+      }
+      const foreign = vary(tokens.access_token, signer, {
+        header: { alg: "RS256", kid: "1" },
+        claims: { iss: url },
+      });
+      await expectRefusedUnasked(() => me(service.url, foreign), 401, "token_invalid");
+      expect((await me(service.url, tokens.access_token)).status).toBe(200);
+      expect(connections).toBe(0);
+    });
   });
 
   it("A-40: gets the same answer whatever is wrong with it, and nothing is asked of Redis", async () => {

@@ -48,7 +48,7 @@ const ONLY = [
   ["REVOKE_MIN_REPLICAS", "0"],
   ["ACCOUNTS", "on"],
 ] as const;
-const NOT_YET = ["JWT_VERIFY_KEYS_FILE", "TRUSTED_ISSUERS_FILE"];
+const NOT_YET = ["JWT_VERIFY_KEYS_FILE", "TRUSTED_ISSUERS_FILE", "OAUTH_CLIENTS_FILE", "REDIS_SENTINEL_NAME"];
 
 type Settings = ReturnType<typeof createSettings>;
 
@@ -141,6 +141,8 @@ function readRedisUrl({ text, refuse }: Settings, production: boolean): string {
     if (production) refuse("REDIS_URL", "memory:// forgets everything", "redis://user:password@host:6379");
     return given;
   }
+  if (given.includes(","))
+    refuse("REDIS_URL", "it names several nodes", "one: this version knows no cluster or sentinel");
   // The URL may hold a password, so that it is never repeated.
   if (!/^rediss?:$/.test(URL.canParse(given) ? new URL(given).protocol : "")) {
     refuse("REDIS_URL", "it is not a Redis URL", "redis://user:password@host:6379 or rediss://…");
@@ -173,4 +175,4 @@ function readKey({ text, refuse }: Settings, production: boolean): SigningKey | 
 const KEY_HINT =
   "the output of `openssl rand -base64 48`, or name a file with an RSA (2048 bits or more) or P-256 private key";
 
-const isLoopback = (host: string) => host === "localhost" || host === "::1" || host.startsWith("127.");
+export const isLoopback = (host: string) => host === "localhost" || host === "::1" || host.startsWith("127.");

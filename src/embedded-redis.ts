@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -26,24 +26,27 @@ export async function startEmbeddedRedis(dir: string): Promise<EmbeddedRedis | u
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   // Relative, because a Unix socket's path may have about 100 characters and no more.
   const socketPath = relative(process.cwd(), join(dir, "redis.sock"));
+  const lock = join(dir, "owner.pid");
+  takeLock(lock);
   await endOrphan(dir, socketPath);
 
   // Its own process group, so that Ctrl-C ends the service first and Redis last.
   const child = spawn("redis-server", OPTIONS, { cwd: dir, stdio: "ignore", detached: true });
-  const exited = new Promise<boolean>((resolve) => {
+  const ended = new Promise<"missing" | "ended">((resolve) => {
     child.once("error", () => {
-      resolve(true);
+      resolve("missing");
     });
     child.once("exit", () => {
-      resolve(false);
+      resolve("ended");
     });
   });
-  const isMissing = await Promise.race([exited, untilAnswering(socketPath, true)]);
-  if (isMissing) return undefined;
-  if (child.exitCode !== null)
-    throw new Error(`redis-server ended at once; ${join(dir, "redis.log")} says why.`);
+  const outcome = await Promise.race([ended, untilAnswering(socketPath, true)]);
+  if (outcome === "missing") {
+    rmSync(lock);
+    return undefined;
+  }
+  if (outcome === "ended") throw new Error(`redis-server ended at once; ${join(dir, "redis.log")} says why.`);
 
-  writeFileSync(join(dir, "owner.pid"), String(process.pid));
   const kill = () => {
     child.kill("SIGTERM");
   };
@@ -53,20 +56,33 @@ export async function startEmbeddedRedis(dir: string): Promise<EmbeddedRedis | u
     async stop() {
       process.off("exit", kill);
       kill();
-      await exited;
+      await ended;
+      rmSync(lock, { force: true });
     },
   };
 }
 
-/** A service that was killed leaves its Redis running. Two of them on one folder would destroy each other's files. */
+/** Two servers on one folder would destroy each other's files. */
+function takeLock(file: string): void {
+  try {
+    writeFileSync(file, String(process.pid), { flag: "wx" });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const owner = readPid(file);
+    if (owner !== undefined && isAlive(owner)) {
+      throw new Error(
+        `Another Curfew (process ${owner}) keeps its data here. End it, or set REDIS_URL; if process ${owner} is something else, remove ${file}.`,
+        { cause: error },
+      );
+    }
+    rmSync(file, { force: true });
+    takeLock(file);
+  }
+}
+
+/** A service that was killed leaves its Redis running. */
 async function endOrphan(dir: string, socketPath: string): Promise<void> {
   if (!(await isAnswering(socketPath))) return;
-  const owner = readPid(join(dir, "owner.pid"));
-  if (owner !== undefined && isAlive(owner)) {
-    throw new TypeError(
-      `Another Curfew (process ${owner}) keeps its data in ${dir}: end it, or set REDIS_URL.`,
-    );
-  }
   const orphan = readPid(join(dir, "redis.pid"));
   if (orphan !== undefined && isAlive(orphan)) process.kill(orphan, "SIGTERM");
   await untilAnswering(socketPath, false);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import pino, { type Logger } from "pino";
 import { createAccounts } from "./accounts";
 import { createAuth } from "./auth";
-import { readConfig, type Config } from "./config";
+import { isLoopback, readConfig, type Config } from "./config";
 import { createDenylist } from "./denylist/denylist";
 import { startEmbeddedRedis } from "./embedded-redis";
 import { createApp } from "./http/app";
@@ -58,6 +58,11 @@ async function openStorage(config: Config, log: Logger): Promise<Storage> {
   }
   const stop = () => Promise.resolve();
   if (redisUrl === "memory://" || redisUrl === "embedded://") {
+    if (!isLoopback(config.host)) {
+      throw new Error(
+        "There is no redis-server on the PATH. Without one, HOST must be a loopback address, or set REDIS_URL.",
+      );
+    }
     const why = redisUrl === "memory://" ? "was told to use memory://" : "found no redis-server on the PATH";
     return { redis: connectMemory(), description: `${why}: IT FORGETS EVERYTHING when it ends`, stop };
   }
@@ -93,7 +98,7 @@ function greeting(url: string, description: string): string {
   const body = `{"email":"you@example.com","password":"a long enough passphrase"}`;
   return (
     `Curfew is up and ${description}.\n` +
-    `Open ${url}/readyz, or try: curl ${url}/api/auth/register -H 'Content-Type: application/json' -d '${body}'\n`
+    `Open ${url}/docs, or try: curl ${url}/api/auth/register -H 'Content-Type: application/json' -d '${body}'\n`
   );
 }
 

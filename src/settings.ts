@@ -13,13 +13,16 @@ export const whole = (min: number, max: number): Kind<number> => ({
   expects: `a whole number from ${min} to ${max}`,
 });
 
+const MAX_DURATION_SECONDS = 10 * 365 * 86_400;
+
 /** A bare number is refused: whether 900 means seconds or milliseconds is anybody's guess. */
 export const durationSeconds: Kind<number> = {
   parse: (text) => {
     const [, amount, unit] = /^([1-9]\d{0,8})([smhd])$/.exec(text) ?? [];
-    return amount && unit ? Number(amount) * (UNIT_SECONDS[unit] ?? NaN) : undefined;
+    const seconds = Number(amount) * (UNIT_SECONDS[unit ?? ""] ?? NaN);
+    return seconds <= MAX_DURATION_SECONDS ? seconds : undefined;
   },
-  expects: "a number with its unit: 900s, 15m, 12h or 30d",
+  expects: "a number with its unit, ten years at most: 900s, 15m, 12h or 30d",
 };
 
 export const oneOf = <const T extends string>(...values: T[]): Kind<T> => ({

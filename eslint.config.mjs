@@ -2,6 +2,8 @@ import js from "@eslint/js";
 import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
+const BROWSER = ["AbortSignal", "Event", "addEventListener", "document", "fetch", "history", "location"];
+
 export default defineConfig(
   { ignores: ["dist/", ".data/", "eslint.config.mjs"] },
   js.configs.recommended,
@@ -19,5 +21,11 @@ export default defineConfig(
       // Prettier breaks lines where this rule would not.
       "no-unexpected-multiline": "off",
     },
+  },
+  {
+    // Pages run as they are written: no types, and a browser around them.
+    files: ["src/web/**/*.js"],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: { globals: Object.fromEntries(BROWSER.map((name) => [name, "readonly"])) },
   },
 );

@@ -7,6 +7,7 @@ const config: Config = {
   testEnvironment: "node",
   roots: ["<rootDir>/test"],
   transform: { "^.+\\.ts$": ["ts-jest", {}] },
+  setupFilesAfterEnv: ["<rootDir>/test/helpers/processes.ts"],
   testTimeout: 30_000,
 };
 

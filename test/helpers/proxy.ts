@@ -8,7 +8,10 @@ export type Proxy = {
   port: number;
   /** From now on only so many bytes pass that way; then the connection is reset, or nothing moves any more. */
   breakAfter(direction: Direction, bytes: number, how: "reset" | "silence"): void;
+  /** Ends the fault, and every connection that it may have touched. */
   heal(): void;
+  /** Ends the fault for new connections; the old ones stay as they are. */
+  forget(): void;
   stop(): Promise<void>;
 };
 
@@ -60,6 +63,9 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
     heal() {
       fault = undefined;
       dropAll();
+    },
+    forget() {
+      fault = undefined;
     },
     async stop() {
       dropAll();

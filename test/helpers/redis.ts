@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis as Client } from "ioredis";
 import { parse } from "yaml";
+import { untilTestsEnd } from "./processes";
 
 const PASSWORD = "only-for-tests";
 
@@ -34,19 +35,21 @@ export function readAclRules(): string {
 export async function startRedis(options: string[] = []): Promise<TestRedis> {
   const dir = mkdtempSync(join(tmpdir(), "curfew-redis-"));
   const port = await freePort();
-  const child = spawn(
-    "redis-server",
-    [
-      `--port ${port}`,
-      "--bind 127.0.0.1",
-      `--dir ${dir}`,
-      "--save ''",
-      "--user default off",
-      `--user admin on >${PASSWORD} ~* &* +@all`,
-      `--user curfew on >${PASSWORD} resetchannels ${readAclRules()}`,
-      ...options,
-    ],
-    { stdio: "ignore" },
+  const child = untilTestsEnd(
+    spawn(
+      "redis-server",
+      [
+        `--port ${port}`,
+        "--bind 127.0.0.1",
+        `--dir ${dir}`,
+        "--save ''",
+        "--user default off",
+        `--user admin on >${PASSWORD} ~* &* +@all`,
+        `--user curfew on >${PASSWORD} resetchannels ${readAclRules()}`,
+        ...options,
+      ],
+      { stdio: "ignore" },
+    ),
   );
   const exited = once(child, "exit");
   const admin = new Client(`redis://admin:${PASSWORD}@127.0.0.1:${port}`, { retryStrategy: () => 20 });

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { untilTestsEnd } from "./processes";
 
 /** A service process, as `node dist/main.js` starts it. */
 export type TestService = {
@@ -14,11 +15,13 @@ export type TestService = {
 export const SECRET = "kX9v2QpLr7TzWm4NcYh8sBd1GfJ6uAe3RoVi5xUwMqE";
 
 export async function startService(env: NodeJS.ProcessEnv, cwd?: string): Promise<TestService> {
-  const child = spawn(process.execPath, [`${process.cwd()}/dist/main.js`], {
-    env: { PATH: process.env["PATH"], PORT: "0", JWT_SECRET: SECRET, RATE_LIMIT: "off", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-    cwd,
-  });
+  const child = untilTestsEnd(
+    spawn(process.execPath, [`${process.cwd()}/dist/main.js`], {
+      env: { PATH: process.env["PATH"], PORT: "0", JWT_SECRET: SECRET, RATE_LIMIT: "off", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      cwd,
+    }),
+  );
   const exited = once(child, "exit");
   const log: string[] = [];
   createInterface(child.stderr).on("line", (line) => log.push(line));

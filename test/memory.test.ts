@@ -1,0 +1,79 @@
+import { call, expectRefusal, login, me, PASSWORD, refresh, register, type Tokens } from "./helpers/client";
+import { startService, type TestService } from "./helpers/service";
+
+/** memory:// runs the same scripts on ioredis-mock, whose Lua is another. What they promise must hold there too. */
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({
+    REDIS_URL: "memory://",
+    REFRESH_GRACE_SECONDS: "0",
+    RATE_LIMIT: "on",
+    RATE_LIMIT_LOGIN: "20/m",
+    RATE_LIMIT_ACCOUNT: "20/m",
+  });
+});
+afterAll(() => service.stop());
+
+const post = (path: string, token: string | undefined, body: unknown = {}) =>
+  call(service.url, "POST", `/api/auth/${path}`, { body, ...(token && { token }) });
+
+async function expectDead({ access_token, refresh_token }: Tokens): Promise<void> {
+  expectRefusal(await me(service.url, access_token), 401, "token_revoked");
+  expectRefusal(await refresh(service.url, refresh_token), 401, "refresh_token_invalid");
+}
+
+describe("with memory://", () => {
+  it("a logout ends the session's other access tokens too", async () => {
+    const first = await register(service.url);
+    const second = (await refresh(service.url, first.refresh_token)).body as Tokens;
+    expect((await post("logout", second.access_token)).status).toBe(200);
+    await expectDead(second);
+    expectRefusal(await me(service.url, first.access_token), 401, "token_revoked");
+    expect((await post("logout", second.access_token)).status).toBe(200);
+  });
+
+  it("logging out all devices, and a change of password, end the other devices", async () => {
+    const [phone, laptop] = [await register(service.url), await register(service.url)];
+    const tablet = await login(service.url, phone.user.email);
+    expect((await post("logout", phone.access_token, { all_devices: true })).status).toBe(200);
+    await expectDead(tablet);
+    const desktop = await login(service.url, laptop.user.email);
+    const change = { current_password: PASSWORD, new_password: "another unlikely passphrase" };
+    expect((await post("password", laptop.access_token, change)).status).toBe(200);
+    await expectDead(desktop);
+  });
+
+  it("ending one session ends it", async () => {
+    const phone = await register(service.url);
+    const tablet = await login(service.url, phone.user.email);
+    const path = "/api/auth/sessions";
+    const list = (await call(service.url, "GET", path, { token: phone.access_token })).body as {
+      sessions: { id: string; current: boolean }[];
+    };
+    expect(list.sessions).toHaveLength(2);
+    const other = list.sessions.find(({ current }) => !current)?.id ?? "";
+    expect(
+      (await call(service.url, "DELETE", `${path}/${other}`, { token: phone.access_token })).status,
+    ).toBe(204);
+    await expectDead(tablet);
+    expect((await me(service.url, phone.access_token)).status).toBe(200);
+  });
+
+  it("a refresh token that is used again ends its session", async () => {
+    const first = await register(service.url);
+    const second = (await refresh(service.url, first.refresh_token)).body as Tokens;
+    expectRefusal(await refresh(service.url, first.refresh_token), 401, "refresh_token_reused");
+    await expectDead(second);
+  });
+
+  it("limits count", async () => {
+    const attempts = await Promise.all(
+      Array.from({ length: 30 }, () =>
+        post("login", undefined, { email: "nobody@example.com", password: "x" }),
+      ),
+    );
+    const statuses = attempts.map(({ status }) => status);
+    expect(statuses).toContain(401);
+    expect(statuses).toContain(429);
+  });
+});

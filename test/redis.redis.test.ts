@@ -1,0 +1,98 @@
+import { call, expectRefusal, me, refresh, register, untilReady } from "./helpers/client";
+import { decodePart } from "./helpers/jws";
+import { startProxy } from "./helpers/proxy";
+import { startRedis, type TestRedis } from "./helpers/redis";
+import { startService } from "./helpers/service";
+
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+it("B-53: replaces a connection that went dead without a word, while new ones would work", async () => {
+  const wire = await startProxy(redis.port);
+  const service = await startService({ REDIS_URL: redis.url.replace(String(redis.port), String(wire.port)) });
+  const { access_token } = await register(service.url);
+  wire.breakAfter("reply", 0, "silence");
+  expectRefusal(await me(service.url, access_token), 503, "denylist_unavailable");
+  // The wire is whole again for new connections; nobody closes the old one.
+  wire.forget();
+  await untilReady(service.url);
+  expect((await me(service.url, access_token)).status).toBe(200);
+  await service.stop();
+  await wire.stop();
+});
+
+it("uses the database it was told to, or none", async () => {
+  const before = await redis.admin.dbsize();
+  const inThree = await startService({ REDIS_URL: `${redis.url}/3` });
+  await register(inThree.url);
+  expect(await redis.admin.dbsize()).toBe(before);
+  await inThree.stop();
+
+  const nowhere = await startService({ REDIS_URL: `${redis.url}/99` });
+  expectRefusal(await call(nowhere.url, "GET", "/readyz"), 503, "denylist_unavailable");
+  const body = { email: "a@example.com", password: "an unlikely passphrase" };
+  expectRefusal(await call(nowhere.url, "POST", "/api/auth/register", { body }), 503, "denylist_unavailable");
+  expect(await redis.admin.dbsize()).toBe(before);
+  await nowhere.stop();
+});
+
+it("C-70: prints no password of Redis's, though ioredis reports it when it is wrong", async () => {
+  const service = await startService({ REDIS_URL: redis.url.replace("only-for-tests", "wrong-canary") });
+  expectRefusal(await call(service.url, "GET", "/readyz"), 503, "denylist_unavailable");
+  expect(service.log.join("\n")).toMatch(/WRONGPASS/);
+  expect(service.log.join("\n")).not.toContain("wrong-canary");
+  await service.stop();
+});
+
+it("a logout that failed half-way is finished by the next, and not taken for done", async () => {
+  const service = await startService({ REDIS_URL: redis.url });
+  const first = await register(service.url);
+  const second = (await refresh(service.url, first.refresh_token)).body as typeof first;
+  const logout = () => call(service.url, "POST", "/api/v1/auth/logout", { token: second.access_token });
+  const index = `curfew:user-sessions:${first.user.id}`;
+  await redis.admin.rename(index, "kept");
+  await redis.admin.set(index, "what is this?");
+  expectRefusal(await logout(), 503, "denylist_unavailable");
+  await redis.admin.rename("kept", index);
+  expect((await logout()).status).toBe(204);
+  expectRefusal(await me(service.url, first.access_token), 401, "token_revoked");
+  expectRefusal(await refresh(service.url, second.refresh_token), 401, "refresh_token_invalid");
+  await service.stop();
+});
+
+it("what was deleted by hand lets nobody stay: not a session's record, not a user's index", async () => {
+  const service = await startService({ REDIS_URL: redis.url });
+  const logout = (body: object, token?: string) =>
+    call(service.url, "POST", "/api/v1/auth/logout", { body, ...(token !== undefined && { token }) });
+
+  const one = await register(service.url);
+  await redis.admin.del(`curfew:session:${String(decodePart(one.access_token, 1)["sid"])}`);
+  expect((await logout({ refresh_token: one.refresh_token })).status).toBe(204);
+  expectRefusal(await me(service.url, one.access_token), 401, "token_revoked");
+
+  const phone = await register(service.url);
+  const tablet = (
+    await call(service.url, "POST", "/api/auth/login", {
+      body: { email: phone.user.email, password: "an unlikely passphrase" },
+    })
+  ).body as typeof phone;
+  await redis.admin.del(`curfew:user-sessions:${phone.user.id}`);
+  expect((await refresh(service.url, tablet.refresh_token)).status).toBe(200);
+  expect((await logout({ all_devices: true }, phone.access_token)).status).toBe(204);
+  expectRefusal(await me(service.url, tablet.access_token), 401, "token_revoked");
+  await service.stop();
+});
+
+it("a token from before ACCESS_TTL was lowered is refused, and can still log out", async () => {
+  const before = await startService({ REDIS_URL: redis.url });
+  const { access_token, refresh_token } = await register(before.url);
+  await before.stop();
+  const after = await startService({ REDIS_URL: redis.url, ACCESS_TTL: "5m" });
+  expectRefusal(await me(after.url, access_token), 401, "token_invalid");
+  expect((await call(after.url, "POST", "/api/v1/auth/logout", { token: access_token })).status).toBe(204);
+  expectRefusal(await refresh(after.url, refresh_token), 401, "refresh_token_invalid");
+  await after.stop();
+});

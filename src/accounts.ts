@@ -26,8 +26,8 @@ export type Accounts = {
 
 const EMAIL_MAX = 254;
 
-export const userKey = (prefix: string, id: string) => `${prefix}user:${id}`;
-export const userEmailKey = (prefix: string, email: string) => `${prefix}user-email:${email}`;
+const userKey = (prefix: string, id: string) => `${prefix}user:${id}`;
+const userEmailKey = (prefix: string, email: string) => `${prefix}user-email:${email}`;
 
 /**
  * One spelling for each address, so that nobody can register a look-alike of an account that exists: NFKC, lower case,

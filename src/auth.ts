@@ -16,7 +16,7 @@ export type Grant = {
   account: Account;
 };
 
-export type LogoutRequest = {
+type LogoutRequest = {
   accessToken: string | undefined;
   refreshToken: string | undefined;
   allDevices: boolean;

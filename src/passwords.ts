@@ -12,7 +12,7 @@ export type Passwords = {
   isOutdated(hash: string): boolean;
 };
 
-export const PASSWORD_MAX_LENGTH = 1024;
+const PASSWORD_MAX_LENGTH = 1024;
 
 /** argon2id, with the parameters that OWASP's password storage cheat sheet names first for one lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };

@@ -56,7 +56,7 @@ const FAIL_CLOSED = {
 } satisfies RedisOptions;
 
 /** Wraps a connected ioredis client. */
-export function createRedis(client: Client): Redis {
+function createRedis(client: Client): Redis {
   async function ask<T>(command: (client: Client) => Promise<T>): Promise<T> {
     try {
       return await command(client);

@@ -45,8 +45,8 @@ const ROTATE = scriptOf("rotate");
 const END = scriptOf("end");
 const LOGOUT = scriptOf("logout");
 
-export const sessionKey = (prefix: string, sid: string) => `${prefix}session:${sid}`;
-export const userSessionsKey = (prefix: string, user: string) => `${prefix}user-sessions:${user}`;
+const sessionKey = (prefix: string, sid: string) => `${prefix}session:${sid}`;
+const userSessionsKey = (prefix: string, user: string) => `${prefix}user-sessions:${user}`;
 
 /** Refresh families. Each is one hash in Redis, and one Lua script makes each change to it. */
 export function createSessions(redis: Redis, options: SessionOptions) {

@@ -8,7 +8,7 @@ import {
 } from "node:crypto";
 import { deflateRawSync } from "node:zlib";
 
-export type Algorithm = "HS256" | "RS256" | "ES256";
+type Algorithm = "HS256" | "RS256" | "ES256";
 
 /** One key, one algorithm (RFC 8725 §3.1), and always KeyObjects: jsonwebtoken guesses what a string may be. */
 export type SigningKey = {

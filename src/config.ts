@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isIPv4 } from "node:net";
 import {
   createSettings,
   durationSeconds,
@@ -141,10 +142,10 @@ function readRedisUrl({ text, refuse }: Settings, production: boolean): string {
     if (production) refuse("REDIS_URL", "memory:// forgets everything", "redis://user:password@host:6379");
     return given;
   }
-  if (given.includes(","))
-    refuse("REDIS_URL", "it names several nodes", "one: this version knows no cluster or sentinel");
   // The URL may hold a password, so that it is never repeated.
-  if (!/^rediss?:$/.test(URL.canParse(given) ? new URL(given).protocol : "")) {
+  if (given.includes(",")) {
+    refuse("REDIS_URL", "it names several nodes", "one: this version knows no cluster or sentinel");
+  } else if (!/^rediss?:$/.test(URL.canParse(given) ? new URL(given).protocol : "")) {
     refuse("REDIS_URL", "it is not a Redis URL", "redis://user:password@host:6379 or rediss://…");
   }
   return given;
@@ -159,20 +160,29 @@ function readKey({ text, refuse }: Settings, production: boolean): SigningKey | 
   }
   try {
     if (secret !== undefined) return readSecret(secret);
-    if (file !== undefined) return readPrivateKey(readFileSync(file, "utf8"));
+    if (file !== undefined) return readPrivateKey(readKeyFile(file));
   } catch (error) {
-    refuse(
-      secret ? "JWT_SECRET" : "JWT_PRIVATE_KEY_FILE",
-      error instanceof Error ? error.message : "unreadable",
-      KEY_HINT,
-    );
+    const reason = error instanceof TypeError ? error.message : "it holds no private key in PEM";
+    refuse(secret === undefined ? "JWT_PRIVATE_KEY_FILE" : "JWT_SECRET", reason, KEY_HINT);
     return undefined;
   }
   if (production) refuse("JWT_SECRET", "neither it nor JWT_PRIVATE_KEY_FILE is set", KEY_HINT);
   return undefined;
 }
 
+/** Whatever stands where the name belongs is not repeated: it may be the key. */
+function readKeyFile(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new TypeError(`it can't be read (${String((error as NodeJS.ErrnoException).code)})`, {
+      cause: error,
+    });
+  }
+}
+
 const KEY_HINT =
   "the output of `openssl rand -base64 48`, or name a file with an RSA (2048 bits or more) or P-256 private key";
 
-export const isLoopback = (host: string) => host === "localhost" || host === "::1" || host.startsWith("127.");
+export const isLoopback = (host: string) =>
+  host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));

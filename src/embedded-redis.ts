@@ -1,14 +1,17 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { writeOnce } from "./write-once";
 
 /** A redis-server of this process's own: on a Unix socket, every write on disk before it is acknowledged. */
 export type EmbeddedRedis = { socketPath: string; stop: () => Promise<void> };
 
 const START_TIMEOUT_MS = 10_000;
 const POLL_MS = 20;
+const RESTART_MS = 500;
 const OPTIONS = [
   ["--port", "0"],
   ["--unixsocket", "redis.sock"],
@@ -30,8 +33,30 @@ export async function startEmbeddedRedis(dir: string): Promise<EmbeddedRedis | u
   takeLock(lock);
   await endOrphan(dir, socketPath);
 
+  const server = startServer(dir);
+  const outcome = await Promise.race([server.ended, untilAnswering(socketPath, true)]);
+  if (outcome !== undefined) rmSync(lock);
+  if (outcome === "missing") return undefined;
+  if (outcome === "ended") throw new Error(`redis-server ended at once; ${join(dir, "redis.log")} says why.`);
+
+  server.keepRunning();
+  process.once("exit", server.kill);
+  return {
+    socketPath,
+    async stop() {
+      process.off("exit", server.kill);
+      await server.stop();
+      rmSync(lock, { force: true });
+    },
+  };
+}
+
+function startServer(dir: string) {
   // Its own process group, so that Ctrl-C ends the service first and Redis last.
-  const child = spawn("redis-server", OPTIONS, { cwd: dir, stdio: "ignore", detached: true });
+  const start = () => spawn("redis-server", OPTIONS, { cwd: dir, stdio: "ignore", detached: true });
+  let child = start();
+  let isStopping = false;
+
   const ended = new Promise<"missing" | "ended">((resolve) => {
     child.once("error", () => {
       resolve("missing");
@@ -40,44 +65,45 @@ export async function startEmbeddedRedis(dir: string): Promise<EmbeddedRedis | u
       resolve("ended");
     });
   });
-  const outcome = await Promise.race([ended, untilAnswering(socketPath, true)]);
-  if (outcome === "missing") {
-    rmSync(lock);
-    return undefined;
-  }
-  if (outcome === "ended") throw new Error(`redis-server ended at once; ${join(dir, "redis.log")} says why.`);
 
-  const kill = () => {
+  /** From now on another one is started whenever one ends by itself. */
+  function keepRunning(): void {
+    child.once("exit", () => {
+      setTimeout(() => {
+        if (isStopping) return;
+        child = start();
+        keepRunning();
+      }, RESTART_MS).unref();
+    });
+  }
+
+  function kill(): void {
+    isStopping = true;
     child.kill("SIGTERM");
-  };
-  process.once("exit", kill);
-  return {
-    socketPath,
-    async stop() {
-      process.off("exit", kill);
-      kill();
-      await ended;
-      rmSync(lock, { force: true });
-    },
-  };
+  }
+
+  async function stop(): Promise<void> {
+    const hasEnded = child.exitCode !== null || child.signalCode !== null;
+    const exit = hasEnded ? undefined : once(child, "exit");
+    kill();
+    await exit;
+  }
+
+  return { ended, keepRunning, kill, stop };
 }
 
 /** Two servers on one folder would destroy each other's files. */
 function takeLock(file: string): void {
-  try {
-    writeFileSync(file, String(process.pid), { flag: "wx" });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    const owner = readPid(file);
-    if (owner !== undefined && isAlive(owner)) {
-      throw new Error(
-        `Another Curfew (process ${owner}) keeps its data here. End it, or set REDIS_URL; if process ${owner} is something else, remove ${file}.`,
-        { cause: error },
-      );
-    }
-    rmSync(file, { force: true });
-    takeLock(file);
+  if (writeOnce(file, String(process.pid))) return;
+  const owner = readPid(file);
+  // In a container, the one who was killed had the same process id.
+  if (owner !== undefined && owner !== process.pid && isAlive(owner)) {
+    throw new Error(
+      `Another Curfew (process ${owner}) keeps its data here. End it, or set REDIS_URL; if process ${owner} is something else, remove ${file}.`,
+    );
   }
+  rmSync(file, { force: true });
+  takeLock(file);
 }
 
 /** A service that was killed leaves its Redis running. */

@@ -1,5 +1,5 @@
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { isIPv6, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import pino, { type Logger } from "pino";
 import { createAccounts } from "./accounts";
@@ -31,8 +31,7 @@ async function main(): Promise<void> {
   const { port } = server.address() as AddressInfo;
   // Whoever starts the service waits for this line, whatever the log level.
   log.child({}, { level: "info" }).info({ port, host: config.host }, "listening");
-  if (!config.production)
-    process.stderr.write(greeting(`http://${config.host}:${port}`, storage.description));
+  if (!config.production) process.stderr.write(greeting(urlOf(config.host, port), storage.description));
   stopOnSignal(server, storage, config.shutdownGraceMs, log);
 }
 
@@ -93,6 +92,8 @@ function createService(config: Config, redis: Redis, log: Logger) {
   const denylist = createDenylist(redis, config.redisPrefix);
   return createApp({ auth, accessTokens, refreshTokens, denylist, redis, log }, config);
 }
+
+const urlOf = (host: string, port: number) => `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 
 function greeting(url: string, description: string): string {
   const body = `{"email":"you@example.com","password":"a long enough passphrase"}`;

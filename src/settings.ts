@@ -56,7 +56,7 @@ export const rate: Kind<Rate> = {
 /** Exactly what a browser sends as Origin. Neither * nor null: both would let everybody's page in, with credentials. */
 export const webOrigin: Kind<string> = {
   parse: (text) =>
-    /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text ? text : undefined,
+    /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text ? text : undefined,
   expects: "an origin such as https://app.example.com, without a path or *",
 };
 

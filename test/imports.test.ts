@@ -6,7 +6,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   cli: ["*"],
   config: ["settings", "tokens/keys"],
   settings: [],
-  "embedded-redis": [],
+  "embedded-redis": ["write-once"],
+  "write-once": [],
   http: [
     ...["auth", "sessions", "accounts", "passwords", "denylist", "tokens", "redis", "errors"],
     "type settings",
@@ -18,7 +19,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   passwords: ["queue", "errors"],
   queue: ["errors"],
   denylist: ["redis", "errors"],
-  tokens: ["errors"],
+  tokens: ["write-once", "errors"],
   redis: ["errors"],
   errors: [],
 };

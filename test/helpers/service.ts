@@ -17,7 +17,14 @@ export const SECRET = "kX9v2QpLr7TzWm4NcYh8sBd1GfJ6uAe3RoVi5xUwMqE";
 export async function startService(env: NodeJS.ProcessEnv, cwd?: string): Promise<TestService> {
   const child = untilTestsEnd(
     spawn(process.execPath, [`${process.cwd()}/dist/main.js`], {
-      env: { PATH: process.env["PATH"], PORT: "0", JWT_SECRET: SECRET, RATE_LIMIT: "off", ...env },
+      env: {
+        PATH: process.env["PATH"],
+        PORT: "0",
+        JWT_SECRET: SECRET,
+        RATE_LIMIT: "off",
+        REDIS_TIMEOUT_MS: "1000",
+        ...env,
+      },
       stdio: ["ignore", "pipe", "pipe"],
       cwd,
     }),

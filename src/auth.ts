@@ -93,7 +93,7 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
 
   async function accountOf(caller: AccessToken): Promise<Account> {
     const account = await accounts.findById(caller.sub);
-    if (!account) throw new CurfewError("token_revoked");
+    if (!account) throw new CurfewError("token_revoked", { about: { sub: caller.sub } });
     return account;
   }
 

@@ -1,4 +1,4 @@
-import { call, expectRefusal, me, refresh, register, untilReady } from "./helpers/client";
+import { call, expectRefusal, login, me, refresh, register, untilReady } from "./helpers/client";
 import { decodePart } from "./helpers/jws";
 import { startProxy } from "./helpers/proxy";
 import { startRedis, type TestRedis } from "./helpers/redis";
@@ -60,6 +60,28 @@ it("a logout that failed half-way is finished by the next, and not taken for don
   expect((await logout()).status).toBe(204);
   expectRefusal(await me(service.url, first.access_token), 401, "token_revoked");
   expectRefusal(await refresh(service.url, second.refresh_token), 401, "refresh_token_invalid");
+  await service.stop();
+});
+
+it("logging out all devices that failed half-way is finished by the next try", async () => {
+  const service = await startService({ REDIS_URL: redis.url });
+  const phone = await register(service.url);
+  const tablet = await login(service.url, phone.user.email);
+  const laptop = await login(service.url, phone.user.email);
+  const logout = () =>
+    call(service.url, "POST", "/api/v1/auth/logout", {
+      token: tablet.access_token,
+      body: { all_devices: true },
+    });
+  await redis.admin.rename("curfew:events", "kept");
+  await redis.admin.set("curfew:events", "what is this?");
+  expectRefusal(await logout(), 503, "denylist_unavailable");
+  await redis.admin.rename("kept", "curfew:events");
+  expect((await logout()).status).toBe(204);
+  for (const { access_token, refresh_token } of [phone, tablet, laptop]) {
+    expectRefusal(await me(service.url, access_token), 401, "token_revoked");
+    expectRefusal(await refresh(service.url, refresh_token), 401, "refresh_token_invalid");
+  }
   await service.stop();
 });
 

@@ -11,15 +11,15 @@
 -- Returns 'done', or 'dead' when all devices were asked for with a credential that can no longer ask for it; what it
 -- names has been ended all the same.
 -- Atomic, so that whether a credential is alive and what follows from it can't be torn apart by a refresh or a second
--- logout. One that fails half-way has only denied, and can be tried again.
+-- logout. One that fails half-way can be tried again, and then does the rest.
 
 local epoch = readEpoch()
 local named = {}
-if args.access_sid ~= '' then
-  table.insert(named, args.access_sid)
-end
-if args.refresh_sid ~= '' and args.refresh_sid ~= args.access_sid then
+if args.refresh_sid ~= '' then
   table.insert(named, args.refresh_sid)
+end
+if args.access_sid ~= '' and args.access_sid ~= args.refresh_sid then
+  table.insert(named, args.access_sid)
 end
 
 local function isAccessAlive()
@@ -27,27 +27,32 @@ local function isAccessAlive()
     and redis.call('EXISTS', KEYS[4], args.sid_key .. args.access_sid) == 0
 end
 
-local verdict, reason = 'done', 'logout'
-if args.all_devices == '1' then
-  reason = 'logout_all_devices'
-  local endedByAll = false
+local function isRefreshAlive()
+  return args.refresh_sid ~= '' and isLive(readSession(args.refresh_sid), epoch)
+end
+
+local function wereEndedBy(reason)
   for _, sid in ipairs(named) do
     local session = readSession(sid)
-    endedByAll = endedByAll or (session.user == args.user and session.ended_reason == reason)
-  end
-  if isAccessAlive() or (args.refresh_sid ~= '' and isLive(readSession(args.refresh_sid), epoch)) then
-    for _, sid in ipairs(redis.call('ZRANGE', userSessions, 0, -1)) do
-      table.insert(named, sid)
+    if session.user == args.user and session.ended_reason == reason then
+      return true
     end
-  elseif not endedByAll then
-    verdict, reason = 'dead', 'logout'
+  end
+  return false
+end
+
+local verdict, reason, others = 'done', 'logout', {}
+if args.all_devices == '1' then
+  if isAccessAlive() or isRefreshAlive() then
+    reason, others = 'logout_all_devices', redis.call('ZRANGE', userSessions, 0, -1)
+  elseif wereEndedBy('logout_all_devices') then
+    reason = 'logout_all_devices'
+  else
+    verdict = 'dead'
   end
 end
 
-if args.access_sid ~= '' then
-  deny(KEYS[4], fill(args.access_entry, 'reason', '"' .. reason .. '"'), tonumber(args.access_ttl_ms))
-end
-for _, sid in ipairs(named) do
+local function endNamed(sid)
   local session = readSession(sid)
   local jti = sid == args.access_sid and args.access_jti or ''
   if session.user then
@@ -56,6 +61,19 @@ for _, sid in ipairs(named) do
     -- Its own record is gone, and with it the latest exp of its access tokens.
     tell(reason, sid, jti)
   end
+end
+
+-- The credentials last: while anything is left to do, they can still ask for it.
+for _, sid in ipairs(others) do
+  if sid ~= args.access_sid and sid ~= args.refresh_sid then
+    endNamed(sid)
+  end
+end
+for _, sid in ipairs(named) do
+  endNamed(sid)
+end
+if args.access_sid ~= '' then
+  deny(KEYS[4], fill(args.access_entry, 'reason', '"' .. reason .. '"'), tonumber(args.access_ttl_ms))
 end
 
 return verdict

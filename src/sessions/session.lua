@@ -92,14 +92,14 @@ local function tell(event, sid, jti)
 end
 
 -- Ends a session: its refresh token is dead, every access token it ever had is denied, and a tombstone says why. The
--- tombstone comes last: Redis doesn't undo what a script did before it failed, and whoever tries again must not take the
--- session for ended while anything is missing.
+-- order matters: Redis doesn't undo what a script did before it failed, and whoever tries again must find the session,
+-- and must not take it for ended, while anything is missing.
 local function endSession(sid, session, reason, jti)
   if session.user ~= args.user or session.ended_at then
     return
   end
   denySession(sid, tonumber(session.latest_exp), reason)
-  redis.call('ZREM', userSessions, sid)
   tell(reason, sid, jti)
   redis.call('HSET', args.session_key .. sid, 'ended_at', args.now, 'ended_reason', reason)
+  redis.call('ZREM', userSessions, sid)
 end

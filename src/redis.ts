@@ -4,6 +4,7 @@ import { Redis as Client, type ChainableCommander, type RedisOptions } from "ior
 import MemoryClient from "ioredis-mock";
 import type { Logger } from "pino";
 import { CurfewError } from "./errors";
+import { createSilenceWatch, neverSilent, type SilenceWatch } from "./silence";
 
 /** A Lua script: what is checked and changed in it happens at once or not at all. */
 export type Script = { readonly lua: string; readonly sha1: string };
@@ -32,18 +33,19 @@ export function connectRedis(address: Address, timeoutMs: number, log: Logger): 
   const options: RedisOptions = {
     ...FAIL_CLOSED,
     commandTimeout: timeoutMs,
-    // A connection that says nothing for so long is dead, though TCP may take a quarter of an hour to say so.
-    socketTimeout: 4 * timeoutMs,
     connectTimeout: Math.max(timeoutMs, 1000),
     retryStrategy: (attempt) => Math.min(attempt * 50, 1000),
   };
   const client = "url" in address ? new Client(address.url, options) : new Client({ ...options, ...address });
   watch(client, log);
-  return createRedis(client);
+  return createRedis(
+    client,
+    createSilenceWatch(4 * timeoutMs, () => client.stream.destroy()),
+  );
 }
 
 /** For a try-out: everything is lost when the process ends. */
-export const connectMemory = (): Redis => createRedis(new MemoryClient());
+export const connectMemory = (): Redis => createRedis(new MemoryClient(), neverSilent);
 
 /**
  * ioredis's defaults would queue commands while Redis is away and send them again after a reconnect: a
@@ -56,11 +58,17 @@ const FAIL_CLOSED = {
 } satisfies RedisOptions;
 
 /** Wraps a connected ioredis client. */
-function createRedis(client: Client): Redis {
+function createRedis(client: Client, silence: SilenceWatch): Redis {
   async function ask<T>(command: (client: Client) => Promise<T>): Promise<T> {
+    const askedAt = Date.now();
     try {
-      return await command(client);
+      const reply = await command(client);
+      silence.heard();
+      return reply;
     } catch (cause) {
+      const hasTimedOut = cause instanceof Error && cause.message === "Command timed out";
+      if (hasTimedOut) silence.timedOut(askedAt);
+      else silence.heard();
       throw new CurfewError("denylist_unavailable", { cause });
     }
   }

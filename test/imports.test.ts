@@ -20,7 +20,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   queue: ["errors"],
   denylist: ["redis", "errors"],
   tokens: ["write-once", "errors"],
-  redis: ["errors"],
+  redis: ["silence", "errors"],
+  silence: [],
   errors: [],
 };
 

@@ -63,7 +63,7 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
     rememberAddress: limit.rememberAddress,
   });
   const { logoutWithJson, logoutWithoutContent } = createLogoutEndpoints(story);
-  const { listSessions, endSession, endOtherSessions } = createSessionEndpoints(auth);
+  const { listSessions, endSession, endOtherSessions } = createSessionEndpoints(auth, tell);
 
   const authRoutes = (logout: Endpoint): Route[] => [
     ["post", "/register", limit.register, readJson, register],
@@ -92,7 +92,7 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
         ["get", "/api/users/me", token, createMeEndpoint(auth)],
         ["get", "/healthz", healthz],
         ["get", "/readyz", createReadyz(redis)],
-        ["get", "/openapi.json", createDescription(() => [...tables, ...gatewayTables])],
+        ["get", "/openapi.json", createDescription(() => [...tables, ...gatewayTables], cookies.accessName)],
         ["get", "/docs", docs],
       ],
     },
@@ -120,6 +120,7 @@ const SECURITY_HEADERS = {
     useDefaults: false,
     directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
   },
+  frameguard: { action: "deny" },
   strictTransportSecurity: { maxAge: 2 * 365 * 86_400, includeSubDomains: true },
 } satisfies Parameters<typeof helmet>[0];
 

@@ -90,7 +90,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     inBody: string | undefined,
   ): { token: string; transport: Transport } {
     if (inBody !== undefined) return { token: inBody, transport: "bearer" };
-    const token = cookies.read(req).refreshToken;
+    const token = cookies.readRefresh(req);
     if (token === undefined) {
       throw new CurfewError("invalid_request", {
         details: [{ path: "refresh_token", message: "is missing" }],

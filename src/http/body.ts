@@ -27,11 +27,16 @@ export function readBody<T>(schema: z.ZodType<T>, body: unknown): T {
 }
 
 function problemsOf(issue: z.core.$ZodIssue): Problem[] {
-  const path = issue.path.map(String);
+  const path = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({ path: [...path, key].join("."), message: "is not known here" }));
+    return issue.keys.map((key) => ({
+      path: path === "" ? key : `${path}.${key}`,
+      message: "is not known here",
+    }));
   }
-  return [{ path: path.join("."), message: issue.message }];
+  if (issue.code === "invalid_type") return [{ path, message: `must be a JSON ${issue.expected}` }];
+  if (issue.code === "invalid_value") return [{ path, message: `must be ${issue.values.join(" or ")}` }];
+  return [{ path, message: issue.message }];
 }
 
 /** JSON is UTF-8 (RFC 8259 §8.1); the parser would take UTF-16 and others too. */

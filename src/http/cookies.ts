@@ -3,7 +3,10 @@ import { CurfewError } from "../errors";
 
 /** The two cookies of the cookie transport. Their names are decided once, and only those names are read. */
 export type Cookies = {
-  read(req: Request): { accessToken: string | undefined; refreshToken: string | undefined };
+  readonly accessName: string;
+  /** Each is read by itself: somebody who planted a second refresh cookie must not be able to keep the other from working. */
+  readAccess(req: Request): string | undefined;
+  readRefresh(req: Request): string | undefined;
   /** Both live as long as the refresh token; the access token inside says by itself when it expires. */
   set(res: Response, tokens: { accessToken: string; refreshToken: string; maxAgeSeconds: number }): void;
   clearAccess(res: Response): void;
@@ -18,7 +21,9 @@ export function createCookies(secure: boolean): Cookies {
   const refresh: CookieOptions = { ...common, path: "/api" };
 
   return {
-    read: (req) => ({ accessToken: readCookie(req, accessName), refreshToken: readCookie(req, refreshName) }),
+    accessName,
+    readAccess: (req) => readCookie(req, accessName),
+    readRefresh: (req) => readCookie(req, refreshName),
     set(res, { accessToken, refreshToken, maxAgeSeconds }) {
       const maxAge = maxAgeSeconds * 1000;
       res.cookie(accessName, accessToken, { ...access, maxAge });

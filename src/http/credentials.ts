@@ -26,7 +26,7 @@ export function readAccessToken(req: Request, cookies: Cookies): Credential | un
       details: [{ path: "Authorization", message: "must not be sent twice" }],
     });
   }
-  if (header === undefined) return credentialOf(cookies.read(req).accessToken, "cookie");
+  if (header === undefined) return credentialOf(cookies.readAccess(req), "cookie");
   if (!MEANS_BEARER.test(header)) return undefined;
   const bearer = BEARER.exec(header);
   if (!bearer) throw new CurfewError("token_invalid");

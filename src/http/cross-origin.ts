@@ -4,7 +4,14 @@ import type { Request, RequestHandler } from "express";
 const OPTIONS = {
   credentials: true,
   methods: ["GET", "POST", "DELETE"],
-  exposedHeaders: ["WWW-Authenticate", "Retry-After", "X-Request-Id"],
+  exposedHeaders: [
+    "WWW-Authenticate",
+    "Retry-After",
+    "X-Request-Id",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Allow",
+  ],
   maxAge: 7200,
 };
 

@@ -23,13 +23,13 @@ const pagePolicy = helmet.contentSecurityPolicy({
 });
 
 /** The tables come late, because the description is a row of one of them. */
-export function createDescription(tables: () => readonly RouteTable[]) {
+export function createDescription(tables: () => readonly RouteTable[], accessCookie: string) {
   let description: object | undefined;
   return endpoint({
     summary: "This description, in OpenAPI 3.1",
     answers: { 200: { description: "An OpenAPI document", schema: z.looseObject({ openapi: z.string() }) } },
     handle(_req, res) {
-      res.json((description ??= createOpenApi(tables())));
+      res.json((description ??= createOpenApi(tables(), accessCookie)));
     },
   });
 }

@@ -76,7 +76,10 @@ export const notFound: RequestHandler = () => {
 /** Errors of Express's body parser carry a `type`, those of its router only a status. */
 function toCurfewError(thrown: unknown): CurfewError {
   if (thrown instanceof CurfewError) return thrown;
-  const { type, status } = (typeof thrown === "object" ? thrown : {}) as { type?: unknown; status?: unknown };
+  const { type, status } = (typeof thrown === "object" ? (thrown ?? {}) : {}) as {
+    type?: unknown;
+    status?: unknown;
+  };
   switch (type) {
     case "entity.parse.failed":
       return new CurfewError("invalid_json");

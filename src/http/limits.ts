@@ -90,7 +90,7 @@ export function createLimits(parts: LimitParts, rates: Rates | undefined): Limit
 
   const refreshTokenOf = (req: Request) => () => {
     const { refresh_token: inBody } = (req.body ?? {}) as { refresh_token?: unknown };
-    const token = typeof inBody === "string" ? inBody : cookies.read(req).refreshToken;
+    const token = typeof inBody === "string" ? inBody : cookies.readRefresh(req);
     return token === undefined ? undefined : refreshTokens.verify(token);
   };
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Auth } from "../auth";
 import { CurfewError } from "../errors";
 import type { Cookies } from "./cookies";
-import { originOf, readAccessToken } from "./credentials";
+import { originOf, readAccessToken, type Credential } from "./credentials";
 import type { Tell } from "./request-log";
 import { endpoint, type SuccessAnswer } from "./routes";
 
@@ -19,13 +19,23 @@ export type LogoutParts = {
 
 /** The logout routes differ in how they say that it is done, and in nothing else. */
 export function createLogoutEndpoints({ auth, cookies, assertNotCrossSite, tell }: LogoutParts) {
+  /** Who has a good access cookie can log out, whatever was planted beside it. */
+  function readRefreshCookie(req: Request, access: Credential | undefined): string | undefined {
+    try {
+      return cookies.readRefresh(req);
+    } catch (error) {
+      if (access) return undefined;
+      throw error;
+    }
+  }
+
   /** Logs out with what the request carries, and leaves no cookie that is of no use any more. */
   async function logOut(req: Request, res: Response, body: z.infer<typeof Logout>): Promise<void> {
     const isByHeader = req.headers.authorization !== undefined;
     const { refresh_token: inBody, all_devices: allDevices = false } = body;
     try {
       const access = readAccessToken(req, cookies);
-      const inCookie = isByHeader || inBody !== undefined ? undefined : cookies.read(req).refreshToken;
+      const inCookie = isByHeader || inBody !== undefined ? undefined : readRefreshCookie(req, access);
       const isByCookie = access?.transport === "cookie" || inCookie !== undefined;
       if (isByCookie) assertNotCrossSite(req);
       const request = { accessToken: access?.token, refreshToken: inBody ?? inCookie, allDevices };

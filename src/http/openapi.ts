@@ -24,7 +24,7 @@ const OTHER = {
 };
 
 /** Describes the routes from what they run: the schemas that validate, the steps that refuse. */
-export function createOpenApi(tables: readonly RouteTable[]): object {
+export function createOpenApi(tables: readonly RouteTable[], accessCookie: string): object {
   const { version, license } = JSON.parse(
     readFileSync(join(__dirname, "../../package.json"), "utf8"),
   ) as Manifest;
@@ -49,11 +49,13 @@ export function createOpenApi(tables: readonly RouteTable[]): object {
       schemas: { Error: jsonSchema(ErrorAnswer, "output") },
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
-        cookie: { type: "apiKey", in: "cookie", name: "curfew_access" },
+        cookie: { type: "apiKey", in: "cookie", name: accessCookie },
       },
     },
   };
 }
+
+const TOKEN = [{ bearer: [] }, { cookie: [] }];
 
 type Manifest = { version: string; license: string };
 
@@ -61,6 +63,8 @@ function operationOf(base: string, route: Route): object {
   const endpoint = endpointOf(route);
   const errors = [...stepsOf(route).flatMap(({ errors }) => errors), ...endpoint.errors, "internal" as const];
   const isGuarded = stepsOf(route).some(({ errors }) => errors.includes("token_missing"));
+  // A logout takes an access token, but a refresh token will do.
+  const takesToken = endpoint.errors.includes("token_missing");
   const parameters = [...route[1].matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: "path",
@@ -71,7 +75,8 @@ function operationOf(base: string, route: Route): object {
     summary: endpoint.summary,
     tags: [base === "" ? "others" : base],
     ...(parameters.length > 0 && { parameters }),
-    ...(isGuarded && { security: [{ bearer: [] }, { cookie: [] }] }),
+    ...(isGuarded && { security: TOKEN }),
+    ...(takesToken && { security: [...TOKEN, {}] }),
     ...(endpoint.body && { requestBody: requestBodyOf(endpoint.body) }),
     responses: { ...successesOf(endpoint), ...refusalsOf(errors), default: OTHER },
   };

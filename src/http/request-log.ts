@@ -9,6 +9,7 @@ export type SecurityEvent =
   | "login"
   | "login_failed"
   | "logout"
+  | "session_ended"
   | "password_changed"
   | "refresh_reused"
   | "revoked_token_used"
@@ -17,6 +18,13 @@ export type SecurityEvent =
 
 export type Tell = (req: Request, event: SecurityEvent, about?: Record<string, string>) => void;
 
+const EXPECTED = new Set<SecurityEvent>([
+  "registered",
+  "login",
+  "logout",
+  "session_ended",
+  "password_changed",
+]);
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 const PATH_MAX = 256;
 
@@ -50,7 +58,7 @@ export function createRequestLog(log: Logger): RequestHandler {
 export const createTell =
   (log: Logger): Tell =>
   (req, event, about = {}) => {
-    log.info(
+    log[EXPECTED.has(event) ? "info" : "warn"](
       { event, request_id: req.res?.get("X-Request-Id"), ip: addressOf(req), path: pathOf(req), ...about },
       event,
     );

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Auth } from "../auth";
 import { originOf } from "./credentials";
 import { callerOf } from "./guard";
+import type { Tell } from "./request-log";
 import { endpoint } from "./routes";
 
 const Sessions = z.object({
@@ -18,7 +19,7 @@ const Sessions = z.object({
   ),
 });
 
-export function createSessionEndpoints(auth: Auth) {
+export function createSessionEndpoints(auth: Auth, tell: Tell) {
   const listSessions = endpoint({
     summary: "List the caller's sessions, oldest first",
     answers: { 200: { description: "The live sessions", schema: Sessions } },
@@ -44,7 +45,9 @@ export function createSessionEndpoints(auth: Auth) {
     answers: { 204: { description: "The session is over" } },
     errors: ["not_found"],
     async handle(req, res) {
-      await auth.endSession(callerOf(req), String(req.params["id"]), originOf(req));
+      const [caller, sid] = [callerOf(req), String(req.params["id"])];
+      await auth.endSession(caller, sid, originOf(req));
+      tell(req, "session_ended", { sub: caller.sub, sid });
       res.status(204).end();
     },
   });
@@ -53,7 +56,9 @@ export function createSessionEndpoints(auth: Auth) {
     summary: "End all of the caller's sessions but the current one",
     answers: { 204: { description: "The other sessions are over" } },
     async handle(req, res) {
-      await auth.endOtherSessions(callerOf(req), originOf(req));
+      const caller = callerOf(req);
+      await auth.endOtherSessions(caller, originOf(req));
+      tell(req, "session_ended", { sub: caller.sub, sid: "all the others" });
       res.status(204).end();
     },
   });

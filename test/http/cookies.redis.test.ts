@@ -188,6 +188,20 @@ describe("C-10: the cookies", () => {
     expect(await isIn(jar)).toBe(true);
   });
 
+  it("A-09: keep working when somebody planted a refresh cookie beside ours, and logging out does too", async () => {
+    const { jar } = await cookieLogin();
+    const planted = `${cookieHeader(jar)}; curfew_refresh=evil`;
+    expect((await send("GET", "/api/users/me", planted)).status).toBe(200);
+    expectRefusal(await send("POST", "/api/auth/refresh", planted), 400, "invalid_request");
+    expectRefusal(
+      await send("POST", "/api/auth/logout", planted.replace(/curfew_access=[^;]+/, "")),
+      400,
+      "invalid_request",
+    );
+    expect((await send("POST", "/api/auth/logout", planted)).status).toBe(200);
+    expect(await isIn(jar)).toBe(false);
+  });
+
   it("A-10: are strings and nothing else", async () => {
     for (const value of [
       'j:{"a":1}',

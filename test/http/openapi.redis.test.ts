@@ -136,6 +136,12 @@ it("describes every route, and every error code somewhere", () => {
   );
   expect(described.filter((route) => !seen.has(route) && route !== "GET /docs")).toEqual([]);
   expect(description.openapi).toBe("3.1.1");
+  const securityOf = (method: string, path: string) =>
+    (description.paths[path]?.[method] as { security?: unknown }).security;
+  expect(securityOf("get", "/api/users/me")).toEqual([{ bearer: [] }, { cookie: [] }]);
+  expect(securityOf("post", "/api/auth/logout")).toEqual([{ bearer: [] }, { cookie: [] }, {}]);
+  expect(securityOf("post", "/api/auth/login")).toBeUndefined();
+  expect(description.components).toMatchObject({ securitySchemes: { cookie: { name: "curfew_access" } } });
   const { enum: codes } = (
     description.components as { schemas: { Error: { properties: { code: { enum: string[] } } } } }
   ).schemas.Error.properties.code;

@@ -52,6 +52,7 @@ async function runAllFlows(): Promise<{ secrets: string[]; tokens: Tokens }> {
   [first, second, third, fourth].forEach(learn);
 
   await refresh(url, second.refresh_token);
+  await call(url, "DELETE", "/api/auth/sessions", { token: first.access_token });
   await post("login", { email, password: `${CANARY}!` });
   await post("login", { email: CANARY, password: CANARY });
   await post("login", { email, password: [CANARY], [CANARY]: CANARY });
@@ -126,6 +127,8 @@ it.each([
   ["login", 2],
   ["login_failed", 2],
   ["logout", 2],
+  ["session_ended", 1],
+  ["session_ended", 1],
   ["password_changed", 1],
   ["refresh_reused", 1],
   ["revoked_token_used", 1],

@@ -42,7 +42,7 @@ export type Config = {
   rateLimits: Rates | undefined;
 };
 
-/** What a later version will read. Until then any other value would be a promise that nobody keeps. */
+/** What a later version will read, where another value would be a promise that this one doesn't keep. */
 const ONLY = [
   ["REDIS_MODE", "single"],
   ["DENYLIST_MODE", "direct"],
@@ -57,7 +57,8 @@ type Settings = ReturnType<typeof createSettings>;
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const settings = createSettings(env);
   const { read, refuse, problems } = settings;
-  const production = env["NODE_ENV"] === "production";
+  const production =
+    read("NODE_ENV", oneOf("development", "test", "production"), "development") === "production";
 
   const config: Config = {
     production,
@@ -163,10 +164,11 @@ function readKey({ text, refuse }: Settings, production: boolean): SigningKey | 
     if (file !== undefined) return readPrivateKey(readKeyFile(file));
   } catch (error) {
     const reason = error instanceof TypeError ? error.message : "it holds no private key in PEM";
-    refuse(secret === undefined ? "JWT_PRIVATE_KEY_FILE" : "JWT_SECRET", reason, KEY_HINT);
+    if (secret === undefined) refuse("JWT_PRIVATE_KEY_FILE", reason, FILE_HINT);
+    else refuse("JWT_SECRET", reason, SECRET_HINT);
     return undefined;
   }
-  if (production) refuse("JWT_SECRET", "neither it nor JWT_PRIVATE_KEY_FILE is set", KEY_HINT);
+  if (production) refuse("JWT_SECRET", "neither it nor JWT_PRIVATE_KEY_FILE is set", SECRET_HINT);
   return undefined;
 }
 
@@ -181,8 +183,8 @@ function readKeyFile(file: string): string {
   }
 }
 
-const KEY_HINT =
-  "the output of `openssl rand -base64 48`, or name a file with an RSA (2048 bits or more) or P-256 private key";
+const SECRET_HINT = "the output of `openssl rand -base64 48`, or set JWT_PRIVATE_KEY_FILE";
+const FILE_HINT = "the name of a PEM file with an RSA (2048 bits or more) or P-256 private key";
 
 export const isLoopback = (host: string) =>
   host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));

@@ -40,12 +40,16 @@ export async function startEmbeddedRedis(dir: string): Promise<EmbeddedRedis | u
   if (outcome === "ended") throw new Error(`redis-server ended at once; ${join(dir, "redis.log")} says why.`);
 
   server.keepRunning();
-  process.once("exit", server.kill);
+  const letGo = () => {
+    server.kill();
+    rmSync(lock, { force: true });
+  };
+  process.once("exit", letGo);
   return {
     socketPath,
     async stop() {
-      process.off("exit", server.kill);
       await server.stop();
+      process.off("exit", letGo);
       rmSync(lock, { force: true });
     },
   };

@@ -2,7 +2,7 @@
 const MESSAGES = {
   invalid_request: "The request is not valid.",
   invalid_json: "The request body is not valid JSON.",
-  token_missing: "This route needs an access token.",
+  token_missing: "No token was sent.",
   token_invalid: "The access token is not valid.",
   token_expired: "The access token has expired.",
   token_revoked: "The access token has been revoked.",

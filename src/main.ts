@@ -19,6 +19,7 @@ import { createRefreshTokens } from "./tokens/refresh-tokens";
 const DATA_DIR = ".data";
 const EXIT_MISCONFIGURED = 78;
 const REDIS_START_TIMEOUT_MS = 2000;
+const NOT_READY = "can't reach Redis yet; until it can, it answers 503";
 
 type Storage = { redis: Redis; description: string; stop: () => Promise<void> };
 
@@ -26,12 +27,13 @@ async function main(): Promise<void> {
   const config = readConfigOrExit();
   const log = pino({ level: config.logLevel, timestamp: pino.stdTimeFunctions.isoTime });
   const storage = await openStorage(config, log);
-  await storage.redis.untilReady(REDIS_START_TIMEOUT_MS);
+  const isReady = await storage.redis.untilReady(REDIS_START_TIMEOUT_MS);
   const server = await listen(createService(config, storage.redis, log), config.port, config.host);
   const { port } = server.address() as AddressInfo;
   // Whoever starts the service waits for this line, whatever the log level.
   log.child({}, { level: "info" }).info({ port, host: config.host }, "listening");
-  if (!config.production) process.stderr.write(greeting(urlOf(config.host, port), storage.description));
+  if (!config.production)
+    process.stderr.write(greeting(urlOf(config.host, port), isReady ? storage.description : NOT_READY));
   stopOnSignal(server, storage, config.shutdownGraceMs, log);
 }
 

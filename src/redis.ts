@@ -15,8 +15,8 @@ export type Redis = {
   /** Several commands in one round trip. */
   askAll(commands: (pipeline: ChainableCommander) => ChainableCommander): Promise<unknown[]>;
   run(script: Script, keys: string[], args: Record<string, string | number>): Promise<unknown>;
-  /** Resolves when Redis has answered for the first time, or after the time given. Never rejects. */
-  untilReady(timeoutMs: number): Promise<void>;
+  /** True once Redis has answered for the first time; false if it takes longer. Never rejects. */
+  untilReady(timeoutMs: number): Promise<boolean>;
   close(): void;
 };
 
@@ -94,12 +94,12 @@ function createRedis(client: Client, silence: SilenceWatch): Redis {
     });
 
   const untilReady: Redis["untilReady"] = async (timeoutMs) => {
-    if (await client.ping().catch(() => false)) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
+    if (await client.ping().catch(() => false)) return true;
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs, false);
       client.once("ready", () => {
         clearTimeout(timer);
-        resolve();
+        resolve(true);
       });
     });
   };
@@ -116,16 +116,16 @@ function createRedis(client: Client, silence: SilenceWatch): Redis {
  * only, because ioredis puts the arguments of the command, a password perhaps, beside it.
  */
 function watch(client: Client, log: Logger): void {
-  let lastError = "";
+  let isDown = false;
   client.on("ready", () => {
-    lastError = "";
+    isDown = false;
     log.info("redis is ready");
   });
   client.on("error", (error: Error & { command?: { name: string } }) => {
     // ioredis would go on in database 0, which is not the one that was asked for.
     if (error.command?.name === "select") client.disconnect(true);
-    if (error.message === lastError) return;
-    lastError = error.message;
+    if (isDown) return;
+    isDown = true;
     log.error({ cause: error.message }, "redis can't be reached");
   });
 }

@@ -8,5 +8,15 @@ import { readSecret, type SigningKey } from "./keys";
 export function readKeptSecret(file: string): SigningKey {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   if (!existsSync(file)) writeOnce(file, randomBytes(48).toString("base64url"));
-  return readSecret(readFileSync(file, "utf8").trim());
+  try {
+    return readSecret(readFileSync(file, "utf8").trim());
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `The secret in ${file} can't be used: ${reason}. Remove the file to have a new one made.`,
+      {
+        cause: error,
+      },
+    );
+  }
 }

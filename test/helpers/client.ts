@@ -76,7 +76,7 @@ export async function eventually(condition: () => Promise<boolean>): Promise<voi
   const deadline = Date.now() + 10_000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error("it did not come true within ten seconds");
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 

@@ -126,7 +126,7 @@ function readRateLimits({ read }: Settings): Rates | undefined {
   const limits = {
     login: read("RATE_LIMIT_LOGIN", rate, { limit: 10, windowSeconds: 60 }),
     account: read("RATE_LIMIT_ACCOUNT", rate, { limit: 5, windowSeconds: 60 }),
-    register: read("RATE_LIMIT_REGISTER", rate, { limit: 10, windowSeconds: 60 }),
+    register: read("RATE_LIMIT_REGISTER", rate, { limit: 60, windowSeconds: 3600 }),
     refresh: read("RATE_LIMIT_REFRESH", rate, { limit: 30, windowSeconds: 60 }),
     logout: read("RATE_LIMIT_LOGOUT", rate, { limit: 30, windowSeconds: 60 }),
   };

@@ -77,7 +77,7 @@ describe("without any setting", () => {
       rateLimits: {
         login: { limit: 10, windowSeconds: 60 },
         account: { limit: 5, windowSeconds: 60 },
-        register: { limit: 10, windowSeconds: 60 },
+        register: { limit: 60, windowSeconds: 3600 },
         refresh: { limit: 30, windowSeconds: 60 },
         logout: { limit: 30, windowSeconds: 60 },
       },

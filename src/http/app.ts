@@ -8,7 +8,7 @@ import type { Rates } from "../settings";
 import type { AccessTokens } from "../tokens/access-tokens";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
 import { createAuthEndpoints } from "./auth-routes";
-import { readJson } from "./body";
+import { readJson, requireJson } from "./body";
 import { createCookies } from "./cookies";
 import { createCrossOriginSharing } from "./cross-origin";
 import { createCrossSiteCheck } from "./cross-site";
@@ -19,6 +19,7 @@ import { createReadyz, healthz } from "./health-routes";
 import { createLimits } from "./limits";
 import { createLogoutEndpoints } from "./logout-routes";
 import type { RouteTable } from "./openapi";
+import { createOwnPagesOnly } from "./own-pages";
 import { createRequestLog, createTell } from "./request-log";
 import { createRouter, type Endpoint, type Route } from "./routes";
 import { createSessionEndpoints } from "./session-routes";
@@ -57,6 +58,8 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
   const token = requireToken(guard);
   const forwardedToken = requireToken(guard, originalMethod);
 
+  const ownPagesOnly = createOwnPagesOnly(cookies, assertNotCrossSite);
+
   const story = { auth, cookies, assertNotCrossSite, tell };
   const { register, login, refresh, changePassword } = createAuthEndpoints({
     ...story,
@@ -66,15 +69,16 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
   const { listSessions, endSession, endOtherSessions } = createSessionEndpoints(auth, tell);
 
   const authRoutes = (logout: Endpoint): Route[] => [
-    ["post", "/register", limit.register, readJson, register],
-    ["post", "/login", limit.login, readJson, limit.account, login],
+    // The body first: a page of somebody else's can't send JSON, and must not use up its visitor's tries.
+    ["post", "/register", requireJson, limit.register, register],
+    ["post", "/login", requireJson, limit.login, limit.account, login],
     // Not guarded: these two take credentials that the guard would refuse, and judge them themselves.
-    ["post", "/refresh", readJson, limit.refresh, refresh],
-    ["post", "/logout", readJson, limit.logout, logout],
+    ["post", "/refresh", readJson, ownPagesOnly, limit.refresh, refresh],
+    ["post", "/logout", readJson, ownPagesOnly, limit.logout, logout],
     ["get", "/sessions", token, listSessions],
     ["delete", "/sessions", token, endOtherSessions],
     ["delete", "/sessions/:id", token, endSession],
-    ["post", "/password", token, limit.password, readJson, changePassword],
+    ["post", "/password", token, limit.password, requireJson, changePassword],
   ];
   // Gateways pass on the method of the request they ask about. It may be OPTIONS, and a preflight's answer would let it in.
   const verifyRoutes: Route[] = [["all", "/verify{/*path}", forwardedToken, verify]];
@@ -91,7 +95,7 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
       routes: [
         ["get", "/api/users/me", token, createMeEndpoint(auth)],
         ["get", "/healthz", healthz],
-        ["get", "/readyz", createReadyz(redis)],
+        ["get", "/readyz", createReadyz(denylist)],
         ["get", "/openapi.json", createDescription(() => [...tables, ...gatewayTables], cookies.accessName)],
         ["get", "/docs", docs],
       ],

@@ -19,6 +19,12 @@ export const readJson = step(
   }),
 );
 
+/** The same, where there must be a body: what a form can send is refused though it be empty, before anything counts it. */
+export const requireJson = step(readJson.errors, (req, res, next) => {
+  if (!isJson(req.get("Content-Type"))) throw new CurfewError("unsupported_media_type");
+  readJson(req, res, next);
+});
+
 /** The body as the schema describes it, or `invalid_request` with everything that is wrong with it. */
 export function readBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body);

@@ -21,11 +21,7 @@ export function createCrossSiteCheck(corsOrigins: readonly string[]) {
     const site = req.get("Sec-Fetch-Site");
     if (origin !== undefined && corsOrigins.includes(origin)) return true;
     if (site !== undefined) return site === "same-origin" || site === "none";
-    const host = req.get("Host")?.toLowerCase();
-    return origin === undefined || (host !== undefined && hostOf(origin) === host);
+    const host = req.get("Host")?.toLowerCase() ?? "";
+    return origin === undefined || (host !== "" && [`http://${host}`, `https://${host}`].includes(origin));
   }
-}
-
-function hostOf(origin: string): string | undefined {
-  return URL.canParse(origin) ? new URL(origin).host : undefined;
 }

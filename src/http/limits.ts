@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import type { Request } from "express";
 import { ipKeyGenerator, rateLimit } from "express-rate-limit";
 import { normaliseEmail } from "../accounts";
-import { CurfewError } from "../errors";
+import { attempt, CurfewError } from "../errors";
 import type { Redis } from "../redis";
 import type { Rate, Rates } from "../settings";
 import type { AccessTokens } from "../tokens/access-tokens";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
 import type { Cookies } from "./cookies";
-import { addressOf, readAccessToken } from "./credentials";
+import { addressOf, readAccessToken, readRefreshToken } from "./credentials";
 import { callerOf } from "./guard";
 import { createLimitStore, limitKey } from "./limit-store";
 import { step, type Step } from "./step";
@@ -39,6 +39,7 @@ export function createLimits(parts: LimitParts, rates: Rates | undefined): Limit
     name: string,
     rate: Rate | undefined,
     keyOf: (req: Request) => string | Promise<string>,
+    { isTold } = { isTold: true },
   ): Step {
     if (!rate) {
       return step([], (_req, _res, next) => {
@@ -50,13 +51,15 @@ export function createLimits(parts: LimitParts, rates: Rates | undefined): Limit
       identifier: name,
       limit,
       windowMs: windowSeconds * 1000,
-      standardHeaders: "draft-8",
+      standardHeaders: isTold ? "draft-8" : false,
       legacyHeaders: false,
       keyGenerator: keyOf,
       store: createLimitStore(redis, prefix, name, windowSeconds),
       // It would complain on the console about what a client puts into headers. Our own start checks the settings.
       validate: false,
-      handler: () => {
+      handler: (req, res) => {
+        const { resetTime } = (req as Request & { rateLimit: { resetTime: Date } }).rateLimit;
+        res.set("Retry-After", String(Math.ceil((resetTime.getTime() - Date.now()) / 1000)));
         throw new CurfewError("rate_limited", { about: { limit: name } });
       },
     });
@@ -69,7 +72,7 @@ export function createLimits(parts: LimitParts, rates: Rates | undefined): Limit
   /** An address from which the account has signed in has tries of its own; all others share one lot. */
   async function accountKey(req: Request): Promise<string> {
     const { email } = (req.body ?? {}) as { email?: unknown };
-    const account = accountId(typeof email === "string" ? email : "");
+    const account = emailDigest(typeof email === "string" ? email : "");
     const isKnown = await redis.ask((client) => client.exists(knownKey(account, req)));
     return isKnown ? `${account}@${networkOf(req)}` : account;
   }
@@ -89,36 +92,27 @@ export function createLimits(parts: LimitParts, rates: Rates | undefined): Limit
   };
 
   const refreshTokenOf = (req: Request) => () => {
-    const { refresh_token: inBody } = (req.body ?? {}) as { refresh_token?: unknown };
-    const token = typeof inBody === "string" ? inBody : cookies.readRefresh(req);
+    const token = readRefreshToken(req, cookies)?.token;
     return token === undefined ? undefined : refreshTokens.verify(token);
   };
 
   return {
     login: limit("login", rates?.login, networkOf),
-    account: limit("account", rates?.account, accountKey),
+    // Its headers would tell whose address is known, and so whether there is such an account.
+    account: limit("account", rates?.account, accountKey, { isTold: false }),
     password: limit("password", rates?.account, (req) => callerOf(req).sub),
     register: limit("register", rates?.register, networkOf),
     refresh: limit("refresh", rates?.refresh, (req) => sessionOr(req, refreshTokenOf(req))),
     logout: limit("logout", rates?.logout, (req) => sessionOr(req, accessTokenOf(req), refreshTokenOf(req))),
     async rememberAddress(req, email) {
       if (!rates) return;
-      const key = knownKey(accountId(email), req);
+      const key = knownKey(emailDigest(email), req);
       await redis.ask((client) => client.set(key, "1", "EX", KNOWN_FOR_SECONDS));
     },
   };
 }
 
-const accountId = (email: string) =>
+const emailDigest = (email: string) =>
   createHash("sha256")
     .update(normaliseEmail(email) ?? email)
     .digest("base64url");
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof CurfewError) return undefined;
-    throw error;
-  }
-}

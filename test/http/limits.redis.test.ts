@@ -17,6 +17,7 @@ beforeAll(async () => {
     TRUST_PROXY: "1",
     RATE_LIMIT_REFRESH: "4/m",
     RATE_LIMIT_LOGOUT: "4/m",
+    RATE_LIMIT_REGISTER: "10/m",
   };
   [open, one, two] = await Promise.all([
     startService({ REDIS_URL: redis.url }),
@@ -135,6 +136,53 @@ describe("logins to one account", () => {
     expect(count(answers, 401)).toBe(5);
     expect(count(answers, 429)).toBe(2);
   });
+});
+
+describe("somebody else's page", () => {
+  const visitor = async () => {
+    const { user } = await register(open.url);
+    const body = { email: user.email, password: PASSWORD, transport: "cookie" };
+    const answer = await call(open.url, "POST", "/api/auth/login", { body });
+    return answer.headers
+      .getSetCookie()
+      .map((line) => line.split(";", 1)[0])
+      .join("; ");
+  };
+
+  it("can't use up its visitor's refreshes and logouts: what it is refused isn't counted", async () => {
+    const Cookie = await visitor();
+    for (const path of ["/api/auth/refresh", "/api/auth/logout"]) {
+      for (let count = 0; count < 6; count += 1) {
+        const hostile = { Cookie, "Sec-Fetch-Site": "same-site", "Content-Type": "text/plain" };
+        expectRefusal(await call(one.url, "POST", path, { headers: hostile }), 403, "cross_site_request");
+      }
+      const own = { Cookie, "Sec-Fetch-Site": "same-origin" };
+      expect((await call(one.url, "POST", path, { headers: own })).status).toBe(200);
+    }
+  });
+
+  it("can't use up the logins of its visitor's address: it can't send JSON, and nothing else is counted", async () => {
+    const address = newAddress();
+    for (let count = 0; count < 12; count += 1) {
+      for (const path of ["/api/auth/login", "/api/auth/register"]) {
+        const headers = {
+          ...from(address).headers,
+          "Content-Type": "text/plain",
+          Origin: "https://evil.example",
+        };
+        expectRefusal(await call(one.url, "POST", path, { headers }), 415, "unsupported_media_type");
+      }
+    }
+    const { user } = await register(open.url);
+    expect((await tryLogin(one, user.email, address, PASSWORD)).status).toBe(200);
+  });
+});
+
+it("C-50: the answer doesn't tell whether the account is known from here", async () => {
+  const [home, { user }] = [newAddress(), await register(open.url)];
+  await tryLogin(one, user.email, home, PASSWORD);
+  const answer = await tryLogin(one, user.email, home);
+  expect(answer.headers.get("ratelimit-policy")).not.toContain("account");
 });
 
 describe("refresh and logout", () => {

@@ -1,10 +1,10 @@
 import { normaliseEmail, type Account, type Accounts } from "./accounts";
 import type { Origin } from "./denylist/entry";
-import { CurfewError } from "./errors";
+import { attempt, CurfewError } from "./errors";
 import type { Passwords } from "./passwords";
 import type { Opened, Session, Sessions } from "./sessions/sessions";
 import type { AccessToken, AccessTokens } from "./tokens/access-tokens";
-import type { RefreshTokens } from "./tokens/refresh-tokens";
+import type { RefreshToken, RefreshTokens } from "./tokens/refresh-tokens";
 
 /** What a client gets when it logs in, and again each time it refreshes. */
 export type Grant = {
@@ -16,17 +16,23 @@ export type Grant = {
   account: Account;
 };
 
-type LogoutRequest = {
-  accessToken: string | undefined;
-  refreshToken: string | undefined;
-  allDevices: boolean;
+/** A token as it came. A cookie may have been planted beside ours by a sibling domain. */
+type Presented = { token: string; transport: "bearer" | "cookie" };
+
+type LogoutRequest = { access: Presented | undefined; refresh: Presented | undefined; allDevices: boolean };
+
+type RefreshRequest = {
+  token: string;
+  /** An access token that came along. Where it is genuine, it must be of the same session. */
+  beside: string | undefined;
+  /** A generation within its grace isn't exchanged again, for clients that share one (tabs and their cookies). */
+  keepYoung: boolean;
 };
 
 export type Auth = {
   register(email: string, password: string, origin: Origin): Promise<Grant>;
   login(email: string, password: string, origin: Origin): Promise<Grant>;
-  /** `keepYoung`: a generation within its grace isn't exchanged again, for clients that share one (tabs and their cookies). */
-  refresh(refreshToken: string, origin: Origin, options: { keepYoung: boolean }): Promise<Grant>;
+  refresh(request: RefreshRequest, origin: Origin): Promise<Grant>;
   /** Resolves, and tells who it was, only when Redis has acknowledged every write: from then on the token is refused. */
   logout(request: LogoutRequest, origin: Origin): Promise<{ sub: string; sid: string }>;
   changePassword(caller: AccessToken, current: string, next: string, origin: Origin): Promise<Grant>;
@@ -91,6 +97,18 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
     }
   }
 
+  const verifyOnceAlive = (token: string) => accessTokens.verify(token, { allowExpired: true });
+
+  /** Beside a good access token, a refresh cookie counts only for the same session: whoever planted another can't keep us in. */
+  function readRefreshBeside(
+    { token, transport }: Presented,
+    access: AccessToken | undefined,
+  ): RefreshToken | undefined {
+    if (!access || transport === "bearer") return refreshTokens.verify(token);
+    const refresh = attempt(() => refreshTokens.verify(token));
+    return refresh?.sid === access.sid ? refresh : undefined;
+  }
+
   async function accountOf(caller: AccessToken): Promise<Account> {
     const account = await accounts.findById(caller.sub);
     if (!account) throw new CurfewError("token_revoked", { about: { sub: caller.sub } });
@@ -119,8 +137,10 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
       return granted;
     },
 
-    async refresh(text, origin, { keepYoung }) {
+    async refresh({ token: text, beside, keepYoung }, origin) {
       const token = refreshTokens.verify(text);
+      const access = beside === undefined ? undefined : attempt(() => verifyOnceAlive(beside));
+      if (access && access.sid !== token.sid) throw new CurfewError("refresh_token_invalid");
       const account = await accounts.findById(token.sub);
       if (!account) throw new CurfewError("refresh_token_invalid");
       return grant(account, token.endsAt, (accessExp) =>
@@ -128,18 +148,17 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
       );
     },
 
-    async logout({ accessToken: access, refreshToken: refresh, allDevices }, origin) {
-      const accessToken =
-        access === undefined ? undefined : accessTokens.verify(access, { allowExpired: true });
-      const refreshToken = refresh === undefined ? undefined : refreshTokens.verify(refresh);
+    async logout({ access, refresh, allDevices }, origin) {
+      const accessToken = access && verifyOnceAlive(access.token);
+      const refreshToken = refresh && readRefreshBeside(refresh, accessToken);
       if (accessToken && refreshToken && accessToken.sub !== refreshToken.sub) {
         throw new CurfewError("refresh_token_invalid");
       }
       const named = accessToken ?? refreshToken;
       if (!named) throw new CurfewError("token_missing");
       if (await sessions.logout({ accessToken, refreshToken }, allDevices, origin)) return named;
-      if (access === undefined) throw new CurfewError("refresh_token_invalid");
-      accessTokens.verify(access);
+      if (!access) throw new CurfewError("refresh_token_invalid");
+      accessTokens.verify(access.token);
       throw new CurfewError("token_revoked");
     },
 

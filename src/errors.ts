@@ -42,3 +42,16 @@ export class CurfewError extends Error {
     this.about = about;
   }
 }
+
+/** What a check gives, or undefined where it refuses. */
+export function attempt<T>(check: () => T): T | undefined {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof CurfewError) return undefined;
+    throw error;
+  }
+}
+
+/** An error's message, without what Redis quotes of the command that it didn't like: a password, perhaps. */
+export const loggable = (error: Error) => error.message.replace(/,? with args beginning with:.*/s, "");

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Auth, Grant } from "../auth";
 import { CurfewError } from "../errors";
 import type { Cookies } from "./cookies";
-import { originOf, type Transport } from "./credentials";
+import { originOf, readRefreshToken, type Transport } from "./credentials";
 import { callerOf } from "./guard";
 import type { Tell } from "./request-log";
 import { endpoint } from "./routes";
@@ -77,28 +77,20 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     summary: "Exchange a refresh token for the next pair",
     body: Refresh.optional(),
     answers: { 200: { description: "The next pair", schema: Tokens } },
-    errors: ["refresh_token_invalid", "refresh_token_reused", "cross_site_request", "denylist_unavailable"],
-    async handle(req, res, body) {
-      const { token, transport } = readRefreshToken(req, body?.refresh_token);
-      const grant = await auth.refresh(token, originOf(req), { keepYoung: transport === "cookie" });
+    errors: ["refresh_token_invalid", "refresh_token_reused", "denylist_unavailable"],
+    async handle(req, res) {
+      const credential = readRefreshToken(req, cookies);
+      if (!credential) {
+        throw new CurfewError("invalid_request", {
+          details: [{ path: "refresh_token", message: "is missing" }],
+        });
+      }
+      const { token, transport } = credential;
+      const beside = transport === "cookie" ? cookies.readAccess(req) : undefined;
+      const grant = await auth.refresh({ token, beside, keepYoung: transport === "cookie" }, originOf(req));
       answerTokens(res, grant, transport, cookies);
     },
   });
-
-  function readRefreshToken(
-    req: Request,
-    inBody: string | undefined,
-  ): { token: string; transport: Transport } {
-    if (inBody !== undefined) return { token: inBody, transport: "bearer" };
-    const token = cookies.readRefresh(req);
-    if (token === undefined) {
-      throw new CurfewError("invalid_request", {
-        details: [{ path: "refresh_token", message: "is missing" }],
-      });
-    }
-    assertNotCrossSite(req);
-    return { token, transport: "cookie" };
-  }
 
   const changePassword = endpoint({
     summary: "Change the password, which ends every session, and log in anew",

@@ -33,6 +33,15 @@ export function readAccessToken(req: Request, cookies: Cookies): Credential | un
   return credentialOf(bearer.groups?.["token"], "bearer");
 }
 
+/** The refresh token that the body brings, else the cookie's; the cookie, too, is not looked at beside a header. */
+export function readRefreshToken(req: Request, cookies: Cookies): Credential | undefined {
+  const { refresh_token: inBody } = (req.body ?? {}) as { refresh_token?: unknown };
+  if (typeof inBody === "string") return { token: inBody, transport: "bearer" };
+  if (req.headers.authorization !== undefined) return undefined;
+  const token = cookies.readRefresh(req);
+  return token === undefined ? undefined : { token, transport: "cookie" };
+}
+
 function credentialOf(token: string | undefined, transport: Transport): Credential | undefined {
   if (token === undefined || token === "") return undefined;
   if (!B64TOKEN.test(token)) throw new CurfewError("token_invalid");

@@ -1,9 +1,9 @@
 import type { Request, Response } from "express";
 import { z } from "zod";
 import type { Auth } from "../auth";
-import { CurfewError } from "../errors";
+import { attempt, CurfewError } from "../errors";
 import type { Cookies } from "./cookies";
-import { originOf, readAccessToken, type Credential } from "./credentials";
+import { originOf, readAccessToken, readRefreshToken } from "./credentials";
 import type { Tell } from "./request-log";
 import { endpoint, type SuccessAnswer } from "./routes";
 
@@ -13,43 +13,33 @@ const LoggedOut = z.object({ success: z.literal(true), message: z.string() });
 export type LogoutParts = {
   auth: Auth;
   cookies: Cookies;
-  assertNotCrossSite: (req: Request) => void;
   tell: Tell;
 };
 
 /** The logout routes differ in how they say that it is done, and in nothing else. */
-export function createLogoutEndpoints({ auth, cookies, assertNotCrossSite, tell }: LogoutParts) {
-  /** Who has a good access cookie can log out, whatever was planted beside it. */
-  function readRefreshCookie(req: Request, access: Credential | undefined): string | undefined {
-    try {
-      return cookies.readRefresh(req);
-    } catch (error) {
-      if (access) return undefined;
-      throw error;
-    }
-  }
-
+export function createLogoutEndpoints({ auth, cookies, tell }: LogoutParts) {
   /** Logs out with what the request carries, and leaves no cookie that is of no use any more. */
-  async function logOut(req: Request, res: Response, body: z.infer<typeof Logout>): Promise<void> {
-    const isByHeader = req.headers.authorization !== undefined;
-    const { refresh_token: inBody, all_devices: allDevices = false } = body;
+  async function endWhatIsNamed(req: Request, res: Response, allDevices: boolean): Promise<void> {
+    const usesCookies = req.headers.authorization === undefined;
     try {
       const access = readAccessToken(req, cookies);
-      const inCookie = isByHeader || inBody !== undefined ? undefined : readRefreshCookie(req, access);
-      const isByCookie = access?.transport === "cookie" || inCookie !== undefined;
-      if (isByCookie) assertNotCrossSite(req);
-      const request = { accessToken: access?.token, refreshToken: inBody ?? inCookie, allDevices };
-      const { sub, sid } = await auth.logout(request, originOf(req));
+      const isByCookie = access?.transport === "cookie";
+      // Beside a good access cookie, two refresh cookies are as good as none.
+      const refresh = isByCookie
+        ? attempt(() => readRefreshToken(req, cookies))
+        : readRefreshToken(req, cookies);
+      const { sub, sid } = await auth.logout({ access, refresh, allDevices }, originOf(req));
       tell(req, "logout", { sub, sid, devices: allDevices ? "all" : "this" });
-      if (isByCookie) {
+      if (isByCookie || refresh?.transport === "cookie") {
         cookies.clearAccess(res);
         cookies.clearRefresh(res);
       }
     } catch (error) {
-      // A cookie that can't be verified would stand in the way of every later try. On a 503 both stay.
-      const code = error instanceof CurfewError ? error.code : undefined;
-      if (code === "token_invalid" && !isByHeader) cookies.clearAccess(res);
-      if (code === "refresh_token_invalid" && !isByHeader && inBody === undefined) cookies.clearRefresh(res);
+      // A cookie that is dead or can't be verified would stand in the way of every later try. On a 503 both stay.
+      const code = error instanceof CurfewError && usesCookies ? error.code : undefined;
+      if (code === "token_invalid" || code === "token_expired" || code === "token_revoked")
+        cookies.clearAccess(res);
+      if (code === "refresh_token_invalid") cookies.clearRefresh(res);
       throw error;
     }
   }
@@ -65,11 +55,10 @@ export function createLogoutEndpoints({ auth, cookies, assertNotCrossSite, tell 
         "token_expired",
         "token_revoked",
         "refresh_token_invalid",
-        "cross_site_request",
         "denylist_unavailable",
       ],
-      async handle(req, res, body) {
-        await logOut(req, res, body);
+      async handle(req, res, { all_devices = false }) {
+        await endWhatIsNamed(req, res, all_devices);
         sayDone(res);
       },
     });

@@ -260,6 +260,22 @@ describe("refresh by cookie", () => {
     expect(setCookies(answer)).toEqual([]);
   });
 
+  it("is refused with the cookie of another session beside the access cookie: nobody is moved to another account", async () => {
+    const [mine, theirs] = [await cookieLogin(), await cookieLogin()];
+    const mixed = { ...mine.jar, curfew_refresh: theirs.jar["curfew_refresh"] ?? "" };
+    const answer = await send("POST", "/api/auth/refresh", mixed);
+    expectRefusal(answer, 401, "refresh_token_invalid");
+    expect(setCookies(answer)).toEqual([]);
+  });
+
+  it("doesn't look at the cookie beside an Authorization header", async () => {
+    const { jar } = await cookieLogin();
+    const answer = await send("POST", "/api/auth/refresh", jar, {
+      headers: { Authorization: "Bearer x.y.z" },
+    });
+    expectRefusal(answer, 400, "invalid_request");
+  });
+
   it("says what is missing when there is neither", async () => {
     const answer = await send("POST", "/api/auth/refresh", {});
     expectRefusal(answer, 400, "invalid_request");
@@ -318,14 +334,34 @@ describe("logout by cookie", () => {
       expectRefusal(answer, 401, "token_invalid");
       expect(Object.keys(keep({ ...jar }, answer))).toEqual(["curfew_refresh"]);
     }
-    const forgedRefresh = await send("POST", "/api/auth/logout", { ...jar, curfew_refresh: "x.y" });
-    expectRefusal(forgedRefresh, 401, "refresh_token_invalid");
-    expect(Object.keys(keep({ ...jar }, forgedRefresh))).toEqual(["curfew_access"]);
+    const alone = await send("POST", "/api/auth/logout", { curfew_refresh: "x.y" });
+    expectRefusal(alone, 401, "refresh_token_invalid");
+    expect(keep({ curfew_refresh: "x.y" }, alone)).toEqual({});
     expect(await isIn(jar)).toBe(true);
     expect(
       (await send("POST", "/api/auth/logout", { curfew_refresh: jar["curfew_refresh"] ?? "" })).status,
     ).toBe(200);
     expect(await isIn(jar)).toBe(false);
+  });
+
+  it("can't be kept from it by whoever plants a refresh cookie, forged or of a session of theirs", async () => {
+    const attacker = await register(service.url);
+    for (const planted of ["x.y", attacker.refresh_token]) {
+      const { jar } = await cookieLogin();
+      const answer = await send("POST", "/api/auth/logout", { ...jar, curfew_refresh: planted });
+      expect(answer.status).toBe(200);
+      expect(keep(jar, answer)).toEqual({});
+      expect(await isIn(jar)).toBe(false);
+    }
+    expect((await me(service.url, attacker.access_token)).status).toBe(200);
+  });
+
+  it("clears the cookie that asked for all devices though it was dead", async () => {
+    const { jar } = await cookieLogin();
+    await send("POST", "/api/auth/logout", jar);
+    const answer = await send("POST", "/api/auth/logout", jar, { body: { all_devices: true } });
+    expectRefusal(answer, 401, "token_revoked");
+    expect(Object.keys(keep({ ...jar }, answer))).toEqual(["curfew_refresh"]);
   });
 
   it("B-11: leaves the cookies where they are when Redis can't tell", async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { Redis as Client, type ChainableCommander, type RedisOptions } from "ioredis";
 import MemoryClient from "ioredis-mock";
 import type { Logger } from "pino";
-import { CurfewError } from "./errors";
+import { CurfewError, loggable } from "./errors";
 import { createSilenceWatch, neverSilent, type SilenceWatch } from "./silence";
 
 /** A Lua script: what is checked and changed in it happens at once or not at all. */
@@ -112,20 +112,21 @@ function createRedis(client: Client, silence: SilenceWatch): Redis {
 }
 
 /**
- * One line when Redis goes and one when it comes back, not one for each attempt to connect; and of an error its message
+ * One line for each reason why Redis is away and one when it is back, not one for each attempt to connect; and of an error its message
  * only, because ioredis puts the arguments of the command, a password perhaps, beside it.
  */
 function watch(client: Client, log: Logger): void {
-  let isDown = false;
+  const said = new Set<string>();
   client.on("ready", () => {
-    isDown = false;
+    said.clear();
     log.info("redis is ready");
   });
   client.on("error", (error: Error & { command?: { name: string } }) => {
     // ioredis would go on in database 0, which is not the one that was asked for.
     if (error.command?.name === "select") client.disconnect(true);
-    if (isDown) return;
-    isDown = true;
-    log.error({ cause: error.message }, "redis can't be reached");
+    const cause = loggable(error);
+    if (said.has(cause)) return;
+    said.add(cause);
+    log.error({ cause }, "redis can't be reached");
   });
 }

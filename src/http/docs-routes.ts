@@ -38,11 +38,11 @@ export const docs = endpoint({
   summary: "A page to read this description and to try it",
   answers: { 200: { description: "A page" } },
   handle(_req, res) {
-    res.sendFile("docs.html", { root: WEB });
+    res.sendFile("docs.html", { root: WEB, acceptRanges: false });
   },
 });
 
 export const docsFiles: RequestHandler[] = [
   pagePolicy,
-  serveFiles(join(WEB, "docs"), { index: false, redirect: false }),
+  serveFiles(join(WEB, "docs"), { index: false, redirect: false, acceptRanges: false }),
 ];

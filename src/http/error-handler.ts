@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
-import { CurfewError, type ErrorCode } from "../errors";
+import { CurfewError, loggable, type ErrorCode } from "../errors";
 import type { SecurityEvent, Tell } from "./request-log";
 
 /** The one place where a code becomes a status. */
@@ -89,13 +89,16 @@ function toCurfewError(thrown: unknown): CurfewError {
     case "charset.unsupported":
       return new CurfewError("unsupported_media_type");
     default:
-      if (status !== 400) return new CurfewError("internal", { cause: thrown });
+      if (!(typeof status === "number" && status >= 400 && status < 500)) {
+        return new CurfewError("internal", { cause: thrown });
+      }
       return new CurfewError("invalid_request", { details: [{ path: "", message: "can't be read" }] });
   }
 }
 
-/** The message, but never an error's other members: ioredis puts the arguments of the command there. */
+/** The message, and for a fault of ours where it came from; never an error's other members, which may hold arguments. */
 function causeOf({ code, cause }: CurfewError) {
   if (!(cause instanceof Error)) return { cause: String(cause) };
-  return code === "internal" ? { cause: cause.message, stack: cause.stack } : { cause: cause.message };
+  const frames = cause.stack?.slice(cause.stack.indexOf("\n    at "));
+  return { cause: loggable(cause), ...(code === "internal" && { stack: frames }) };
 }

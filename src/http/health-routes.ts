@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Redis } from "../redis";
+import type { Denylist } from "../denylist/denylist";
 import { endpoint } from "./routes";
 
 /** Redis plays no part in being alive, or its outage would have every instance restarted. */
@@ -11,13 +11,13 @@ export const healthz = endpoint({
   },
 });
 
-export const createReadyz = (redis: Redis) =>
+export const createReadyz = (denylist: Denylist) =>
   endpoint({
     summary: "Ready: this instance can tell who is logged out",
     answers: { 200: { description: "Ready", schema: z.object({ status: z.literal("ready") }) } },
     errors: ["denylist_unavailable"],
     async handle(_req, res) {
-      await redis.ask((client) => client.ping());
+      await denylist.assertAnswering();
       res.json({ status: "ready" });
     },
   });

@@ -58,7 +58,7 @@ export function createSessionEndpoints(auth: Auth, tell: Tell) {
     async handle(req, res) {
       const caller = callerOf(req);
       await auth.endOtherSessions(caller, originOf(req));
-      tell(req, "session_ended", { sub: caller.sub, sid: "all the others" });
+      tell(req, "session_ended", { sub: caller.sub, devices: "others" });
       res.status(204).end();
     },
   });

@@ -63,6 +63,7 @@ async function runAllFlows(): Promise<{ secrets: string[]; tokens: Tokens }> {
   );
   await call(url, "GET", "/api/users/me", { headers: { Authorization: `Basic ${CANARY}` } });
   await me(url, `${first.access_token}x`);
+  await call(url, "GET", `/api/users/${first.access_token}`);
   const changed = (
     await post("password", { current_password: CANARY, new_password: NEXT }, first.access_token)
   ).body;

@@ -69,6 +69,12 @@ describe("C-30: a request that two servers could read differently", () => {
     expect(answer).not.toContain("HTTP/1.1 200");
   });
 
+  it("has a target that is no URL: 400, as any error", async () => {
+    const answer = await sendRaw("GET http://[/x HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(statusOf(answer)).toBe(400);
+    expect(answer).toContain('"code":"invalid_request"');
+  });
+
   it("C-14: CONNECT gets no tunnel", async () => {
     expect(await sendRaw("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n")).toBe("");
     await stillServes();
@@ -152,6 +158,16 @@ describe("C-01: CORS", () => {
     expectRefusal(answer, 403, "cross_site_request");
     expect(answer.headers.getSetCookie()).toEqual([]);
   });
+});
+
+it("asks nothing of a page's condition or range that could fail", async () => {
+  for (const path of ["/docs", "/docs/docs.js"]) {
+    for (const headers of [{ Range: "bytes=99999999-" }, { "If-Match": '"x"' }] as Record<string, string>[]) {
+      const response = await fetch(service.url + path, { headers });
+      expect(response.status).toBeLessThan(500);
+    }
+  }
+  expect(service.log.join("\n")).not.toContain('"code":"internal"');
 });
 
 it("C-13: every answer has an API's security headers, errors too", async () => {

@@ -12,7 +12,7 @@ export function readKeptSecret(file: string): SigningKey {
     return readSecret(readFileSync(file, "utf8").trim());
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(
+    throw new TypeError(
       `The secret in ${file} can't be used: ${reason}. Remove the file to have a new one made.`,
       {
         cause: error,

@@ -65,9 +65,14 @@ describe("docker-compose.yml", () => {
       /^redis:\/\/curfew:\$\{REDIS_PASSWORD:\?[^}]+\}@redis:6379$/,
     );
     expect(redis.environment["REDIS_PASSWORD"]).toMatch(/^\$\{REDIS_PASSWORD:\?[^}]+\}$/);
-    const variables = [...text.matchAll(/(?<!\$)\$\{?(\w+)(:\?)?/g)];
-    for (const [, , required] of variables) expect(required).toBe(":?");
-    expect(new Set(variables.map(([, name]) => name))).toEqual(new Set(["JWT_SECRET", "REDIS_PASSWORD"]));
+    const variables = [...text.matchAll(/(?<!\$)\$\{?(\w+)(:.)?/g)];
+    const required = variables.filter(([, , kind]) => kind === ":?").map(([, name]) => name);
+    expect(new Set(required)).toEqual(new Set(["JWT_SECRET", "REDIS_PASSWORD"]));
+    // Every other is empty if it is not set, under its own name.
+    for (const [, name = "", kind] of variables.filter(([, , kind]) => kind !== ":?")) {
+      expect(kind).toBe(":-");
+      expect(api.environment[name]).toBe(`\${${name}:-}`);
+    }
   });
 
   it("starts the service when Redis answers its own user, not before", () => {
@@ -103,7 +108,7 @@ describe("docker-compose.yml", () => {
     };
     const filled = Object.entries(api.environment).map(([name, value]) => [
       name,
-      value.replace(/\$\{(\w+):\?[^}]*\}/g, (_, variable: string) => given[variable] ?? ""),
+      value.replace(/\$\{(\w+):[?-][^}]*\}/g, (_, variable: string) => given[variable] ?? ""),
     ]);
     const config = readConfig({
       NODE_ENV: "production",

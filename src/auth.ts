@@ -1,5 +1,5 @@
 import { normaliseEmail, type Account, type Accounts } from "./accounts";
-import type { Origin } from "./denylist/entry";
+import type { Requester } from "./denylist/entry";
 import { attempt, CurfewError } from "./errors";
 import type { Passwords } from "./passwords";
 import type { Opened, Session, Sessions } from "./sessions/sessions";
@@ -30,15 +30,15 @@ type RefreshRequest = {
 };
 
 export type Auth = {
-  register(email: string, password: string, origin: Origin): Promise<Grant>;
-  login(email: string, password: string, origin: Origin): Promise<Grant>;
-  refresh(request: RefreshRequest, origin: Origin): Promise<Grant>;
+  register(email: string, password: string, requester: Requester): Promise<Grant>;
+  login(email: string, password: string, requester: Requester): Promise<Grant>;
+  refresh(request: RefreshRequest, requester: Requester): Promise<Grant>;
   /** Resolves, and tells who it was, only when Redis has acknowledged every write: from then on the token is refused. */
-  logout(request: LogoutRequest, origin: Origin): Promise<{ sub: string; sid: string }>;
-  changePassword(caller: AccessToken, current: string, next: string, origin: Origin): Promise<Grant>;
+  logout(request: LogoutRequest, requester: Requester): Promise<{ sub: string; sid: string }>;
+  changePassword(caller: AccessToken, current: string, next: string, requester: Requester): Promise<Grant>;
   sessions(caller: AccessToken): Promise<Session[]>;
-  endSession(caller: AccessToken, sid: string, origin: Origin): Promise<void>;
-  endOtherSessions(caller: AccessToken, origin: Origin): Promise<void>;
+  endSession(caller: AccessToken, sid: string, requester: Requester): Promise<void>;
+  endOtherSessions(caller: AccessToken, requester: Requester): Promise<void>;
   account(caller: AccessToken): Promise<Account>;
 };
 
@@ -75,9 +75,9 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
     };
   }
 
-  function open(account: Account, origin: Origin): Promise<Grant> {
+  function open(account: Account, requester: Requester): Promise<Grant> {
     const endsAt = sessions.endOfNew();
-    return grant(account, endsAt, (accessExp) => sessions.open(account.id, origin, endsAt, accessExp));
+    return grant(account, endsAt, (accessExp) => sessions.open(account.id, requester, endsAt, accessExp));
   }
 
   /** A change of password ends the sessions it finds; one that was being opened meanwhile has to look by itself. */
@@ -116,39 +116,39 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
   }
 
   return {
-    async register(address, password, origin) {
+    async register(address, password, requester) {
       const email = normaliseEmail(address);
       if (!email) throw invalid("email", "must be an e-mail address");
       assertAcceptable(password, email, "password");
-      return open(await accounts.create(email, await passwords.hash(password)), origin);
+      return open(await accounts.create(email, await passwords.hash(password)), requester);
     },
 
-    async login(address, password, origin) {
+    async login(address, password, requester) {
       const email = normaliseEmail(address);
       const account = email ? await accounts.findByEmail(email) : undefined;
       const matches = await passwords.verify(account?.passwordHash, password);
       if (!account || !matches) throw wrongCredentials(account);
-      const granted = await open(account, origin);
+      const granted = await open(account, requester);
       if (!(await isStillRight(account, password))) {
-        await sessions.end(account.id, granted.sid, "password_changed", origin);
+        await sessions.end(account.id, granted.sid, "password_changed", requester);
         throw wrongCredentials(account);
       }
       await rehashIfOutdated(account, password);
       return granted;
     },
 
-    async refresh({ token: text, beside, keepYoung }, origin) {
+    async refresh({ token: text, beside, keepYoung }, requester) {
       const token = refreshTokens.verify(text);
       const access = beside === undefined ? undefined : attempt(() => verifyOnceAlive(beside));
       if (access && access.sid !== token.sid) throw new CurfewError("refresh_token_invalid");
       const account = await accounts.findById(token.sub);
       if (!account) throw new CurfewError("refresh_token_invalid");
       return grant(account, token.endsAt, (accessExp) =>
-        sessions.rotate(token, origin, accessExp, keepYoung),
+        sessions.rotate(token, requester, accessExp, keepYoung),
       );
     },
 
-    async logout({ access, refresh, allDevices }, origin) {
+    async logout({ access, refresh, allDevices }, requester) {
       const accessToken = access && verifyOnceAlive(access.token);
       const refreshToken = refresh && readRefreshBeside(refresh, accessToken);
       if (accessToken && refreshToken && accessToken.sub !== refreshToken.sub) {
@@ -156,13 +156,13 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
       }
       const named = accessToken ?? refreshToken;
       if (!named) throw new CurfewError("token_missing");
-      if (await sessions.logout({ accessToken, refreshToken }, allDevices, origin)) return named;
+      if (await sessions.logout({ accessToken, refreshToken }, allDevices, requester)) return named;
       if (!access) throw new CurfewError("refresh_token_invalid");
       accessTokens.verify(access.token);
       throw new CurfewError("token_revoked");
     },
 
-    async changePassword(caller, current, next, origin) {
+    async changePassword(caller, current, next, requester) {
       const account = await accountOf(caller);
       const { id, passwordHash } = account;
       assertAcceptable(next, account.email, "new_password");
@@ -172,18 +172,19 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
       if (!isRight) throw wrongCredentials(account);
       const nextHash = await passwords.hash(next);
       if (!(await accounts.replacePasswordHash(id, passwordHash, nextHash))) throw wrongCredentials(account);
-      await sessions.endAll(id, "password_changed", origin);
-      return open({ ...account, passwordHash: nextHash }, origin);
+      await sessions.endAll(id, "password_changed", requester);
+      return open({ ...account, passwordHash: nextHash }, requester);
     },
 
     sessions: (caller) => sessions.list(caller.sub),
 
-    async endSession(caller, sid, origin) {
-      if (!(await sessions.end(caller.sub, sid, "session_ended", origin))) throw new CurfewError("not_found");
+    async endSession(caller, sid, requester) {
+      if (!(await sessions.end(caller.sub, sid, "session_ended", requester)))
+        throw new CurfewError("not_found");
     },
 
-    endOtherSessions: (caller, origin) =>
-      sessions.endAll(caller.sub, "session_ended", origin, { except: caller.sid }),
+    endOtherSessions: (caller, requester) =>
+      sessions.endAll(caller.sub, "session_ended", requester, { except: caller.sid }),
 
     account: accountOf,
   };

@@ -4,7 +4,7 @@ export type Reason =
   "logout" | "logout_all_devices" | "session_ended" | "password_changed" | "refresh_reused";
 
 /** Who asks for something, and from where. */
-export type Origin = { ip: string | null; userAgent: string | null };
+export type Requester = { ip: string | null; userAgent: string | null };
 
 export type Entry = {
   jti: string | null;

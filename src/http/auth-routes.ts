@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Auth, Grant } from "../auth";
 import { CurfewError } from "../errors";
 import type { Cookies } from "./cookies";
-import { originOf, readRefreshToken, type Transport } from "./credentials";
+import { requesterOf, readRefreshToken, type Transport } from "./credentials";
 import { callerOf } from "./guard";
 import type { Tell } from "./request-log";
 import { endpoint } from "./routes";
@@ -54,7 +54,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     errors: ["cross_site_request", "email_taken", "overloaded", "denylist_unavailable"],
     async handle(req, res, { email, password, transport }) {
       assertMayHave(transport, req);
-      const grant = await auth.register(email, password, originOf(req));
+      const grant = await auth.register(email, password, requesterOf(req));
       await signedIn(req, "registered", grant);
       answerTokens(res.status(201), grant, transport, cookies);
     },
@@ -67,7 +67,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     errors: ["invalid_credentials", "cross_site_request", "overloaded", "denylist_unavailable"],
     async handle(req, res, { email, password, transport }) {
       assertMayHave(transport, req);
-      const grant = await auth.login(email, password, originOf(req));
+      const grant = await auth.login(email, password, requesterOf(req));
       await signedIn(req, "login", grant);
       answerTokens(res, grant, transport, cookies);
     },
@@ -87,7 +87,10 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
       }
       const { token, transport } = credential;
       const beside = transport === "cookie" ? cookies.readAccess(req) : undefined;
-      const grant = await auth.refresh({ token, beside, keepYoung: transport === "cookie" }, originOf(req));
+      const grant = await auth.refresh(
+        { token, beside, keepYoung: transport === "cookie" },
+        requesterOf(req),
+      );
       answerTokens(res, grant, transport, cookies);
     },
   });
@@ -98,7 +101,12 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     answers: { 200: { description: "The tokens of a new session", schema: Tokens } },
     errors: ["invalid_credentials", "overloaded"],
     async handle(req: Request, res: Response, { current_password, new_password }) {
-      const grant = await auth.changePassword(callerOf(req), current_password, new_password, originOf(req));
+      const grant = await auth.changePassword(
+        callerOf(req),
+        current_password,
+        new_password,
+        requesterOf(req),
+      );
       tell(req, "password_changed", { sub: grant.account.id, sid: grant.sid });
       answerTokens(res, grant, req.transport ?? "bearer", cookies);
     },

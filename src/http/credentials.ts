@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { Request } from "express";
-import type { Origin } from "../denylist/entry";
+import type { Requester } from "../denylist/entry";
 import { CurfewError } from "../errors";
 import type { Cookies } from "./cookies";
 
@@ -54,7 +54,7 @@ export function addressOf(req: Request): string | undefined {
   return isIP(ip) && !ip.includes("%") ? ip : req.socket.remoteAddress;
 }
 
-export const originOf = (req: Request): Origin => ({
+export const requesterOf = (req: Request): Requester => ({
   ip: addressOf(req) ?? null,
   userAgent: req.get("User-Agent") ?? null,
 });

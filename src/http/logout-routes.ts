@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Auth } from "../auth";
 import { attempt, CurfewError } from "../errors";
 import type { Cookies } from "./cookies";
-import { originOf, readAccessToken, readRefreshToken } from "./credentials";
+import { requesterOf, readAccessToken, readRefreshToken } from "./credentials";
 import type { Tell } from "./request-log";
 import { endpoint, type SuccessAnswer } from "./routes";
 
@@ -28,7 +28,7 @@ export function createLogoutEndpoints({ auth, cookies, tell }: LogoutParts) {
       const refresh = isByCookie
         ? attempt(() => readRefreshToken(req, cookies))
         : readRefreshToken(req, cookies);
-      const { sub, sid } = await auth.logout({ access, refresh, allDevices }, originOf(req));
+      const { sub, sid } = await auth.logout({ access, refresh, allDevices }, requesterOf(req));
       tell(req, "logout", { sub, sid, devices: allDevices ? "all" : "this" });
       if (isByCookie || refresh?.transport === "cookie") {
         cookies.clearAccess(res);

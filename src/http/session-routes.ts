@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Auth } from "../auth";
-import { originOf } from "./credentials";
+import { requesterOf } from "./credentials";
 import { callerOf } from "./guard";
 import type { Tell } from "./request-log";
 import { endpoint } from "./routes";
@@ -46,7 +46,7 @@ export function createSessionEndpoints(auth: Auth, tell: Tell) {
     errors: ["not_found"],
     async handle(req, res) {
       const [caller, sid] = [callerOf(req), String(req.params["id"])];
-      await auth.endSession(caller, sid, originOf(req));
+      await auth.endSession(caller, sid, requesterOf(req));
       tell(req, "session_ended", { sub: caller.sub, sid });
       res.status(204).end();
     },
@@ -57,7 +57,7 @@ export function createSessionEndpoints(auth: Auth, tell: Tell) {
     answers: { 204: { description: "The other sessions are over" } },
     async handle(req, res) {
       const caller = callerOf(req);
-      await auth.endOtherSessions(caller, originOf(req));
+      await auth.endOtherSessions(caller, requesterOf(req));
       tell(req, "session_ended", { sub: caller.sub, devices: "others" });
       res.status(204).end();
     },

@@ -1,6 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { cutUserAgent, jtiKey, sidKey, ttlMs, type Entry, type Origin, type Reason } from "../denylist/entry";
+import {
+  cutUserAgent,
+  jtiKey,
+  sidKey,
+  ttlMs,
+  type Entry,
+  type Requester,
+  type Reason,
+} from "../denylist/entry";
 import { epochKey, newEpoch } from "../denylist/epoch";
 import { EVENTS_KEPT, eventsKey } from "../denylist/events";
 import { CurfewError } from "../errors";
@@ -53,18 +61,18 @@ export function createSessions(redis: Redis, options: SessionOptions) {
   const { prefix, issuer, clockToleranceSeconds } = options;
   const marginMs = (CLOCK_MARGIN_SECONDS + 2 * clockToleranceSeconds) * 1000;
 
-  type Call = { user: string; by: string; origin: Origin; nowMs: number; tokenKeys?: string[] };
+  type Call = { user: string; by: string; requester: Requester; nowMs: number; tokenKeys?: string[] };
 
   function run(script: Script, call: Call, args: Record<string, string | number>): Promise<unknown> {
-    const { user, by, origin, nowMs, tokenKeys = [] } = call;
+    const { user, by, requester, nowMs, tokenKeys = [] } = call;
     const keys = [userSessionsKey(prefix, user), eventsKey(prefix), epochKey(prefix), ...tokenKeys];
     return redis.run(script, keys, {
       now_ms: nowMs,
       now: rfc3339(nowMs),
       user,
       by,
-      ip: origin.ip ?? "",
-      user_agent: cutUserAgent(origin.userAgent) ?? "",
+      ip: requester.ip ?? "",
+      user_agent: cutUserAgent(requester.userAgent) ?? "",
       session_key: sessionKey(prefix, ""),
       sid_key: sidKey(prefix, ""),
       new_epoch: newEpoch(),
@@ -76,7 +84,7 @@ export function createSessions(redis: Redis, options: SessionOptions) {
   }
 
   /** What is null here and not known to be, the scripts fill in. */
-  function entryOf({ user, by, origin, nowMs }: Call, token?: AccessToken): string {
+  function entryOf({ user, by, requester, nowMs }: Call, token?: AccessToken): string {
     const entry: Entry = {
       jti: token?.jti ?? null,
       sub: user,
@@ -87,8 +95,8 @@ export function createSessions(redis: Redis, options: SessionOptions) {
       revoked_at: rfc3339(nowMs),
       reason: null,
       by,
-      ip: origin.ip,
-      user_agent: cutUserAgent(origin.userAgent),
+      ip: requester.ip,
+      user_agent: cutUserAgent(requester.userAgent),
     };
     return JSON.stringify(entry);
   }
@@ -107,13 +115,13 @@ export function createSessions(redis: Redis, options: SessionOptions) {
     /** When a session that is opened now ends, however much it is used (Unix seconds). */
     endOfNew: () => Math.floor(Date.now() / 1000) + options.sessionMaxTtlSeconds,
 
-    async open(user: string, origin: Origin, endsAt: number, accessExp: number): Promise<Opened> {
+    async open(user: string, requester: Requester, endsAt: number, accessExp: number): Promise<Opened> {
       const nowMs = Date.now();
       const sid = randomUUID();
       const { exp, ...times } = refreshTimes(nowMs, endsAt, accessExp);
       const epoch = await run(
         OPEN,
-        { user, by: user, origin, nowMs },
+        { user, by: user, requester, nowMs },
         { sid, access_exp: accessExp, ends_at: rfc3339(endsAt * 1000), ...times, limit: SESSIONS_PER_USER },
       );
       return { refreshToken: { sub: user, sid, generation: 0, exp, endsAt }, epoch: String(epoch) };
@@ -122,7 +130,7 @@ export function createSessions(redis: Redis, options: SessionOptions) {
     /** Throws `refresh_token_invalid` if the session is over, `refresh_token_reused` if this generation was used before. */
     async rotate(
       token: RefreshToken,
-      origin: Origin,
+      requester: Requester,
       accessExp: number,
       keepYoung: boolean,
     ): Promise<Opened> {
@@ -131,7 +139,7 @@ export function createSessions(redis: Redis, options: SessionOptions) {
       const { exp, ...times } = refreshTimes(nowMs, endsAt, accessExp);
       const [verdict, epoch, next] = (await run(
         ROTATE,
-        { user, by: "curfew", origin, nowMs },
+        { user, by: "curfew", requester, nowMs },
         {
           sid,
           generation,
@@ -147,12 +155,12 @@ export function createSessions(redis: Redis, options: SessionOptions) {
     },
 
     /** Ends what the credentials name, or every session of theirs. False: they can no longer ask for all of them. */
-    async logout(credentials: Credentials, allDevices: boolean, origin: Origin): Promise<boolean> {
+    async logout(credentials: Credentials, allDevices: boolean, requester: Requester): Promise<boolean> {
       const { accessToken, refreshToken } = credentials;
       const user = accessToken?.sub ?? refreshToken?.sub ?? "";
       const nowMs = Date.now();
       const isExpired = !accessToken || nowMs >= (accessToken.exp + clockToleranceSeconds) * 1000;
-      const call = { user, by: user, origin, nowMs };
+      const call = { user, by: user, requester, nowMs };
       const verdict = await run(
         LOGOUT,
         accessToken ? { ...call, tokenKeys: [jtiKey(prefix, accessToken.jti)] } : call,
@@ -172,13 +180,13 @@ export function createSessions(redis: Redis, options: SessionOptions) {
     },
 
     /** False if the user has no such session. One that is over already is a success. */
-    async end(user: string, sid: string, reason: Reason, origin: Origin): Promise<boolean> {
-      const call = { user, by: user, origin, nowMs: Date.now() };
+    async end(user: string, sid: string, reason: Reason, requester: Requester): Promise<boolean> {
+      const call = { user, by: user, requester, nowMs: Date.now() };
       return (await run(END, call, { reason, sid, keep: "" })) === 1;
     },
 
-    async endAll(user: string, reason: Reason, origin: Origin, { except = "" } = {}): Promise<void> {
-      await run(END, { user, by: user, origin, nowMs: Date.now() }, { reason, sid: "", keep: except });
+    async endAll(user: string, reason: Reason, requester: Requester, { except = "" } = {}): Promise<void> {
+      await run(END, { user, by: user, requester, nowMs: Date.now() }, { reason, sid: "", keep: except });
     },
 
     /** The user's live sessions, oldest first. */

@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import { CurfewError, loggable } from "./errors";
 import { createSilenceWatch, neverSilent, type SilenceWatch } from "./silence";
 
-/** A Lua script: what is checked and changed in it happens at once or not at all. */
+/** A Lua script: nothing comes between what it checks and what it changes. */
 export type Script = { readonly lua: string; readonly sha1: string };
 
 /** Redis as the rest of the code sees it. Whatever goes wrong in it is one error: `denylist_unavailable`. */
@@ -112,8 +112,8 @@ function createRedis(client: Client, silence: SilenceWatch): Redis {
 }
 
 /**
- * One line for each reason why Redis is away and one when it is back, not one for each attempt to connect; and of an error its message
- * only, because ioredis puts the arguments of the command, a password perhaps, beside it.
+ * One line for each reason why Redis is away and one when it is back, not one for each attempt to connect; and of an
+ * error its message only, because ioredis puts the arguments of the command, a password perhaps, beside it.
  */
 function watch(client: Client, log: Logger): void {
   const said = new Set<string>();

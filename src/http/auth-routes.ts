@@ -1,10 +1,10 @@
-import type { Request, Response } from "express";
+import type { Request } from "express";
 import { z } from "zod";
 import type { Auth, Grant } from "../auth";
 import { CurfewError } from "../errors";
 import type { Cookies } from "./cookies";
 import { requesterOf, readRefreshToken, type Transport } from "./credentials";
-import { callerOf } from "./guard";
+import { callerOf, transportOf } from "./guard";
 import type { Tell } from "./request-log";
 import { endpoint } from "./routes";
 import { answerTokens, Tokens } from "./tokens-answer";
@@ -100,7 +100,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     body: PasswordChange,
     answers: { 200: { description: "The tokens of a new session", schema: Tokens } },
     errors: ["invalid_credentials", "overloaded"],
-    async handle(req: Request, res: Response, { current_password, new_password }) {
+    async handle(req, res, { current_password, new_password }) {
       const grant = await auth.changePassword(
         callerOf(req),
         current_password,
@@ -108,7 +108,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
         requesterOf(req),
       );
       tell(req, "password_changed", { sub: grant.account.id, sid: grant.sid });
-      answerTokens(res, grant, req.transport ?? "bearer", cookies);
+      answerTokens(res, grant, transportOf(req), cookies);
     },
   });
 

@@ -15,7 +15,10 @@ const OPTIONS = {
   maxAge: 7200,
 };
 
-/** Lets the pages of these origins read our answers. Only a real preflight is answered here; nothing else is let past a guard. */
+/**
+ * Lets the pages of these origins read our answers. Only a real preflight is answered here: any other OPTIONS goes on to
+ * its route, which may stand behind a guard or not know the method.
+ */
 export function createCrossOriginSharing(origins: readonly string[]): RequestHandler {
   const answer = cors({ ...OPTIONS, origin: [...origins] });
   const mark = cors({ ...OPTIONS, origin: [...origins], preflightContinue: true });

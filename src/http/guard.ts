@@ -50,7 +50,12 @@ export function requireToken(parts: GuardParts, methodOf = (req: Request) => req
   );
 }
 
-export function callerOf(req: Request): AccessToken {
-  if (!req.auth) throw new TypeError("callerOf() is for routes behind requireToken()");
-  return req.auth;
+export const callerOf = (req: Request): AccessToken => behindGuard(req.auth);
+
+/** How the caller's token came, and so how the next one goes back. */
+export const transportOf = (req: Request): Transport => behindGuard(req.transport);
+
+function behindGuard<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError("This route must stand behind requireToken().");
+  return value;
 }

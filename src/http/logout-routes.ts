@@ -19,8 +19,9 @@ export type LogoutParts = {
 /** The logout routes differ in how they say that it is done, and in nothing else. */
 export function createLogoutEndpoints({ auth, cookies, tell }: LogoutParts) {
   /** Logs out with what the request carries, and leaves no cookie that is of no use any more. */
-  async function endWhatIsNamed(req: Request, res: Response, allDevices: boolean): Promise<void> {
+  async function endWhatIsNamed(req: Request, res: Response, body: z.infer<typeof Logout>): Promise<void> {
     const usesCookies = req.headers.authorization === undefined;
+    const { all_devices: allDevices = false, refresh_token: inBody } = body;
     try {
       const access = readAccessToken(req, cookies);
       const isByCookie = access?.transport === "cookie";
@@ -37,9 +38,10 @@ export function createLogoutEndpoints({ auth, cookies, tell }: LogoutParts) {
     } catch (error) {
       // A cookie that is dead or can't be verified would stand in the way of every later try. On a 503 both stay.
       const code = error instanceof CurfewError && usesCookies ? error.code : undefined;
-      if (code === "token_invalid" || code === "token_expired" || code === "token_revoked")
+      if (code === "token_invalid" || code === "token_expired" || code === "token_revoked") {
         cookies.clearAccess(res);
-      if (code === "refresh_token_invalid") cookies.clearRefresh(res);
+      }
+      if (code === "refresh_token_invalid" && inBody === undefined) cookies.clearRefresh(res);
       throw error;
     }
   }
@@ -57,8 +59,8 @@ export function createLogoutEndpoints({ auth, cookies, tell }: LogoutParts) {
         "refresh_token_invalid",
         "denylist_unavailable",
       ],
-      async handle(req, res, { all_devices = false }) {
-        await endWhatIsNamed(req, res, all_devices);
+      async handle(req, res, body) {
+        await endWhatIsNamed(req, res, body);
         sayDone(res);
       },
     });

@@ -60,8 +60,10 @@ export const createTell =
     );
   };
 
-/** Nothing that could be a token: no query, no user and password before a host, no long segment. */
+/** Nothing that could be a token or a password: no query, no user before a host, no long segment. */
 const pathOf = (req: Request) =>
-  (URL.canParse(req.originalUrl, "http://x") ? new URL(req.originalUrl, "http://x").pathname : "")
+  req.originalUrl
+    .replace(/^https?:\/\/[^/]*/i, "")
+    .replace(/[?#].*/s, "")
     .replace(/[^/]{65,}/g, "…")
     .slice(0, PATH_MAX);

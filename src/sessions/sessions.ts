@@ -101,7 +101,7 @@ export function createSessions(redis: Redis, options: SessionOptions) {
     return JSON.stringify(entry);
   }
 
-  /** The refresh token's times, and how long Redis must keep the session: for as long as any of its tokens lives. */
+  /** The refresh token's times, and how long Redis must keep the session: until the last of its tokens is over. */
   function refreshTimes(nowMs: number, endsAt: number, accessExp: number) {
     const exp = Math.min(Math.floor(nowMs / 1000) + options.refreshTtlSeconds, endsAt);
     return {

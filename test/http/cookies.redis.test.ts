@@ -356,6 +356,16 @@ describe("logout by cookie", () => {
     expect((await me(service.url, attacker.access_token)).status).toBe(200);
   });
 
+  it("leaves the cookies alone when what can't be verified came in the body", async () => {
+    const { jar } = await cookieLogin();
+    for (const cookies of [jar, {}]) {
+      const answer = await send("POST", "/api/auth/logout", cookies, { body: { refresh_token: "x.y" } });
+      expectRefusal(answer, 401, "refresh_token_invalid");
+      expect(setCookies(answer)).toEqual([]);
+    }
+    expect(await isIn(jar)).toBe(true);
+  });
+
   it("clears the cookie that asked for all devices though it was dead", async () => {
     const { jar } = await cookieLogin();
     await send("POST", "/api/auth/logout", jar);

@@ -69,7 +69,7 @@ describe("C-30: a request that two servers could read differently", () => {
     expect(answer).not.toContain("HTTP/1.1 200");
   });
 
-  it("has a target that is no URL: 400, as any error", async () => {
+  it("has a target that is no URL: 400, in the envelope of every error", async () => {
     const answer = await sendRaw("GET http://[/x HTTP/1.1\r\nHost: x\r\n\r\n");
     expect(statusOf(answer)).toBe(400);
     expect(answer).toContain('"code":"invalid_request"');
@@ -132,7 +132,7 @@ describe("C-01: CORS", () => {
     expect(answer.headers.get("access-control-max-age")).toBe("7200");
   });
 
-  it("answers an OPTIONS that is no preflight as any other method that a route doesn't know", async () => {
+  it("answers an OPTIONS that is no preflight like every method that a route doesn't know", async () => {
     for (const path of ["/api/users/me", "/api/auth/login", "/healthz"]) {
       expectRefusal(await call(service.url, "OPTIONS", path), 405, "method_not_allowed");
     }

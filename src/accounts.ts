@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { domainToASCII } from "node:url";
 import { z } from "zod";
 import { CurfewError } from "./errors";
-import { readScript, type Redis } from "./redis";
+import type { Redis } from "./redis/redis";
+import { readScript } from "./redis/script";
+import type { Shards } from "./shards";
 
 export type Account = {
   id: string;
@@ -26,8 +28,8 @@ export type Accounts = {
 
 const EMAIL_MAX = 254;
 
-const userKey = (prefix: string, id: string) => `${prefix}user:${id}`;
-const userEmailKey = (prefix: string, email: string) => `${prefix}user-email:${email}`;
+const userKey = (shards: Shards, id: string) => `${shards.prefixOf(id)}user:${id}`;
+const userEmailKey = (shards: Shards, email: string) => `${shards.prefixOf(email)}user-email:${email}`;
 
 /**
  * One spelling for each address, so that nobody can register a look-alike of an account that exists: NFKC, lower case,
@@ -44,9 +46,9 @@ export function normaliseEmail(text: string): string | undefined {
 
 const REPLACE_PASSWORD_HASH = readScript(join(__dirname, "replace-password-hash.lua"));
 
-export function createAccounts(redis: Redis, prefix: string): Accounts {
+export function createAccounts(redis: Redis, shards: Shards): Accounts {
   const findById: Accounts["findById"] = async (id) =>
-    readAccount(id, await redis.ask((client) => client.hgetall(userKey(prefix, id))));
+    readAccount(id, await redis.ask((client) => client.hgetall(userKey(shards, id))));
 
   return {
     findById,
@@ -61,7 +63,7 @@ export function createAccounts(redis: Redis, prefix: string): Accounts {
         createdAt: new Date().toISOString(),
         passwordHash,
       };
-      const key = userKey(prefix, account.id);
+      const key = userKey(shards, account.id);
       await redis.ask((client) =>
         client.hset(key, {
           email,
@@ -70,19 +72,19 @@ export function createAccounts(redis: Redis, prefix: string): Accounts {
           password_hash: passwordHash,
         }),
       );
-      const claimed = await redis.ask((client) => client.set(userEmailKey(prefix, email), account.id, "NX"));
+      const claimed = await redis.ask((client) => client.set(userEmailKey(shards, email), account.id, "NX"));
       if (claimed) return account;
       await redis.ask((client) => client.del(key));
       throw new CurfewError("email_taken");
     },
 
     async findByEmail(email) {
-      const id = await redis.ask((client) => client.get(userEmailKey(prefix, email)));
+      const id = await redis.ask((client) => client.get(userEmailKey(shards, email)));
       return id === null ? undefined : findById(id);
     },
 
     async replacePasswordHash(id, seen, next) {
-      return (await redis.run(REPLACE_PASSWORD_HASH, [userKey(prefix, id)], { seen, next })) === 1;
+      return (await redis.run(REPLACE_PASSWORD_HASH, [userKey(shards, id)], { seen, next })) === 1;
     },
   };
 }

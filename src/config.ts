@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
+import { readNodes, type Address } from "./redis/address";
 import {
   createSettings,
   durationSeconds,
@@ -20,10 +21,16 @@ export type Config = {
   host: string;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
   shutdownGraceMs: number;
-  /** A `redis(s)://` URL, or where Redis comes from without one. */
-  redisUrl: string;
+  /** Where Redis is, or where it comes from without a URL. */
+  redis: Address | { mode: "embedded" } | { mode: "memory" };
   redisPrefix: string;
   redisTimeoutMs: number;
+  /** In how many denylists a cluster's keys are. */
+  redisShards: number;
+  /** How many replicas must have a revocation before it counts as done. */
+  revokeMinReplicas: number;
+  /** Whether a Redis that may evict entries is put up with in production. */
+  allowsEviction: boolean;
   /** Undefined outside production when none is configured: the process then makes one and keeps it. */
   key: SigningKey | undefined;
   issuer: string;
@@ -44,12 +51,10 @@ export type Config = {
 
 /** What a later version will read, where another value would be a promise that this one doesn't keep. */
 const ONLY = [
-  ["REDIS_MODE", "single"],
   ["DENYLIST_MODE", "direct"],
-  ["REVOKE_MIN_REPLICAS", "0"],
   ["ACCOUNTS", "on"],
 ] as const;
-const NOT_YET = ["JWT_VERIFY_KEYS_FILE", "TRUSTED_ISSUERS_FILE", "OAUTH_CLIENTS_FILE", "REDIS_SENTINEL_NAME"];
+const NOT_YET = ["JWT_VERIFY_KEYS_FILE", "TRUSTED_ISSUERS_FILE", "OAUTH_CLIENTS_FILE"];
 
 type Settings = ReturnType<typeof createSettings>;
 
@@ -70,9 +75,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     ),
     logLevel: read("LOG_LEVEL", oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"), "info"),
     shutdownGraceMs: read("SHUTDOWN_GRACE_MS", whole(0, 600_000), 10_000),
-    redisUrl: readRedisUrl(settings, production),
+    redis: readRedis(settings, production),
     redisPrefix: read("REDIS_PREFIX", matching(/^[\w:.-]{1,64}$/, "letters, digits and : . _ -"), "curfew:"),
     redisTimeoutMs: read("REDIS_TIMEOUT_MS", whole(10, 60_000), 250),
+    redisShards: read("REDIS_SHARDS", whole(1, 100), 16),
+    revokeMinReplicas: read("REVOKE_MIN_REPLICAS", whole(0, 100), 0),
+    allowsEviction: read("ALLOW_EVICTION", oneOf("on", "off"), "off") === "on",
     key: readKey(settings, production),
     issuer: read("JWT_ISSUER", matching(/^\S{1,255}$/, "a name or URL without spaces"), "curfew"),
     audience: read("JWT_AUDIENCE", matching(/^\S{1,255}$/, "a name or URL without spaces"), "curfew"),
@@ -94,7 +102,10 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   for (const name of NOT_YET) {
     if (settings.text(name)) refuse(name, "this version can't read it yet", "nothing");
   }
-  if (config.redisUrl === "memory://" && !isLoopback(config.host)) {
+  if (config.revokeMinReplicas > 0 && ["memory", "embedded"].includes(config.redis.mode)) {
+    refuse("REVOKE_MIN_REPLICAS", "a Redis of our own has no replicas", "0, or set REDIS_URL");
+  }
+  if (config.redis.mode === "memory" && !isLoopback(config.host)) {
     refuse(
       "HOST",
       `read ${JSON.stringify(config.host)}`,
@@ -133,24 +144,52 @@ function readRateLimits({ read }: Settings): Rates | undefined {
   return read("RATE_LIMIT", oneOf("on", "off"), "on") === "on" ? limits : undefined;
 }
 
-function readRedisUrl({ text, refuse }: Settings, production: boolean): string {
-  const given = text("REDIS_URL");
-  if (given === undefined) {
-    if (production) refuse("REDIS_URL", "it is not set", "redis://user:password@host:6379");
-    return "embedded://";
+function readRedis(settings: Settings, production: boolean): Config["redis"] {
+  const { text, read, refuse } = settings;
+  const mode = read("REDIS_MODE", oneOf("single", "sentinel", "cluster"), "single");
+  const name = text("REDIS_SENTINEL_NAME");
+  if (mode === "sentinel" && name === undefined) {
+    refuse("REDIS_SENTINEL_NAME", "it is not set", "the name under which the sentinels know the primary");
+  } else if (mode !== "sentinel" && name !== undefined) {
+    refuse("REDIS_SENTINEL_NAME", `REDIS_MODE is ${mode}`, "nothing, or set REDIS_MODE=sentinel");
   }
-  if (given === "memory://") {
-    if (production) refuse("REDIS_URL", "memory:// forgets everything", "redis://user:password@host:6379");
-    return given;
+  const url = text("REDIS_URL");
+  if (url === undefined || url === "memory://") return readRedisOfOurOwn(settings, url, mode, production);
+  try {
+    if (mode === "cluster") return { mode, ...readNodes(url, mode) };
+    if (mode === "sentinel") {
+      const sentinelPassword = text("REDIS_SENTINEL_PASSWORD");
+      return { mode, name: name ?? "", sentinelPassword, ...readNodes(url, mode) };
+    }
+    if (url.includes(",")) throw new TypeError("it names several nodes");
+    if (!/^rediss?:$/.test(URL.canParse(url) ? new URL(url).protocol : "")) {
+      throw new TypeError("it is not a Redis URL");
+    }
+  } catch (error) {
+    // The URL may hold a password, so that it is never repeated.
+    refuse("REDIS_URL", error instanceof TypeError ? error.message : "it can't be read", URL_HINT[mode]);
   }
-  // The URL may hold a password, so that it is never repeated.
-  if (given.includes(",")) {
-    refuse("REDIS_URL", "it names several nodes", "one: this version knows no cluster or sentinel");
-  } else if (!/^rediss?:$/.test(URL.canParse(given) ? new URL(given).protocol : "")) {
-    refuse("REDIS_URL", "it is not a Redis URL", "redis://user:password@host:6379 or rediss://…");
-  }
-  return given;
+  return { mode: "single", url };
 }
+
+function readRedisOfOurOwn(
+  { refuse }: Settings,
+  url: string | undefined,
+  mode: keyof typeof URL_HINT,
+  production: boolean,
+): Config["redis"] {
+  if (production || mode !== "single") {
+    refuse("REDIS_URL", url === undefined ? "it is not set" : "memory:// forgets everything", URL_HINT[mode]);
+  }
+  return { mode: url === undefined ? "embedded" : "memory" };
+}
+
+const URL_HINT = {
+  single: "redis://user:password@host:6379 or rediss://…; with several nodes, set REDIS_MODE",
+  sentinel:
+    "the sentinels: redis://user:password@sentinel1:26379,sentinel2:26379 (user and password are Redis's)",
+  cluster: "some of its nodes: redis://user:password@node1:6379,node2:6379",
+};
 
 function readKey({ text, refuse }: Settings, production: boolean): SigningKey | undefined {
   const secret = text("JWT_SECRET");

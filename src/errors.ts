@@ -18,6 +18,7 @@ const MESSAGES = {
   rate_limited: "There were too many requests. Try again later.",
   denylist_unavailable: "The denylist can't be reached. Nothing is accepted until it can; try again soon.",
   overloaded: "Too many requests are waiting. Try again soon.",
+  stopping: "This instance is stopping. Another one answers.",
   internal: "Something went wrong here.",
 } as const;
 
@@ -26,20 +27,23 @@ export type ErrorCode = keyof typeof MESSAGES;
 /** One thing that is wrong with a request: where, and what. */
 export type Problem = { path: string; message: string };
 
-type Extra = { cause?: unknown; details?: Problem[]; about?: Record<string, string> };
+type Extra = { cause?: unknown; details?: Problem[]; about?: Record<string, string>; isNews?: boolean };
 
 /** A refusal that a client may be shown. `cause`, and `about` whom or what it is, are for the log and stay in the process. */
 export class CurfewError extends Error {
   readonly code: ErrorCode;
   readonly details: Problem[] | undefined;
   readonly about: Record<string, string>;
+  /** Whether those who watch over the service want to be told of it. */
+  readonly isNews: boolean;
 
-  constructor(code: ErrorCode, { cause, details, about = {} }: Extra = {}) {
+  constructor(code: ErrorCode, { cause, details, about = {}, isNews = true }: Extra = {}) {
     super(MESSAGES[code], { cause });
     this.name = "CurfewError";
     this.code = code;
     this.details = details;
     this.about = about;
+    this.isNews = isNews;
   }
 }
 

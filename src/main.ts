@@ -1,17 +1,21 @@
-import type { Server } from "node:http";
-import { isIPv6, type AddressInfo } from "node:net";
+import { isIPv6 } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import pino, { type Logger } from "pino";
 import { createAccounts } from "./accounts";
 import { createAuth } from "./auth";
 import { isLoopback, readConfig, type Config } from "./config";
 import { createDenylist } from "./denylist/denylist";
-import { startEmbeddedRedis } from "./embedded-redis";
+import { createEpochs } from "./denylist/epochs";
 import { createApp } from "./http/app";
-import { listen } from "./http/server";
+import { listen, type Listening } from "./http/server";
 import { createPasswords } from "./passwords";
-import { connectMemory, connectRedis, type Redis } from "./redis";
+import { startEmbeddedRedis } from "./redis/embedded";
+import { mayEvict } from "./redis/info";
+import { reasonOf } from "./redis/reason";
+import { connectMemory, connectRedis, type Redis } from "./redis/redis";
 import { createSessions } from "./sessions/sessions";
+import { createOneShard, createShards } from "./shards";
 import { createAccessTokens } from "./tokens/access-tokens";
 import { readKeptSecret } from "./tokens/kept-secret";
 import { createRefreshTokens } from "./tokens/refresh-tokens";
@@ -19,6 +23,8 @@ import { createRefreshTokens } from "./tokens/refresh-tokens";
 const DATA_DIR = ".data";
 const EXIT_MISCONFIGURED = 78;
 const REDIS_START_TIMEOUT_MS = 2000;
+const QUIET_MS = 1000;
+const LAST_MOMENT = 0.95;
 const NOT_READY = "can't reach Redis yet; until it can, it answers 503";
 
 type Storage = { redis: Redis; description: string; stop: () => Promise<void> };
@@ -27,9 +33,13 @@ async function main(): Promise<void> {
   const config = readConfigOrExit();
   const log = pino({ level: config.logLevel, timestamp: pino.stdTimeFunctions.isoTime });
   const storage = await openStorage(config, log);
-  const isReady = await storage.redis.untilReady(REDIS_START_TIMEOUT_MS);
-  const server = await listen(createService(config, storage.redis, log), config.port, config.host);
-  const { port } = server.address() as AddressInfo;
+  const isReady = await untilFirstContact(config, storage.redis);
+  const server = await listen(
+    (isStopping) => createService(config, storage.redis, log, isStopping),
+    config.port,
+    config.host,
+  );
+  const { port } = server;
   // Whoever starts the service waits for this line, whatever the log level.
   log.child({}, { level: "info" }).info({ port, host: config.host }, "listening");
   if (!config.production)
@@ -41,40 +51,64 @@ function readConfigOrExit(): Config {
   try {
     return readConfig(process.env);
   } catch (error) {
-    process.stderr.write(`Curfew can't start with this configuration.\n${messageOf(error)}\n`);
-    process.exit(EXIT_MISCONFIGURED);
+    return exitMisconfigured(messageOf(error));
   }
 }
 
+function exitMisconfigured(problems: string): never {
+  process.stderr.write(`Curfew can't start with this configuration.\n${problems}\n`);
+  process.exit(EXIT_MISCONFIGURED);
+}
+
 async function openStorage(config: Config, log: Logger): Promise<Storage> {
-  const { redisUrl, redisTimeoutMs } = config;
-  const embedded = redisUrl === "embedded://" ? await startEmbeddedRedis(join(DATA_DIR, "redis")) : undefined;
-  if (embedded) {
-    const redis = connectRedis({ path: embedded.socketPath }, redisTimeoutMs, log);
-    return {
-      redis,
-      description: `keeps its data in a redis-server of its own, in ${DATA_DIR}/redis`,
-      stop: embedded.stop,
-    };
-  }
+  const { redis, redisTimeoutMs: timeoutMs, revokeMinReplicas: minReplicas } = config;
   const stop = () => Promise.resolve();
-  if (redisUrl === "memory://" || redisUrl === "embedded://") {
+  if (redis.mode === "embedded") {
+    const embedded = await startEmbeddedRedis(join(DATA_DIR, "redis"));
+    if (embedded) {
+      return {
+        redis: connectRedis({ mode: "socket", path: embedded.socketPath }, { timeoutMs, minReplicas }, log),
+        description: `keeps its data in a redis-server of its own, in ${DATA_DIR}/redis`,
+        stop: embedded.stop,
+      };
+    }
+  }
+  if (redis.mode === "memory" || redis.mode === "embedded") {
     if (!isLoopback(config.host)) {
       throw new Error(
         "There is no redis-server on the PATH. Without one, HOST must be a loopback address, or set REDIS_URL.",
       );
     }
-    const why = redisUrl === "memory://" ? "was told to use memory://" : "found no redis-server on the PATH";
-    return { redis: connectMemory(), description: `${why}: IT FORGETS EVERYTHING when it ends`, stop };
+    const why = redis.mode === "memory" ? "was told to use memory://" : "found no redis-server on the PATH";
+    const description = `${why}: IT FORGETS EVERYTHING when it ends`;
+    return { redis: connectMemory(timeoutMs), description, stop };
   }
   return {
-    redis: connectRedis({ url: redisUrl }, redisTimeoutMs, log),
+    redis: connectRedis(redis, { timeoutMs, minReplicas }, log),
     description: "uses the Redis in REDIS_URL",
     stop,
   };
 }
 
-function createService(config: Config, redis: Redis, log: Logger) {
+/** Waits a moment for Redis. Whenever it first answers, now or later, it must be one that we can rely on. */
+function untilFirstContact({ production, allowsEviction }: Config, redis: Redis): Promise<boolean> {
+  const contact = redis.firstContact.then(
+    (infos) => {
+      const evicting = infos.find(mayEvict);
+      if (evicting && production && !allowsEviction) {
+        exitMisconfigured(
+          `REDIS_URL: this Redis may evict entries (maxmemory-policy ${String(evicting.evictionPolicy)}), which brings revoked tokens back; set noeviction there, or ALLOW_EVICTION=on here`,
+        );
+      }
+      return true;
+    },
+    (error: unknown) =>
+      exitMisconfigured(`REDIS_URL: Redis refuses its user or password (${reasonOf(error)})`),
+  );
+  return Promise.race([contact, sleep(REDIS_START_TIMEOUT_MS, false, { ref: false })]);
+}
+
+function createService(config: Config, redis: Redis, log: Logger, isStopping: () => boolean) {
   const key = config.key ?? readKeptSecret(join(DATA_DIR, "jwt-secret"));
   const accessTokens = createAccessTokens({
     key,
@@ -84,15 +118,20 @@ function createService(config: Config, redis: Redis, log: Logger) {
     clockToleranceSeconds: config.clockToleranceSeconds,
   });
   const refreshTokens = createRefreshTokens(key);
+  const { redisPrefix, redisShards } = config;
+  const shards =
+    config.redis.mode === "cluster" ? createShards(redisPrefix, redisShards) : createOneShard(redisPrefix);
+  const epochs = createEpochs(redis, log);
+  epochs.watch(shards.prefixes);
   const auth = createAuth({
-    accounts: createAccounts(redis, config.redisPrefix),
+    accounts: createAccounts(redis, shards),
     passwords: createPasswords(config.passwordMinLength),
-    sessions: createSessions(redis, { prefix: config.redisPrefix, ...config }),
+    sessions: createSessions(redis, shards, epochs, config),
     accessTokens,
     refreshTokens,
   });
-  const denylist = createDenylist(redis, config.redisPrefix);
-  return createApp({ auth, accessTokens, refreshTokens, denylist, redis, log }, config);
+  const denylist = createDenylist(redis, shards, epochs);
+  return createApp({ auth, accessTokens, refreshTokens, denylist, redis, shards, log, isStopping }, config);
 }
 
 const urlOf = (host: string, port: number) => `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
@@ -106,17 +145,17 @@ function greeting(url: string, description: string): string {
 }
 
 /** What is being answered gets its answer; then Redis, last of all, is let go. A second signal ends at once. */
-function stopOnSignal(server: Server, storage: Storage, graceMs: number, log: Logger): void {
+function stopOnSignal(server: Listening, storage: Storage, graceMs: number, log: Logger): void {
   let isStopping = false;
   async function stop(signal: NodeJS.Signals): Promise<void> {
     if (isStopping) process.exit(1);
     isStopping = true;
     log.info({ signal }, "stopping");
-    const closed = new Promise((resolve) => server.close(resolve));
-    setTimeout(() => {
-      server.closeAllConnections();
-    }, graceMs).unref();
-    await closed;
+    // Whatever hangs, we are gone before whoever waits for it loses patience.
+    setTimeout(() => process.exit(0), LAST_MOMENT * graceMs);
+    // At a terminal no load balancer needs to notice first.
+    const quietMs = signal === "SIGINT" ? 0 : Math.min(QUIET_MS, graceMs / 4);
+    await server.drain({ quietMs, graceMs });
     storage.redis.close();
     await storage.stop();
     process.exit(0);

@@ -59,9 +59,12 @@ describe("without any setting", () => {
       host: "127.0.0.1",
       logLevel: "info",
       shutdownGraceMs: 10_000,
-      redisUrl: "embedded://",
+      redis: { mode: "embedded" },
       redisPrefix: "curfew:",
       redisTimeoutMs: 250,
+      redisShards: 16,
+      revokeMinReplicas: 0,
+      allowsEviction: false,
       key: undefined,
       issuer: "curfew",
       audience: "curfew",
@@ -92,7 +95,7 @@ describe("without any setting", () => {
   it("listens on every address in production, and sends cookies over TLS only", () => {
     const config = readConfig(PRODUCTION);
     expect(config).toMatchObject({ production: true, host: "0.0.0.0", cookieSecure: true });
-    expect(config.redisUrl).toBe(PRODUCTION.REDIS_URL);
+    expect(config.redis).toEqual({ mode: "single", url: PRODUCTION.REDIS_URL });
     expect(config.key?.algorithm).toBe("HS256");
   });
 });
@@ -122,9 +125,11 @@ const WRONG: readonly (readonly [name: string, value: string, write: string])[] 
   ["RATE_LIMIT_REGISTER", "10/min", "a number per second, minute, hour or day: 10/m"],
   ["RATE_LIMIT_REFRESH", "-1/m", "a number per second, minute, hour or day: 10/m"],
   ["RATE_LIMIT_LOGOUT", "many", "a number per second, minute, hour or day: 10/m"],
-  ["REDIS_MODE", "cluster", "single"],
+  ["REDIS_MODE", "sentinels", "single or sentinel or cluster"],
+  ["REDIS_SHARDS", "0", "a whole number from 1 to 100"],
   ["DENYLIST_MODE", "mirror", "direct"],
-  ["REVOKE_MIN_REPLICAS", "1", "0"],
+  ["REVOKE_MIN_REPLICAS", "-1", "a whole number from 0 to 100"],
+  ["ALLOW_EVICTION", "yes", "on or off"],
   ["ACCOUNTS", "off", "on"],
 ];
 /** Those whose value is never repeated: a secret, or what may hold one. */
@@ -132,12 +137,7 @@ const WRONG_SECRETS: typeof WRONG = [
   ["JWT_SECRET", "hunter2-hunter2", "the output of `openssl rand -base64 48`"],
   ["REDIS_URL", "http://curfew:hunter2@redis.internal", "redis://user:password@host:6379"],
 ];
-const UNSUPPORTED = [
-  "JWT_VERIFY_KEYS_FILE",
-  "TRUSTED_ISSUERS_FILE",
-  "OAUTH_CLIENTS_FILE",
-  "REDIS_SENTINEL_NAME",
-];
+const UNSUPPORTED = ["JWT_VERIFY_KEYS_FILE", "TRUSTED_ISSUERS_FILE", "OAUTH_CLIENTS_FILE"];
 
 const envOf = (rows: typeof WRONG) => Object.fromEntries(rows.map(([name, value]) => [name, value]));
 
@@ -178,7 +178,7 @@ describe("a setting that is wrong", () => {
 
   it("is tried here for every variable that is read", () => {
     const tried = [...WRONG, ...WRONG_SECRETS].map(([name]) => name);
-    const elsewhere = ["NODE_ENV", "JWT_PRIVATE_KEY_FILE", ...UNSUPPORTED];
+    const elsewhere = ["NODE_ENV", "JWT_PRIVATE_KEY_FILE", "REDIS_SENTINEL_NAME", ...UNSUPPORTED];
     expect([...namesRead()].filter((name) => ![...tried, ...elsewhere].includes(name))).toEqual([]);
   });
 
@@ -246,7 +246,7 @@ describe("memory://", () => {
   it.each(["127.0.0.1", "127.8.8.8", "::1", "localhost"])(
     "is for one machine: it may listen on %s",
     (HOST) => {
-      expect(readConfig({ REDIS_URL: "memory://", HOST }).redisUrl).toBe("memory://");
+      expect(readConfig({ REDIS_URL: "memory://", HOST }).redis).toEqual({ mode: "memory" });
     },
   );
 
@@ -276,7 +276,7 @@ describe("REDIS_URL", () => {
   it.each(["redis://localhost", "redis://:pw@localhost:6379/2", "rediss://user:pw@redis.example.com:6380"])(
     "is taken as it stands: %s",
     (REDIS_URL) => {
-      expect(readConfig({ REDIS_URL }).redisUrl).toBe(REDIS_URL);
+      expect(readConfig({ REDIS_URL }).redis).toEqual({ mode: "single", url: REDIS_URL });
     },
   );
 
@@ -290,6 +290,57 @@ describe("REDIS_URL", () => {
     "redis://a,b",
   ])("is refused unless it is one redis:// or rediss:// address: %s", (REDIS_URL) => {
     expectProblem({ REDIS_URL }, "REDIS_URL");
+  });
+});
+
+describe("REDIS_MODE", () => {
+  const several = "rediss://user:p%40w@a.example.com,b.example.com:6380, rediss://user:p%40w@[::1]:7";
+  const read = (env: NodeJS.ProcessEnv) => readConfig(env).redis;
+  const common = { username: "user", password: "p@w", db: 0, hasTls: true };
+
+  it("cluster finds its nodes in REDIS_URL", () => {
+    expect(read({ REDIS_MODE: "cluster", REDIS_URL: several })).toEqual({
+      mode: "cluster",
+      nodes: [
+        { host: "a.example.com", port: 6379 },
+        { host: "b.example.com", port: 6380 },
+        { host: "::1", port: 7 },
+      ],
+      ...common,
+    });
+  });
+
+  it("sentinel finds the sentinels there, which have a password of their own", () => {
+    const env = { REDIS_MODE: "sentinel", REDIS_SENTINEL_NAME: "main", REDIS_SENTINEL_PASSWORD: "s" };
+    expect(read({ ...env, REDIS_URL: "redis://:pw@a/3,b" })).toEqual({
+      mode: "sentinel",
+      name: "main",
+      sentinelPassword: "s",
+      nodes: [
+        { host: "a", port: 26_379 },
+        { host: "b", port: 26_379 },
+      ],
+      username: undefined,
+      password: "pw",
+      db: 3,
+      hasTls: false,
+    });
+  });
+
+  it.each([
+    ["REDIS_SENTINEL_NAME", { REDIS_MODE: "sentinel", REDIS_URL: "redis://a,b" }],
+    ["REDIS_SENTINEL_NAME", { REDIS_SENTINEL_NAME: "main" }],
+    ["REDIS_URL", { REDIS_MODE: "cluster" }],
+    ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "memory://" }],
+    ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a/3,b" }],
+    ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "a,b" }],
+    ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a:port,b" }],
+    ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://:hunter2@a,redis://:hunter3@b" }],
+    ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a,rediss://b" }],
+    ["REVOKE_MIN_REPLICAS", { REVOKE_MIN_REPLICAS: "1" }],
+    ["REVOKE_MIN_REPLICAS", { REVOKE_MIN_REPLICAS: "1", REDIS_URL: "memory://" }],
+  ])("has to fit the rest, or %s is refused: %j", (name, env) => {
+    expect(expectProblem(env, name)).not.toMatch(/hunter/);
   });
 });
 

@@ -48,9 +48,9 @@ describe("docker-compose.yml", () => {
   it("lets nobody into Redis but one user, who is kept to Curfew's keys and commands", () => {
     const users = redis.command?.filter((argument) => argument.startsWith("--user "));
     expect(users).toHaveLength(2);
-    expect(users?.[0]).toBe("--user default off");
+    expect(users?.[0]).toBe("--user default off ~* &* +@all");
     expect(users?.[1]).toMatch(
-      /^--user curfew on >\$\{REDIS_PASSWORD:\?[^}]+\} resetchannels ~curfew:\* -@all( \+[a-z]+)+$/,
+      /^--user curfew on >\$\{REDIS_PASSWORD:\?[^}]+\} resetchannels ~curfew:\* -@all( \+[a-z|]+)+$/,
     );
     expect(readAclRules()).toMatch(/^~curfew:\* -@all \+ping/);
     for (const command of ["keys", "flushall", "flushdb", "config", "acl", "scan", "persist", "debug"]) {
@@ -115,7 +115,8 @@ describe("docker-compose.yml", () => {
       ...(Object.fromEntries(filled) as NodeJS.ProcessEnv),
     });
     expect(config).toMatchObject({ port: 3000, host: "0.0.0.0" });
-    expect(new URL(config.redisUrl).password).toBe(given["REDIS_PASSWORD"]);
+    const { redis } = config;
+    expect(redis.mode === "single" && new URL(redis.url).password).toBe(given["REDIS_PASSWORD"]);
   });
 });
 

@@ -1,36 +1,53 @@
 import { CurfewError } from "../errors";
-import type { Redis } from "../redis";
-import { jtiKey, sidKey } from "./entry";
-import { epochKey, isEpoch, newEpoch } from "./epoch";
+import type { Redis } from "../redis/redis";
+import type { Shards } from "../shards";
+import { jtiKey, probeKey, sidKey } from "./entry";
+import { epochKey, type Epochs } from "./epochs";
 
 export type Denylist = {
   /** Refuses a verified token that the denylist, or the session it belongs to, or the epoch rules out. */
   assertNotRevoked(token: { sub: string; jti: string; sid: string; epoch: string }): Promise<void>;
-  /** Refuses unless a check would get an answer now. */
+  /** Refuses unless a check would get an answer now, in every shard. */
   assertAnswering(): Promise<void>;
+  /** Refuses unless a logout could be written now, in every shard. */
+  assertWritable(): Promise<void>;
 };
 
-export function createDenylist(redis: Redis, prefix: string): Denylist {
-  const assertEpoch = (value: unknown) => {
-    if (value === null || isEpoch(value)) return;
-    throw new CurfewError("denylist_unavailable", { cause: new Error("the epoch is malformed") });
-  };
-
+export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs): Denylist {
   return {
     async assertNotRevoked({ sub, jti, sid, epoch }) {
+      const prefix = shards.prefixOf(sub);
+      await epochs.settle(prefix);
+      // One key for each EXISTS: while a slot moves to another node, two of which neither is there can't be asked together.
       // The entries first: were the denylist emptied between the two, the epoch would be gone as well.
-      const [entries, current] = await redis.askAll((pipeline) =>
-        pipeline.exists(jtiKey(prefix, jti), sidKey(prefix, sid)).get(epochKey(prefix)),
+      const [byJti, bySid, value] = await redis.askAll((pipeline) =>
+        pipeline.exists(jtiKey(prefix, jti)).exists(sidKey(prefix, sid)).get(epochKey(prefix)),
       );
-      assertEpoch(current);
-      if (current === null) await redis.ask((client) => client.set(epochKey(prefix), newEpoch(), "NX"));
-      if (entries !== 0 || current !== epoch) {
-        throw new CurfewError("token_revoked", { about: { sub, sid, jti } });
+      const current = value === null ? await epochs.restore(prefix, true) : epochs.read(prefix, value);
+      if (byJti !== 0 || bySid !== 0) throw new CurfewError("token_revoked", { about: { sub, sid, jti } });
+      if (current !== epoch) {
+        epochs.tellLost(prefix, epoch);
+        throw new CurfewError("token_revoked", { about: { sub, sid, jti }, isNews: false });
       }
     },
 
     async assertAnswering() {
-      assertEpoch(await redis.ask((client) => client.get(epochKey(prefix))));
+      await Promise.all(
+        shards.prefixes.map(async (prefix) => {
+          await epochs.settle(prefix);
+          const value = await redis.ask((client) => client.get(epochKey(prefix)));
+          if (value === null) await epochs.restore(prefix, false);
+          else epochs.read(prefix, value);
+        }),
+      );
+    },
+
+    async assertWritable() {
+      await Promise.all(
+        shards.prefixes.map((prefix) =>
+          redis.ask((client) => client.set(probeKey(prefix), "", "PX", 60_000)),
+        ),
+      );
     },
   };
 }

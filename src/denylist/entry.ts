@@ -22,6 +22,9 @@ export type Entry = {
 
 const USER_AGENT_MAX = 128;
 
+/** Written to see whether Redis takes writes, and before WAIT, which waits for what was written last. */
+export const probeKey = (prefix: string) => `${prefix}probe`;
+
 export const jtiKey = (prefix: string, jti: string) => `${prefix}denylist:jti:${jti}`;
 export const sidKey = (prefix: string, sid: string) => `${prefix}denylist:sid:${sid}`;
 

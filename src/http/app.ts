@@ -3,8 +3,10 @@ import helmet from "helmet";
 import type { Logger } from "pino";
 import type { Auth } from "../auth";
 import type { Denylist } from "../denylist/denylist";
-import type { Redis } from "../redis";
+import { withBudget } from "../redis/budget";
+import type { Redis } from "../redis/redis";
 import type { Rates } from "../settings";
+import type { Shards } from "../shards";
 import type { AccessTokens } from "../tokens/access-tokens";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
 import { createAuthEndpoints } from "./auth-routes";
@@ -31,28 +33,28 @@ export type AppParts = {
   accessTokens: AccessTokens;
   denylist: Denylist;
   redis: Redis;
+  shards: Shards;
   refreshTokens: RefreshTokens;
   log: Logger;
+  /** Left out where nothing is ever stopped. */
+  isStopping?: () => boolean;
 };
 
 export type AppOptions = {
   cookieSecure: boolean;
   corsOrigins: string[];
   trustProxy: number | string[];
-  redisPrefix: string;
+  redisTimeoutMs: number;
   rateLimits: Rates | undefined;
 };
 
 export function createApp(parts: AppParts, options: AppOptions): Express {
-  const { auth, accessTokens, refreshTokens, denylist, redis, log } = parts;
+  const { auth, accessTokens, refreshTokens, denylist, redis, shards, log, isStopping = () => false } = parts;
   const cookies = createCookies(options.cookieSecure);
   const assertNotCrossSite = createCrossSiteCheck(options.corsOrigins);
 
   const tell = createTell(log);
-  const limit = createLimits(
-    { redis, prefix: options.redisPrefix, accessTokens, refreshTokens, cookies },
-    options.rateLimits,
-  );
+  const limit = createLimits({ redis, shards, accessTokens, refreshTokens, cookies }, options.rateLimits);
 
   const guard = { accessTokens, denylist, cookies, assertNotCrossSite };
   const token = requireToken(guard);
@@ -95,7 +97,7 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
       routes: [
         ["get", "/api/users/me", token, createMeEndpoint(auth)],
         ["get", "/healthz", healthz],
-        ["get", "/readyz", createReadyz(denylist)],
+        ["get", "/readyz", createReadyz(denylist, redis, isStopping)],
         ["get", "/openapi.json", createDescription(() => [...tables, ...gatewayTables], cookies.accessName)],
         ["get", "/docs", docs],
       ],
@@ -107,6 +109,9 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
   app.disable("etag");
   app.set("trust proxy", options.trustProxy);
   app.use(createRequestLog(log));
+  app.use((_req, _res, next) => {
+    withBudget(options.redisTimeoutMs, next);
+  });
   app.use(helmet(SECURITY_HEADERS));
   app.use(["/api", "/v1", "/oauth"], neverCached);
   for (const { base, routes } of gatewayTables) app.use(base, createRouter(routes));

@@ -24,6 +24,7 @@ export const STATUS: Record<ErrorCode, number> = {
   rate_limited: 429,
   denylist_unavailable: 503,
   overloaded: 503,
+  stopping: 503,
   internal: 500,
 };
 
@@ -50,7 +51,7 @@ export function createErrorHandler(log: Logger, tell: Tell): ErrorRequestHandler
     const error = toCurfewError(thrown);
     const status = STATUS[error.code];
     const event = EVENT[error.code];
-    if (event) tell(req, event, error.about);
+    if (event && error.isNews) tell(req, event, error.about);
     if (status >= 500 && error.cause !== undefined)
       log.error({ request_id: res.get("X-Request-Id"), code: error.code, ...causeOf(error) }, "failed");
     if (status === 401) {

@@ -1,5 +1,9 @@
 import { z } from "zod";
 import type { Denylist } from "../denylist/denylist";
+import { CurfewError } from "../errors";
+import type { Warning } from "../redis/info";
+import { reasonOf } from "../redis/reason";
+import type { Redis } from "../redis/redis";
 import { endpoint } from "./routes";
 
 /** Redis plays no part in being alive, or its outage would have every instance restarted. */
@@ -11,13 +15,45 @@ export const healthz = endpoint({
   },
 });
 
-export const createReadyz = (denylist: Denylist) =>
+const Ready = z.object({
+  status: z.literal("ready"),
+  warnings: z.array(z.object({ code: z.string(), message: z.string() })),
+});
+
+export const createReadyz = (denylist: Denylist, redis: Redis, isStopping: () => boolean) =>
   endpoint({
     summary: "Ready: this instance can tell who is logged out",
-    answers: { 200: { description: "Ready", schema: z.object({ status: z.literal("ready") }) } },
-    errors: ["denylist_unavailable"],
+    answers: { 200: { description: "Ready; what is wrong all the same, in warnings", schema: Ready } },
+    errors: ["denylist_unavailable", "stopping"],
     async handle(_req, res) {
-      await denylist.assertAnswering();
-      res.json({ status: "ready" });
+      if (isStopping()) throw new CurfewError("stopping");
+      await denylist.assertAnswering().catch(tellWhy);
+      const warnings = [...redis.warnings(), ...(await writeWarnings(denylist))];
+      res.json({ status: "ready", warnings } satisfies z.infer<typeof Ready>);
     },
   });
+
+function tellWhy(error: unknown): never {
+  const { cause } = assertOutage(error);
+  throw new CurfewError("denylist_unavailable", {
+    cause,
+    details: [{ path: "redis", message: reasonOf(cause) }],
+  });
+}
+
+/** Who can't write can still tell who is logged out: taken out of service, it would refuse those too whom it could let in. */
+async function writeWarnings(denylist: Denylist): Promise<Warning[]> {
+  try {
+    await denylist.assertWritable();
+    return [];
+  } catch (error) {
+    const reason = reasonOf(assertOutage(error).cause);
+    const message = `Redis refuses writes (${reason}): login, refresh and logout answer 503, checks are still right.`;
+    return [{ code: "writes_refused", message }];
+  }
+}
+
+function assertOutage(error: unknown): CurfewError {
+  if (error instanceof CurfewError) return error;
+  throw error;
+}

@@ -1,15 +1,17 @@
 import { join } from "node:path";
 import type { Store } from "express-rate-limit";
-import { readScript, type Redis } from "../redis";
+import type { Redis } from "../redis/redis";
+import { readScript } from "../redis/script";
+import type { Shards } from "../shards";
 
 const COUNT_HIT = readScript(join(__dirname, "count-hit.lua"));
 
-export const limitKey = (prefix: string, name: string, client: string) =>
-  `${prefix}ratelimit:${name}:${client}`;
+export const limitKey = (shards: Shards, name: string, client: string) =>
+  `${shards.prefixOf(client)}ratelimit:${name}:${client}`;
 
 /** express-rate-limit's counters in our Redis: shared by all instances, and its outage is ours, not an open door. */
-export function createLimitStore(redis: Redis, prefix: string, name: string, windowSeconds: number): Store {
-  const keyOf = (client: string) => limitKey(prefix, name, client);
+export function createLimitStore(redis: Redis, shards: Shards, name: string, windowSeconds: number): Store {
+  const keyOf = (client: string) => limitKey(shards, name, client);
   return {
     async increment(client) {
       const reply = await redis.run(COUNT_HIT, [keyOf(client)], { window_ms: windowSeconds * 1000 });

@@ -3,8 +3,9 @@ import type { Request } from "express";
 import { ipKeyGenerator, rateLimit } from "express-rate-limit";
 import { normaliseEmail } from "../accounts";
 import { attempt, CurfewError } from "../errors";
-import type { Redis } from "../redis";
+import type { Redis } from "../redis/redis";
 import type { Rate, Rates } from "../settings";
+import type { Shards } from "../shards";
 import type { AccessTokens } from "../tokens/access-tokens";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
 import type { Cookies } from "./cookies";
@@ -15,7 +16,7 @@ import { step, type Step } from "./step";
 
 export type LimitParts = {
   redis: Redis;
-  prefix: string;
+  shards: Shards;
   accessTokens: AccessTokens;
   refreshTokens: RefreshTokens;
   cookies: Cookies;
@@ -33,7 +34,7 @@ const networkOf = (req: Request) => ipKeyGenerator(addressOf(req) ?? "unknown", 
 
 /** Without rates nothing is limited. */
 export function createLimits(parts: LimitParts, rates: Rates | undefined): Limits {
-  const { redis, prefix, accessTokens, refreshTokens, cookies } = parts;
+  const { redis, shards, accessTokens, refreshTokens, cookies } = parts;
 
   function limit(
     name: string,
@@ -54,7 +55,7 @@ export function createLimits(parts: LimitParts, rates: Rates | undefined): Limit
       standardHeaders: isTold ? "draft-8" : false,
       legacyHeaders: false,
       keyGenerator: keyOf,
-      store: createLimitStore(redis, prefix, name, windowSeconds),
+      store: createLimitStore(redis, shards, name, windowSeconds),
       // It would complain on the console about what a client puts into headers. Our own start checks the settings.
       validate: false,
       handler: (req, res) => {
@@ -67,7 +68,7 @@ export function createLimits(parts: LimitParts, rates: Rates | undefined): Limit
   }
 
   const knownKey = (account: string, req: Request) =>
-    limitKey(prefix, "known", `${account}@${networkOf(req)}`);
+    limitKey(shards, "known", `${account}@${networkOf(req)}`);
 
   /** An address from which the account has signed in has tries of its own; all others share one lot. */
   async function accountKey(req: Request): Promise<string> {

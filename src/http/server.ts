@@ -1,10 +1,6 @@
-import {
-  createServer,
-  STATUS_CODES,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from "node:http";
+import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createDrain, type DrainTimes } from "./drain";
 
 /**
  * A request that dawdles is cut off with a 408: five seconds for its headers, ten for all of it. Node looks for such
@@ -14,9 +10,18 @@ const TIMEOUTS = { headersTimeout: 5000, requestTimeout: 10_000, connectionsChec
 
 type App = (req: IncomingMessage, res: ServerResponse, giveUp: () => void) => void;
 
-/** Serves the app; resolves once connections are accepted. */
-export function listen(app: App, port: number, host: string): Promise<Server> {
-  const server = createServer(TIMEOUTS, (req, res) => {
+export type Listening = { port: number; drain: (times: DrainTimes) => Promise<void> };
+
+/** Serves the app, which can ask whether we are stopping; resolves once connections are accepted. */
+export function listen(
+  createApp: (isStopping: () => boolean) => App,
+  port: number,
+  host: string,
+): Promise<Listening> {
+  const server = createServer(TIMEOUTS);
+  const { isStopping, drain } = createDrain(server);
+  const app = createApp(isStopping);
+  server.on("request", (req, res) => {
     app(req, res, () => {
       refuseUnreadable(res);
     });
@@ -25,7 +30,7 @@ export function listen(app: App, port: number, host: string): Promise<Server> {
     server.once("error", reject);
     server.listen(port, host, () => {
       server.off("error", reject);
-      resolve(server);
+      resolve({ port: (server.address() as AddressInfo).port, drain });
     });
   });
 }

@@ -2,13 +2,13 @@
 --
 -- KEYS  1–3 as in session.lua
 -- ARGV  as in session.lua, and: reason; sid (only this one) or keep (all but this one), either may be empty
--- Returns 0 when `sid` names no session of this user, else 1.
+-- Returns {'done' or, when `sid` names no session of this user, 'unknown'; the last event's id, or empty}.
 -- Atomic, so that a refresh in between can't carry a session on.
 
 if args.sid ~= '' then
   local session = readSession(args.sid)
   endSession(args.sid, session, args.reason, '')
-  return session.user == args.user and 1 or 0
+  return { session.user == args.user and 'done' or 'unknown', lastEventId }
 end
 
 for _, sid in ipairs(redis.call('ZRANGE', userSessions, 0, -1)) do
@@ -16,4 +16,4 @@ for _, sid in ipairs(redis.call('ZRANGE', userSessions, 0, -1)) do
     endSession(sid, readSession(sid), args.reason, '')
   end
 end
-return 1
+return { 'done', lastEventId }

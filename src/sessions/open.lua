@@ -5,6 +5,7 @@
 -- Returns the epoch the session was opened in.
 -- Atomic, so that a session that exists is always among its user's, where "every session" looks for it.
 
+refuseLate()
 local epoch = readEpoch()
 local key = args.session_key .. args.sid
 

@@ -7,6 +7,7 @@
 -- Atomic, so that two refreshes can't both win, and a logout comes wholly before or wholly after: before, and there is
 -- no session to refresh; after, and it finds the exp of the token that this refresh leads to.
 
+refuseLate()
 local epoch = readEpoch()
 local session = readSession(args.sid)
 if not isLive(session, epoch) then

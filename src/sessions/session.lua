@@ -5,7 +5,7 @@
 --       now_ms, now            the asking instance's clock, in milliseconds and as RFC 3339
 --       user, by, ip, user_agent   whose sessions, who asks, from where
 --       session_key, sid_key   what a session's key and its denylist entry's key begin with
---       new_epoch              the epoch to set if there is none
+--       deadline_ms            when nobody waits for the answer any more, on Redis's clock; empty if that isn't known
 --       margin_ms              how long a session's entry outlives the last of its access tokens
 --       entry                  the denylist entry (JSON) of a session that ends, its sid, exp and reason still null
 --       events_kept            about how many events the stream keeps
@@ -19,11 +19,13 @@ for i = 1, #ARGV, 2 do
   args[ARGV[i]] = ARGV[i + 1]
 end
 
+-- What the events since the script began end with.
+local lastEventId = ''
+
 local function readEpoch()
   local epoch = redis.call('GET', epochKey)
   if not epoch then
-    epoch = args.new_epoch
-    redis.call('SET', epochKey, epoch)
+    error('NOEPOCH')
   end
   if not string.match(epoch, '^%d+%-%w+$') then
     error('the epoch is malformed')
@@ -35,6 +37,14 @@ end
 local function redisNowMs()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000.0 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- A call that Redis meets only after a long sleep was given up long ago: a session that it opened would be nobody's, and a
+-- refresh token that it exchanged would look stolen when its owner comes with it again.
+local function refuseLate()
+  if args.deadline_ms ~= '' and redisNowMs() >= tonumber(args.deadline_ms) then
+    error('TOOLATE')
+  end
 end
 
 local function readSession(sid)
@@ -87,7 +97,7 @@ local function denySession(sid, latestExp, reason)
 end
 
 local function tell(event, sid, jti)
-  redis.call('XADD', events, 'MAXLEN', '~', args.events_kept, '*', 'event', event, 'timestamp', args.now,
+  lastEventId = redis.call('XADD', events, 'MAXLEN', '~', args.events_kept, '*', 'event', event, 'timestamp', args.now,
     'sub', args.user, 'sid', sid, 'jti', jti, 'by', args.by, 'ip', args.ip, 'user_agent', args.user_agent)
 end
 

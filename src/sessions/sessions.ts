@@ -3,16 +3,19 @@ import { join } from "node:path";
 import {
   cutUserAgent,
   jtiKey,
+  probeKey,
   sidKey,
   ttlMs,
   type Entry,
   type Requester,
   type Reason,
 } from "../denylist/entry";
-import { epochKey, newEpoch } from "../denylist/epoch";
+import { epochKey, type Epochs } from "../denylist/epochs";
 import { EVENTS_KEPT, eventsKey } from "../denylist/events";
 import { CurfewError } from "../errors";
-import { readScript, type Redis, type Script } from "../redis";
+import type { Redis } from "../redis/redis";
+import { readScript, type Script } from "../redis/script";
+import type { Shards } from "../shards";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { RefreshToken } from "../tokens/refresh-tokens";
 
@@ -32,7 +35,6 @@ export type Opened = { refreshToken: RefreshToken; epoch: string };
 export type Credentials = { accessToken: AccessToken | undefined; refreshToken: RefreshToken | undefined };
 
 export type SessionOptions = {
-  prefix: string;
   issuer: string;
   accessTtlSeconds: number;
   refreshTtlSeconds: number;
@@ -57,16 +59,18 @@ const sessionKey = (prefix: string, sid: string) => `${prefix}session:${sid}`;
 const userSessionsKey = (prefix: string, user: string) => `${prefix}user-sessions:${user}`;
 
 /** Refresh families. Each is one hash in Redis, and one Lua script makes each change to it. */
-export function createSessions(redis: Redis, options: SessionOptions) {
-  const { prefix, issuer, clockToleranceSeconds } = options;
+export function createSessions(redis: Redis, shards: Shards, epochs: Epochs, options: SessionOptions) {
+  const { issuer, clockToleranceSeconds } = options;
   const marginMs = (CLOCK_MARGIN_SECONDS + 2 * clockToleranceSeconds) * 1000;
 
-  type Call = { user: string; by: string; requester: Requester; nowMs: number; tokenKeys?: string[] };
+  type Args = Record<string, string | number>;
+  type Call = { user: string; by: string; requester: Requester; nowMs: number; jti?: string };
 
-  function run(script: Script, call: Call, args: Record<string, string | number>): Promise<unknown> {
-    const { user, by, requester, nowMs, tokenKeys = [] } = call;
-    const keys = [userSessionsKey(prefix, user), eventsKey(prefix), epochKey(prefix), ...tokenKeys];
-    return redis.run(script, keys, {
+  function toRun(prefix: string, call: Call, args: Args): [keys: string[], args: Args] {
+    const { user, by, requester, nowMs, jti } = call;
+    const keys = [userSessionsKey(prefix, user), eventsKey(prefix), epochKey(prefix)];
+    if (jti !== undefined) keys.push(jtiKey(prefix, jti));
+    const common = {
       now_ms: nowMs,
       now: rfc3339(nowMs),
       user,
@@ -75,12 +79,40 @@ export function createSessions(redis: Redis, options: SessionOptions) {
       user_agent: cutUserAgent(requester.userAgent) ?? "",
       session_key: sessionKey(prefix, ""),
       sid_key: sidKey(prefix, ""),
-      new_epoch: newEpoch(),
+      deadline_ms: redis.deadlineMs() ?? "",
       margin_ms: marginMs,
       entry: entryOf(call),
       events_kept: EVENTS_KEPT,
-      ...args,
-    });
+    };
+    return [keys, { ...common, ...args }];
+  }
+
+  /** `isLoss`: what the call is about proves, if there is no epoch, that there was one. */
+  async function inEpoch<T>(prefix: string, isLoss: boolean, call: () => Promise<T>): Promise<T> {
+    await epochs.settle(prefix);
+    try {
+      return await call();
+    } catch (error) {
+      if (!lacksEpoch(error)) throw error;
+      await epochs.restore(prefix, isLoss);
+      return call();
+    }
+  }
+
+  /** Runs a script that lets somebody in, or keeps them in. */
+  function run(script: Script, call: Call, args: Args): Promise<unknown> {
+    const prefix = shards.prefixOf(call.user);
+    return inEpoch(prefix, script !== OPEN, () => redis.run(script, ...toRun(prefix, call, args)));
+  }
+
+  /** Runs a script that revokes, confirmed by as many replicas as must be, and gives its verdict. */
+  async function revoke(script: Script, call: Call, args: Args): Promise<string> {
+    const prefix = shards.prefixOf(call.user);
+    const [verdict, eventId] = (await inEpoch(prefix, true, () =>
+      redis.runConfirmed(script, ...toRun(prefix, call, args), probeKey(prefix)),
+    )) as [string, string];
+    if (eventId !== "") epochs.witness(prefix, eventId);
+    return verdict;
   }
 
   /** What is null here and not known to be, the scripts fill in. */
@@ -161,36 +193,33 @@ export function createSessions(redis: Redis, options: SessionOptions) {
       const nowMs = Date.now();
       const isExpired = !accessToken || nowMs >= (accessToken.exp + clockToleranceSeconds) * 1000;
       const call = { user, by: user, requester, nowMs };
-      const verdict = await run(
-        LOGOUT,
-        accessToken ? { ...call, tokenKeys: [jtiKey(prefix, accessToken.jti)] } : call,
-        {
-          access_sid: accessToken?.sid ?? "",
-          access_jti: accessToken?.jti ?? "",
-          access_epoch: accessToken?.epoch ?? "",
-          access_entry: entryOf(call, accessToken),
-          access_ttl_ms: ttlMs(accessToken?.exp ?? 0, clockToleranceSeconds, nowMs),
-          access_is_expired: Number(isExpired),
-          sibling_exp: Math.ceil(nowMs / 1000) + options.accessTtlSeconds,
-          refresh_sid: refreshToken?.sid ?? "",
-          all_devices: Number(allDevices),
-        },
-      );
+      const verdict = await revoke(LOGOUT, accessToken ? { ...call, jti: accessToken.jti } : call, {
+        access_sid: accessToken?.sid ?? "",
+        access_jti: accessToken?.jti ?? "",
+        access_epoch: accessToken?.epoch ?? "",
+        access_entry: entryOf(call, accessToken),
+        access_ttl_ms: ttlMs(accessToken?.exp ?? 0, clockToleranceSeconds, nowMs),
+        access_is_expired: Number(isExpired),
+        sibling_exp: Math.ceil(nowMs / 1000) + options.accessTtlSeconds,
+        refresh_sid: refreshToken?.sid ?? "",
+        all_devices: Number(allDevices),
+      });
       return verdict === "done";
     },
 
     /** False if the user has no such session. One that is over already is a success. */
     async end(user: string, sid: string, reason: Reason, requester: Requester): Promise<boolean> {
       const call = { user, by: user, requester, nowMs: Date.now() };
-      return (await run(END, call, { reason, sid, keep: "" })) === 1;
+      return (await revoke(END, call, { reason, sid, keep: "" })) === "done";
     },
 
     async endAll(user: string, reason: Reason, requester: Requester, { except = "" } = {}): Promise<void> {
-      await run(END, { user, by: user, requester, nowMs: Date.now() }, { reason, sid: "", keep: except });
+      await revoke(END, { user, by: user, requester, nowMs: Date.now() }, { reason, sid: "", keep: except });
     },
 
     /** The user's live sessions, oldest first. */
     async list(user: string): Promise<Session[]> {
+      const prefix = shards.prefixOf(user);
       const sids = await redis.ask((client) => client.zrange(userSessionsKey(prefix, user), 0, -1));
       const hashes = await redis.askAll((pipeline) =>
         sids.reduce((commands, sid) => commands.hgetall(sessionKey(prefix, sid)), pipeline),
@@ -216,5 +245,9 @@ function readSession(id: string, hash: Record<string, string>): Session | undefi
     userAgent: user_agent === "" ? null : (user_agent ?? null),
   };
 }
+
+/** The scripts' word for it; Redis puts its own before and behind. */
+const lacksEpoch = (error: unknown) =>
+  error instanceof CurfewError && error.cause instanceof Error && error.cause.message.includes("NOEPOCH");
 
 const rfc3339 = (ms: number) => new Date(ms).toISOString();

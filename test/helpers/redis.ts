@@ -14,9 +14,15 @@ export type TestRedis = {
   /** As a service connects: the user that docker-compose.yml describes, which may do no more than that. */
   url: string;
   port: number;
-  pid: number;
+  readonly pid: number;
+  /** Where it keeps what is on disk. */
+  dir: string;
   /** May do everything, for looking and for breaking things. */
   admin: Client;
+  /** Ends it as a power cut would. */
+  kill(): Promise<void>;
+  /** Starts it again after that, on its port, with what is on its disk. More options count for this time only. */
+  start(more?: string[]): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -35,36 +41,58 @@ export function readAclRules(): string {
 export async function startRedis(options: string[] = []): Promise<TestRedis> {
   const dir = mkdtempSync(join(tmpdir(), "curfew-redis-"));
   const port = await freePort();
-  const child = untilTestsEnd(
-    spawn(
-      "redis-server",
-      [
-        `--port ${port}`,
-        "--bind 127.0.0.1",
-        `--dir ${dir}`,
-        "--save ''",
-        "--user default off",
-        `--user admin on >${PASSWORD} ~* &* +@all`,
-        `--user curfew on >${PASSWORD} resetchannels ${readAclRules()}`,
-        ...options,
-      ],
-      { stdio: "ignore" },
-    ),
-  );
-  const exited = once(child, "exit");
-  const admin = new Client(`redis://admin:${PASSWORD}@127.0.0.1:${port}`, { retryStrategy: () => 20 });
+  const launch = (more: string[]) => {
+    const child = untilTestsEnd(
+      spawn(
+        "redis-server",
+        [
+          `--port ${port}`,
+          "--bind 127.0.0.1",
+          `--dir ${dir}`,
+          "--save ''",
+          // As in the compose file, which says why.
+          "--user default off ~* &* +@all",
+          `--user admin on >${PASSWORD} ~* &* +@all`,
+          `--user curfew on >${PASSWORD} resetchannels ${readAclRules()}`,
+          // Where it is somebody's replica.
+          "--masteruser admin",
+          `--masterauth ${PASSWORD}`,
+          ...options,
+          ...more,
+        ],
+        { stdio: "ignore" },
+      ),
+    );
+    return { child, exited: once(child, "exit") };
+  };
+  let server = launch([]);
+  const kill = async () => {
+    server.child.kill("SIGKILL");
+    await server.exited;
+  };
+  const admin = new Client(`redis://admin:${PASSWORD}@127.0.0.1:${port}`, {
+    retryStrategy: () => 20,
+    maxRetriesPerRequest: null,
+  });
   // Until it listens, and whenever a test stops it.
   admin.on("error", () => undefined);
   await admin.ping();
   return {
     url: `redis://curfew:${PASSWORD}@127.0.0.1:${port}`,
     port,
-    pid: child.pid ?? 0,
+    get pid() {
+      return server.child.pid ?? 0;
+    },
+    dir,
     admin,
+    kill,
+    async start(more = []) {
+      server = launch(more);
+      await admin.ping();
+    },
     async stop() {
       admin.disconnect();
-      child.kill("SIGKILL");
-      await exited;
+      await kill();
       rmSync(dir, { recursive: true, force: true });
     },
   };
@@ -77,4 +105,21 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
+}
+
+/** How many replicas a node has that receive what it writes; none if it is a replica itself. */
+export async function onlineReplicas({ admin }: TestRedis): Promise<number> {
+  const info = await admin.info("replication");
+  return info.match(/^slave\d+:.*state=online/gm)?.length ?? 0;
+}
+
+const AGREEMENT_MS = 60_000;
+
+/** Waits until several servers agree on something, which takes them seconds. One that can't be asked doesn't agree yet. */
+export async function untilAgreed(agree: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + AGREEMENT_MS;
+  while (!(await agree().catch(() => false))) {
+    if (Date.now() > deadline) throw new Error("they did not agree within a minute");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }

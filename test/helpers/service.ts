@@ -23,6 +23,8 @@ export async function startService(env: NodeJS.ProcessEnv, cwd?: string): Promis
         JWT_SECRET: SECRET,
         RATE_LIMIT: "off",
         REDIS_TIMEOUT_MS: "1000",
+        // At once; but a redis-server of its own must have ended before its folder goes.
+        SHUTDOWN_GRACE_MS: env["REDIS_URL"] === undefined ? "1000" : "0",
         ...env,
       },
       stdio: ["ignore", "pipe", "pipe"],

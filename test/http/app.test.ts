@@ -6,7 +6,9 @@ import { createAuth } from "../../src/auth";
 import { createDenylist } from "../../src/denylist/denylist";
 import { createApp } from "../../src/http/app";
 import { createPasswords } from "../../src/passwords";
-import { connectMemory, type Redis } from "../../src/redis";
+import { createEpochs } from "../../src/denylist/epochs";
+import { connectMemory, type Redis } from "../../src/redis/redis";
+import { createOneShard } from "../../src/shards";
 import { createSessions } from "../../src/sessions/sessions";
 import { createAccessTokens } from "../../src/tokens/access-tokens";
 import { readSecret } from "../../src/tokens/keys";
@@ -15,7 +17,7 @@ import { PASSWORD } from "../helpers/client";
 import { SECRET } from "../helpers/service";
 
 /** The whole service in this process, on ioredis-mock: what is tested here needs nothing of Redis. */
-function createTestApp(redis: Redis = connectMemory()) {
+function createTestApp(redis: Redis = connectMemory(250)) {
   const printed: string[] = [];
   const log = pino({ level: "info" }, { write: (line: string) => void printed.push(line) });
   const key = readSecret(SECRET);
@@ -33,20 +35,25 @@ function createTestApp(redis: Redis = connectMemory()) {
     cookieSecure: false,
     corsOrigins: [],
     trustProxy: 0,
-    redisPrefix: "curfew:",
+    redisTimeoutMs: 250,
     rateLimits: undefined,
   };
   const accessTokens = createAccessTokens(options);
   const refreshTokens = createRefreshTokens(key);
+  const shards = createOneShard("curfew:");
+  const epochs = createEpochs(redis, log);
   const auth = createAuth({
-    accounts: createAccounts(redis, options.prefix),
+    accounts: createAccounts(redis, shards),
     passwords: createPasswords(8),
-    sessions: createSessions(redis, options),
+    sessions: createSessions(redis, shards, epochs, options),
     accessTokens,
     refreshTokens,
   });
-  const denylist = createDenylist(redis, options.prefix);
-  return { app: createApp({ auth, accessTokens, refreshTokens, denylist, redis, log }, options), printed };
+  const denylist = createDenylist(redis, shards, epochs);
+  return {
+    app: createApp({ auth, accessTokens, refreshTokens, denylist, redis, shards, log }, options),
+    printed,
+  };
 }
 
 const { app } = createTestApp();
@@ -216,7 +223,7 @@ describe("an answer", () => {
 
   it("tells nothing of an error that nobody foresaw, which the log has under the request's id", async () => {
     const broken = {
-      ...connectMemory(),
+      ...connectMemory(250),
       ask: () => Promise.reject(new Error("a secret detail, with args beginning with: 'auth' 'hunter2'")),
     };
     const { app, printed } = createTestApp(broken);

@@ -1,0 +1,148 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { CurfewError } from "../errors";
+import type { Redis } from "../redis/redis";
+import { readScript } from "../redis/script";
+import { EVENTS_KEPT, eventsKey } from "./events";
+
+export const epochKey = (prefix: string) => `${prefix}denylist:epoch`;
+
+/**
+ * Since when each denylist remembers: `<unix second>-<random>`. Tokens and sessions carry the epoch they were made in and
+ * are refused in any other, so that nobody who logged out gets back in because Redis lost its memory.
+ */
+export type Epochs = {
+  /**
+   * To be awaited before Redis is asked. After a reconnect it makes sure that this is the Redis we knew: that it has its
+   * epoch, and still knows the last revocation that it acknowledged to us. If not, a new epoch begins.
+   */
+  settle(prefix: string): Promise<void>;
+  /** The epoch is missing. `isLoss`: something older was seen that proves that there was one. */
+  restore(prefix: string, isLoss: boolean): Promise<string>;
+  /** What Redis says the epoch is. Throws if that is none, and tells if it isn't the one we knew. */
+  read(prefix: string, value: unknown): string;
+  /** A genuine token carries an epoch that is over. Told once for each: it proves a loss, not a theft. */
+  tellLost(prefix: string, epoch: string): void;
+  /** Remembers an event that Redis has acknowledged. */
+  witness(prefix: string, eventId: string): void;
+  /**
+   * Looks every second, asked or not, whether this is still the Redis we know; and where no replica has to confirm, remembers
+   * what others wrote too, because who is left may be the only one who knows. (Else it may be what nobody confirmed.)
+   */
+  watch(prefixes: readonly string[]): void;
+};
+
+type Memory = { epoch?: string; eventId?: string; settledFor?: number; lost: Set<string> };
+
+const BEGIN_EPOCH = readScript(join(__dirname, "begin-epoch.lua"));
+
+export function createEpochs(redis: Redis, log: Logger): Epochs {
+  const memories = new Map<string, Memory>();
+
+  function memoryOf(prefix: string): Memory {
+    const memory = memories.get(prefix) ?? { lost: new Set() };
+    memories.set(prefix, memory);
+    return memory;
+  }
+
+  const tellLost: Epochs["tellLost"] = (prefix, epoch) => {
+    const { lost } = memoryOf(prefix);
+    if (lost.has(epoch)) return;
+    lost.add(epoch);
+    log.error({ event: "denylist_lost", lost_epoch: epoch, prefix }, LOST);
+  };
+
+  const read: Epochs["read"] = (prefix, value) => {
+    const memory = memoryOf(prefix);
+    if (!isEpoch(value)) {
+      throw new CurfewError("denylist_unavailable", { cause: new Error("the epoch is malformed") });
+    }
+    if (value !== memory.epoch) {
+      if (memory.epoch !== undefined) tellLost(prefix, memory.epoch);
+      memory.epoch = value;
+      delete memory.eventId;
+    }
+    return value;
+  };
+
+  async function begin(prefix: string, over: string, isLoss: boolean): Promise<string> {
+    const event = isLoss || memoryOf(prefix).epoch !== undefined ? "denylist_lost" : "denylist_began";
+    const epoch = await redis.run(BEGIN_EPOCH, [epochKey(prefix), eventsKey(prefix)], {
+      over,
+      next: newEpoch(),
+      event,
+      now: new Date().toISOString(),
+      events_kept: EVENTS_KEPT,
+    });
+    return read(prefix, epoch);
+  }
+
+  async function settleAnew(prefix: string): Promise<void> {
+    const { eventId } = memoryOf(prefix);
+    const epoch = await redis.ask((client) => client.get(epochKey(prefix)));
+    if (epoch === null) await begin(prefix, "", false);
+    else if (read(prefix, epoch) && eventId !== undefined && !(await remembers(prefix, eventId)))
+      await begin(prefix, epoch, true);
+  }
+
+  /** An event that is gone was trimmed if all that are left are later; else Redis went back to before it. */
+  async function remembers(prefix: string, eventId: string): Promise<boolean> {
+    const key = eventsKey(prefix);
+    const [[found], [oldest]] = (await redis.askAll((pipeline) =>
+      pipeline.xrange(key, eventId, eventId).xrange(key, "-", "+", "COUNT", 1),
+    )) as [[string, string[]][], [string, string[]][]];
+    return found !== undefined || (oldest !== undefined && isLater(oldest[0], eventId));
+  }
+
+  const witness: Epochs["witness"] = (prefix, eventId) => {
+    const memory = memoryOf(prefix);
+    if (memory.eventId === undefined || isLater(eventId, memory.eventId)) memory.eventId = eventId;
+  };
+
+  const epochs: Epochs = {
+    read,
+    tellLost,
+
+    async settle(prefix) {
+      const memory = memoryOf(prefix);
+      const generation = redis.generation();
+      if (memory.settledFor === generation) return;
+      await settleAnew(prefix);
+      memory.settledFor = generation;
+    },
+
+    restore: (prefix, isLoss) => begin(prefix, "", isLoss),
+    witness,
+
+    watch(prefixes) {
+      const look = async (prefix: string) => {
+        await epochs.settle(prefix);
+        const [epoch, [last]] = (await redis.askAll((pipeline) =>
+          pipeline.get(epochKey(prefix)).xrevrange(eventsKey(prefix), "+", "-", "COUNT", 1),
+        )) as [unknown, [string, string[]][]];
+        if (epoch === null) await begin(prefix, "", false);
+        else if (read(prefix, epoch) && last && !redis.isConfirming) witness(prefix, last[0]);
+      };
+      // When it fails there is no Redis to be had, which others tell.
+      setInterval(() => void Promise.allSettled(prefixes.map(look)), WATCH_MS).unref();
+    },
+  };
+  return epochs;
+}
+
+const WATCH_MS = 1000;
+
+const LOST =
+  "the denylist was lost: whatever was issued before is refused, and everybody has to log in again";
+
+const newEpoch = () => `${Math.floor(Date.now() / 1000)}-${randomBytes(9).toString("hex")}`;
+
+const isEpoch = (value: unknown): value is string =>
+  typeof value === "string" && /^\d+-[A-Za-z0-9]+$/.test(value);
+
+function isLater(one: string, other: string): boolean {
+  const [ms = 0, count = 0] = one.split("-").map(Number);
+  const [otherMs = 0, otherCount = 0] = other.split("-").map(Number);
+  return ms === otherMs ? count > otherCount : ms > otherMs;
+}

@@ -1,0 +1,55 @@
+/** Where Redis is, and how its nodes are found. */
+export type Address =
+  | { mode: "single"; url: string }
+  | { mode: "socket"; path: string }
+  | ({ mode: "sentinel"; name: string; sentinelPassword: string | undefined } & Nodes)
+  | ({ mode: "cluster" } & Nodes);
+
+type Nodes = {
+  nodes: { host: string; port: number }[];
+  username: string | undefined;
+  password: string | undefined;
+  db: number;
+  hasTls: boolean;
+};
+
+const DEFAULT_PORT = { sentinel: 26_379, cluster: 6379 };
+
+/**
+ * Reads `redis://user:password@host:port,host:port,…`: what one node says of user, password and TLS holds for all. Throws
+ * a TypeError that repeats nothing of it, because there may be a password in it.
+ */
+export function readNodes(text: string, mode: "sentinel" | "cluster"): Nodes {
+  const urls = text.split(",").map((item) => {
+    const node = item.trim();
+    const url = node.includes("://") ? node : `redis://${node}`;
+    if (!URL.canParse(url)) throw new TypeError("one of its nodes can't be read");
+    return { url: new URL(url), isWhole: node.includes("://") };
+  });
+  const wholes = urls.filter(({ isWhole }) => isWhole).map(({ url }) => url);
+  const [first] = wholes;
+  if (!first || !/^rediss?:$/.test(first.protocol)) throw new TypeError("it is not a Redis URL");
+  if (wholes.some((url) => !sayTheSame(url, first))) {
+    throw new TypeError("its nodes differ in user, password, database or TLS");
+  }
+  const db = /^\/(\d{1,3})?$/.exec(first.pathname || "/");
+  if (!db || (mode === "cluster" && db[1] !== undefined && db[1] !== "0")) {
+    throw new TypeError(mode === "cluster" ? "a cluster has one database only" : "its database is no number");
+  }
+  return {
+    nodes: urls.map(({ url }) => ({
+      host: url.hostname.replace(/^\[|\]$/g, ""),
+      port: url.port === "" ? DEFAULT_PORT[mode] : Number(url.port),
+    })),
+    username: first.username === "" ? undefined : decodeURIComponent(first.username),
+    password: first.password === "" ? undefined : decodeURIComponent(first.password),
+    db: Number(db[1] ?? 0),
+    hasTls: first.protocol === "rediss:",
+  };
+}
+
+const sayTheSame = (one: URL, other: URL) =>
+  one.protocol === other.protocol &&
+  one.username === other.username &&
+  one.password === other.password &&
+  one.pathname === other.pathname;

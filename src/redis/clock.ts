@@ -1,0 +1,19 @@
+import type { Info } from "./info";
+
+const REMEMBERED = 10;
+
+/**
+ * How far Redis's clock is ahead of ours. What it says is read late, by the time of the answer's way and by what this
+ * process was busy with, so that the greatest of the last few is nearest to the truth.
+ */
+export function createClock() {
+  const leadsMs: number[] = [];
+  return {
+    told({ clockLeadMs }: Info): void {
+      if (clockLeadMs === undefined) return;
+      leadsMs.push(clockLeadMs);
+      if (leadsMs.length > REMEMBERED) leadsMs.shift();
+    },
+    leadMs: () => (leadsMs.length === 0 ? undefined : Math.max(...leadsMs)),
+  };
+}

@@ -1,0 +1,41 @@
+import type { Cluster, Redis as Node } from "ioredis";
+import type { Info } from "./info";
+
+/** One connection to Redis, or to each primary of a cluster, and what is known of it. */
+export type Link = {
+  readonly client: Node | Cluster;
+  /** Why nothing may be asked now; undefined when all is well. */
+  whyNot: () => Error | undefined;
+  /** Changes whenever what answers may be another Redis than before, or the same one with another past. */
+  generation: () => number;
+  /** What the primaries last said of themselves. */
+  infos: () => Info[];
+  /** How far Redis's clock is ahead of ours, at most; undefined where it doesn't tell the time. */
+  clockLeadMs: () => number | undefined;
+  /** What came back for a command may tell more than that it failed. */
+  blame(error: unknown): void;
+  /** What Redis said of itself at the first contact; an error if it doesn't take our user or password. */
+  readonly firstContact: Promise<Info[]>;
+  close(): void;
+};
+
+export type LinkOptions = {
+  timeoutMs: number;
+  /** Redis has said how it is. */
+  onInfo: () => void;
+};
+
+export const connectTimeoutMs = (timeoutMs: number) => Math.max(timeoutMs, 1000);
+
+export const retryStrategy = (attempt: number) => Math.min(attempt * 50, 1000);
+
+/**
+ * ioredis's defaults would queue commands while Redis is away and send them again after a reconnect: a logout would be
+ * answered late or never, and its entry written with a lifetime that was right long ago.
+ */
+export const FAIL_CLOSED = {
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  maxLoadingRetryTime: 500,
+};

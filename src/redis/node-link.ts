@@ -1,0 +1,99 @@
+import { Redis as Node } from "ioredis";
+import type { Logger } from "pino";
+import type { Address } from "./address";
+import { createClock } from "./clock";
+import type { Info } from "./info";
+import { connectTimeoutMs, FAIL_CLOSED, retryStrategy, type Link, type LinkOptions } from "./link";
+import { watchPulse } from "./pulse";
+import { createContact, createReports } from "./reports";
+
+type NodeAddress = Exclude<Address, { mode: "cluster" }>;
+
+const RETRY_MS = 250;
+
+function createNode(address: NodeAddress, timeoutMs: number): Node {
+  const options = { ...FAIL_CLOSED, connectTimeout: connectTimeoutMs(timeoutMs), retryStrategy };
+  if (address.mode === "single") return new Node(address.url, options);
+  if (address.mode === "socket") return new Node({ ...options, path: address.path });
+  const { nodes, name, username, password, sentinelPassword, db, hasTls } = address;
+  return new Node({
+    ...options,
+    sentinels: nodes,
+    name,
+    db,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(sentinelPassword !== undefined && { sentinelPassword }),
+    ...(hasTls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
+    sentinelCommandTimeout: connectTimeoutMs(timeoutMs),
+    sentinelRetryStrategy: () => RETRY_MS,
+    // Told by a sentinel, we leave a primary that was voted out at once, also one that we still reach.
+    failoverDetector: true,
+    sentinelReconnectStrategy: () => RETRY_MS,
+  });
+}
+
+/** A connection to the one Redis that there is, or to the one that the sentinels name. */
+export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOptions, log: Logger): Link {
+  const client = createNode(address, timeoutMs);
+  const reports = createReports(log);
+  const contact = createContact();
+  const clock = createClock();
+  let generation = 0;
+  let isOpen = false;
+  let isClosing = false;
+  let info: Info | undefined;
+
+  function refuseReplica(): void {
+    isOpen = false;
+    reports.failed(new Error("READONLY Redis is a replica now, and what a replica says isn't trusted"));
+    // Its name may lead to another node by now.
+    client.disconnect(true);
+  }
+
+  const pulse = watchPulse(client, timeoutMs, (said) => {
+    info = said;
+    clock.told(said);
+    if (said.isReplica) {
+      refuseReplica();
+    } else if (!isOpen) {
+      isOpen = true;
+      generation += 1;
+      reports.ready();
+      contact.made([said]);
+    }
+    onInfo();
+  });
+  client.on("ready", () => void pulse.beat());
+  client.on("close", () => {
+    isOpen = false;
+  });
+  client.on("end", () => {
+    // ioredis gives up for good when a sentinel tells of a failover while it is connecting.
+    if (!isClosing) setTimeout(() => void client.connect().catch(() => undefined), RETRY_MS).unref();
+  });
+  client.on("sentinelError", reports.failed);
+  client.on("error", (error: Error & { command?: { name: string } }) => {
+    // ioredis would go on in database 0, which is not the one that was asked for.
+    if (error.command?.name === "select") client.disconnect(true);
+    reports.failed(error);
+    contact.refused(error);
+  });
+
+  return {
+    client,
+    whyNot: () => (isOpen && client.status === "ready" ? undefined : reports.lastFailure()),
+    generation: () => generation,
+    infos: () => (info ? [info] : []),
+    clockLeadMs: clock.leadMs,
+    blame: (error) => {
+      if (error instanceof Error && error.message.startsWith("READONLY")) refuseReplica();
+    },
+    firstContact: contact.promise,
+    close: () => {
+      isClosing = true;
+      pulse.stop();
+      client.disconnect();
+    },
+  };
+}

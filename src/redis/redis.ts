@@ -1,0 +1,157 @@
+import type { ChainableCommander, Cluster, Redis as Node } from "ioredis";
+import type { Logger } from "pino";
+import { CurfewError } from "../errors";
+import type { Address } from "./address";
+import { inTime, leftMs } from "./budget";
+import { warningsOf, type Info, type Warning } from "./info";
+import { linkCluster } from "./cluster-link";
+import type { Link } from "./link";
+import { linkMemory } from "./memory-link";
+import { linkNode } from "./node-link";
+import { createWarningLog } from "./reports";
+import type { Script } from "./script";
+
+type Client = Node | Cluster;
+type Commands = (pipeline: ChainableCommander) => ChainableCommander;
+type Args = Record<string, string | number>;
+
+/** Redis as the rest of the code sees it. Whatever goes wrong in it is one error: `denylist_unavailable`. */
+export type Redis = {
+  ask<T>(command: (client: Client) => Promise<T>): Promise<T>;
+  /** Several commands in one round trip. In a cluster their keys are in one slot. */
+  askAll(commands: Commands): Promise<unknown[]>;
+  run(script: Script, keys: string[], args: Args): Promise<unknown>;
+  /**
+   * Runs a script, and resolves only when as many replicas as are asked for have what it wrote, and all that was written
+   * before. `touch` is a key in the same slot.
+   */
+  runConfirmed(script: Script, keys: string[], args: Args, touch: string): Promise<unknown>;
+  /** Whether runConfirmed waits for replicas at all. */
+  readonly isConfirming: boolean;
+  /** Changes whenever what answers may be another Redis than before, or the same one with another past. */
+  generation: () => number;
+  /** When the present request gives up, on Redis's own clock; undefined where that isn't known. */
+  deadlineMs(): number | undefined;
+  warnings(): Warning[];
+  /** What Redis said of itself at the first contact; an error if it doesn't take our user or password. */
+  readonly firstContact: Promise<Info[]>;
+  close(): void;
+};
+
+export type RedisOptions = { timeoutMs: number; minReplicas: number };
+
+export function connectRedis(address: Address, options: RedisOptions, log: Logger): Redis {
+  const { timeoutMs, minReplicas } = options;
+  const connect = (to: Logger, onInfo: () => void) =>
+    address.mode === "cluster"
+      ? linkCluster(address, { timeoutMs, onInfo }, to)
+      : linkNode(address, { timeoutMs, onInfo }, to);
+
+  const warn = createWarningLog(log);
+  const checking = connect(log, () => {
+    warn(redis.warnings());
+  });
+  // WAIT holds up whatever comes behind it, and confirms what its own connection wrote: checks go another way.
+  const confirming =
+    minReplicas > 0 ? connect(log.child({ connection: "confirming" }), () => undefined) : undefined;
+  const redis = createRedis(checking, confirming, options);
+  return redis;
+}
+
+export const connectMemory = (timeoutMs: number): Redis =>
+  createRedis(linkMemory(), undefined, { timeoutMs, minReplicas: 0 });
+
+const TOUCHED_FOR_MS = 60_000;
+
+function createRedis(link: Link, confirming: Link | undefined, options: RedisOptions): Redis {
+  const { timeoutMs, minReplicas } = options;
+
+  async function askOn<T>(on: Link, command: (client: Client) => Promise<T>): Promise<T> {
+    try {
+      const whyNot = on.whyNot();
+      if (whyNot) throw whyNot;
+      return await inTime(timeoutMs, () => command(on.client));
+    } catch (cause) {
+      on.blame(cause);
+      throw new CurfewError("denylist_unavailable", { cause });
+    }
+  }
+
+  const runConfirmedOn = (on: Link, script: Script, keys: string[], args: Args, touch: string) =>
+    askOn(on, async (client) => {
+      const rest = toArguments(keys, args);
+      // What changes nothing isn't replicated, and WAIT would confirm something earlier: the last one always writes.
+      const confirm = (commands: ChainableCommander) =>
+        commands.set(touch, "", "PX", TOUCHED_FOR_MS).wait(minReplicas, waitMs(timeoutMs));
+      const [reply, , replicas] = await withScript(
+        () => pipeline(client, (commands) => confirm(commands.evalsha(script.sha1, ...rest))),
+        () => pipeline(client, (commands) => confirm(commands.eval(script.lua, ...rest))),
+      );
+      if (Number(replicas) >= minReplicas) return reply;
+      throw new Error(`only ${String(replicas)} of ${minReplicas} replicas confirmed it in time`);
+    });
+
+  const redis: Redis = {
+    ask: (command) => askOn(link, command),
+
+    askAll: (commands) => askOn(link, (client) => pipeline(client, commands)),
+
+    run: (script, keys, args) =>
+      askOn(link, (client) => {
+        const rest = toArguments(keys, args);
+        return withScript(
+          () => client.evalsha(script.sha1, ...rest),
+          () => client.eval(script.lua, ...rest),
+        );
+      }),
+
+    runConfirmed: (script, keys, args, touch) =>
+      confirming ? runConfirmedOn(confirming, script, keys, args, touch) : redis.run(script, keys, args),
+
+    isConfirming: confirming !== undefined,
+
+    generation: link.generation,
+
+    deadlineMs() {
+      const leadMs = link.clockLeadMs();
+      // Both clocks are read in whole milliseconds, and in doubt it is too late.
+      return leadMs === undefined ? undefined : Math.floor(Date.now() + leadMs + leftMs(timeoutMs)) - 1;
+    },
+
+    warnings: () => dedupe(link.infos().flatMap((info) => warningsOf(info, minReplicas))),
+
+    firstContact: link.firstContact,
+
+    close() {
+      link.close();
+      confirming?.close();
+    },
+  };
+  return redis;
+}
+
+const toArguments = (keys: string[], args: Args) =>
+  [keys.length, ...keys, ...Object.entries(args).flat()] as const;
+
+/** Redis forgets scripts: when it restarts, when another one takes over, when it is told to. */
+async function withScript<T>(bySha1: () => Promise<T>, bySource: () => Promise<T>): Promise<T> {
+  try {
+    return await bySha1();
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
+    return bySource();
+  }
+}
+
+async function pipeline(client: Client, commands: Commands): Promise<unknown[]> {
+  const replies = (await commands(client.pipeline()).exec()) ?? [];
+  return replies.map(([error, reply]) => {
+    if (error) throw error;
+    return reply;
+  });
+}
+
+/** A little less than what is left, so that its answer, too, comes in time. Zero would mean for ever. */
+const waitMs = (timeoutMs: number) => Math.max(1, Math.floor(leftMs(timeoutMs) * 0.9));
+
+const dedupe = (warnings: Warning[]) => [...new Map(warnings.map((each) => [each.code, each])).values()];

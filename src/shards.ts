@@ -1,0 +1,29 @@
+/**
+ * Where each user's keys live. A shard is a complete denylist of its own, epoch included, whose keys share a hash tag and
+ * so a slot of a Redis Cluster: no command and no script ever needs keys of two slots. Outside a cluster there is one.
+ */
+export type Shards = {
+  /** What the keys of a subject (a user, an e-mail address, a client that is counted) begin with. */
+  prefixOf(subject: string): string;
+  readonly prefixes: readonly string[];
+};
+
+export const createOneShard = (prefix: string): Shards => ({ prefixOf: () => prefix, prefixes: [prefix] });
+
+export function createShards(prefix: string, count: number): Shards {
+  const prefixes = Array.from({ length: count }, (_, at) => `${prefix}{s${String(at).padStart(2, "0")}}:`);
+  return {
+    prefixOf: (subject) => prefixes[crc16(subject) % count] ?? prefix,
+    prefixes,
+  };
+}
+
+/** CRC-16/XMODEM, which Redis Cluster uses too, so that whoever knows the one can compute the other. */
+function crc16(text: string): number {
+  let crc = 0;
+  for (const byte of Buffer.from(text)) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit += 1) crc = (crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1) & 0xffff;
+  }
+  return crc;
+}

@@ -1,0 +1,252 @@
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { check, logout } from "./faults/stage";
+import {
+  call,
+  eventually,
+  expectRefusal,
+  login,
+  me,
+  PASSWORD,
+  refresh,
+  register,
+  type Answer,
+  type Tokens,
+} from "./helpers/client";
+import { decodePart } from "./helpers/jws";
+import { startRedis, type TestRedis } from "./helpers/redis";
+import { SECRET, startService, type TestService } from "./helpers/service";
+
+/** B-71, B-76: a Redis that forgets lets nobody back in who logged out, and everybody can log in anew at once. */
+let redis: TestRedis;
+let service: TestService;
+beforeEach(async () => {
+  redis = await startRedis();
+  service = await startService({ REDIS_URL: redis.url });
+});
+afterEach(async () => {
+  await service.stop();
+  await redis.stop();
+});
+
+/** What is answered once Redis is back. */
+async function settled(ask: () => Promise<Answer>): Promise<Answer> {
+  let answer = await ask();
+  await eventually(async () => {
+    if (answer.status === 503) answer = await ask();
+    return answer.status !== 503;
+  });
+  return answer;
+}
+
+async function expectOut({ url }: TestService, tokens: Tokens): Promise<void> {
+  expectRefusal(await settled(() => check(url, tokens)), 401, "token_revoked");
+  expectRefusal(await me(url, tokens.access_token), 401, "token_revoked");
+  expectRefusal(await settled(() => refresh(url, tokens.refresh_token)), 401, "refresh_token_invalid");
+}
+
+async function expectIn({ url }: TestService, tokens: Tokens): Promise<void> {
+  expect((await check(url, tokens)).status).toBe(204);
+  expect((await refresh(url, tokens.refresh_token)).status).toBe(200);
+}
+
+type LogLine = { event?: string };
+
+const told = ({ log }: TestService, event: string) =>
+  log.filter((line) => line.startsWith("{")).filter((line) => (JSON.parse(line) as LogLine).event === event);
+
+async function lossEvents(): Promise<string[][]> {
+  const events = await redis.admin.xrange("curfew:events", "-", "+");
+  return events
+    .map(([, fields]) => fields)
+    .filter((fields) => fields.join(" ").includes("event denylist_lost"));
+}
+
+/** Once for ops, once in the trail, with no secret in it; and nobody is taken for a thief. */
+async function expectTold(...secrets: string[]): Promise<void> {
+  const events = await lossEvents();
+  expect(events).toHaveLength(1);
+  const lines = told(service, "denylist_lost");
+  expect(lines).toHaveLength(1);
+  for (const secret of ["eyJ", "@example.com", SECRET, PASSWORD, ...secrets]) {
+    expect(JSON.stringify([events, lines])).not.toContain(secret);
+  }
+  expect(told(service, "revoked_token_used")).toEqual([]);
+}
+
+const currentEpoch = () => redis.admin.get("curfew:denylist:epoch");
+const epochOf = ({ access_token }: Tokens) => decodePart(access_token, 1)["epoch"];
+
+const LOSSES: [title: string, lose: () => Promise<unknown>][] = [
+  ["FLUSHALL", () => redis.admin.flushall()],
+  ["FLUSHDB", () => redis.admin.flushdb()],
+  ["SWAPDB with an empty database", () => redis.admin.call("SWAPDB", "0", "3")],
+  [
+    "a restart with nothing on its disk",
+    async () => {
+      await redis.kill();
+      await redis.start();
+    },
+  ],
+];
+
+describe.each(LOSSES)("%s", (_title, lose) => {
+  it("whoever was in or out is out, and it is told once", async () => {
+    const [stays, leaves] = [await register(service.url), await register(service.url)];
+    expect((await logout(service.url, leaves)).status).toBe(200);
+    await lose();
+    await expectOut(service, leaves);
+    await expectOut(service, stays);
+    // A frontend must always be able to log out.
+    expect((await logout(service.url, stays)).status).toBe(200);
+    await expectTold(leaves.refresh_token, stays.refresh_token);
+  });
+
+  it("who registers first is in, and stays in", async () => {
+    const before = await register(service.url);
+    await lose();
+    const body = { email: before.user.email, password: PASSWORD };
+    const answer = await settled(() => call(service.url, "POST", "/api/auth/register", { body }));
+    expect(answer.status).toBe(201);
+    await expectOut(service, before);
+    await expectIn(service, answer.body as Tokens);
+    await expectIn(service, await login(service.url, before.user.email));
+    await expectTold(before.refresh_token);
+  });
+});
+
+describe("an old snapshot", () => {
+  /** Redis as it was when it was last saved. */
+  async function restore(): Promise<void> {
+    await redis.kill();
+    copyFileSync(join(redis.dir, "kept.rdb"), join(redis.dir, "dump.rdb"));
+    await redis.start();
+  }
+
+  async function save(): Promise<void> {
+    await redis.admin.save();
+    copyFileSync(join(redis.dir, "dump.rdb"), join(redis.dir, "kept.rdb"));
+  }
+
+  it("who logged out after it stays out, and whose account it has can log in", async () => {
+    const [stays, leaves] = [await register(service.url), await register(service.url)];
+    await save();
+    const epoch = await currentEpoch();
+    expect((await logout(service.url, leaves)).status).toBe(200);
+    await restore();
+    await expectOut(service, leaves);
+    await expectOut(service, stays);
+    expect(await currentEpoch()).not.toBe(epoch);
+    await expectIn(service, await login(service.url, leaves.user.email));
+    await expectTold(leaves.refresh_token, stays.refresh_token);
+  });
+
+  it("one that has everything is no loss", async () => {
+    const [stays, leaves] = [await register(service.url), await register(service.url)];
+    expect((await logout(service.url, leaves)).status).toBe(200);
+    await save();
+    await restore();
+    await expectOut(service, leaves);
+    await expectIn(service, stays);
+    expect(await lossEvents()).toEqual([]);
+    expect(told(service, "denylist_lost")).toEqual([]);
+  });
+
+  it("an instance that did not see the logout refuses too, although nobody asks the one that did", async () => {
+    const other = await startService({ REDIS_URL: redis.url });
+    try {
+      const leaves = await register(service.url);
+      await save();
+      expect((await check(other.url, leaves)).status).toBe(204);
+      expect((await logout(service.url, leaves)).status).toBe(200);
+      expectRefusal(await check(other.url, leaves), 401, "token_revoked");
+      await restore();
+      await eventually(async () => (await check(other.url, leaves)).status === 401);
+      await expectOut(other, leaves);
+      await expectOut(service, leaves);
+      expect(await lossEvents()).toHaveLength(1);
+    } finally {
+      await other.stop();
+    }
+  });
+});
+
+describe("the wrong database", () => {
+  it("is taken for another denylist: nobody of the first is in", async () => {
+    const elsewhere = await startService({ REDIS_URL: `${redis.url}/3` });
+    try {
+      const [stays, leaves] = [await register(service.url), await register(service.url)];
+      expect((await logout(service.url, leaves)).status).toBe(200);
+      await expectOut(elsewhere, leaves);
+      await expectOut(elsewhere, stays);
+      expect(told(elsewhere, "denylist_lost")).toHaveLength(1);
+      expect(told(elsewhere, "revoked_token_used")).toEqual([]);
+      await expectIn(elsewhere, await register(elsewhere.url));
+      await expectIn(service, stays);
+      expect(told(service, "denylist_lost")).toEqual([]);
+    } finally {
+      await elsewhere.stop();
+    }
+  });
+});
+
+describe("several at once", () => {
+  it("two instances that notice together agree on one epoch, and it is told once", async () => {
+    const other = await startService({ REDIS_URL: redis.url });
+    try {
+      const tokens = [await register(service.url), await register(other.url)];
+      const epoch = await currentEpoch();
+      await redis.admin.flushall();
+      const answers = await Promise.all(
+        [...tokens, ...tokens, ...tokens].flatMap((each) => [
+          check(service.url, each),
+          check(other.url, each),
+          refresh(service.url, each.refresh_token),
+          refresh(other.url, each.refresh_token),
+        ]),
+      );
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
+      const next = await currentEpoch();
+      expect(next).not.toBe(epoch);
+      const again = await register(service.url);
+      expect(epochOf(again)).toBe(next);
+      await expectIn(other, again);
+      expect(await currentEpoch()).toBe(next);
+      expect(await lossEvents()).toHaveLength(1);
+      expect(told(other, "denylist_lost")).toHaveLength(1);
+      await expectTold();
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it("logins in flight get a token of the new epoch, or one that is refused", async () => {
+    const { email } = (await register(service.url)).user;
+    const body = { email, password: PASSWORD };
+    const flying = Array.from({ length: 12 }, (_, at) =>
+      at % 2 === 0
+        ? call(service.url, "POST", "/api/auth/login", { body })
+        : call(service.url, "POST", "/api/auth/register", {
+            body: { email: `${at}@example.com`, password: PASSWORD },
+          }),
+    );
+    await Promise.race(flying);
+    await redis.admin.flushall();
+    const answers = await Promise.all(flying);
+    const after = await register(service.url);
+    const epoch = await currentEpoch();
+    expect(epochOf(after)).toBe(epoch);
+    const granted = answers.filter(({ status }) => status < 300).map(({ body: tokens }) => tokens as Tokens);
+    expect(granted.length).toBeGreaterThan(0);
+    for (const tokens of granted) {
+      if (epochOf(tokens) === epoch) expect((await check(service.url, tokens)).status).toBe(204);
+      else await expectOut(service, tokens);
+      expect((await logout(service.url, tokens)).status).toBe(200);
+      await expectOut(service, tokens);
+    }
+    expect(answers.filter(({ status }) => status >= 300).map(({ status }) => status)).toEqual(
+      answers.filter(({ status }) => status >= 300).map(() => 401),
+    );
+    expect(await lossEvents()).toHaveLength(1);
+  });
+});

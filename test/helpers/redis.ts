@@ -19,6 +19,7 @@ export type TestRedis = {
   dir: string;
   /** May do everything, for looking and for breaking things. */
   admin: Client;
+  isRunning(): boolean;
   /** Ends it as a power cut would. */
   kill(): Promise<void>;
   /** Starts it again after that, on its port, with what is on its disk. More options count for this time only. */
@@ -85,6 +86,7 @@ export async function startRedis(options: string[] = []): Promise<TestRedis> {
     },
     dir,
     admin,
+    isRunning: () => server.child.exitCode === null && server.child.signalCode === null,
     kill,
     async start(more = []) {
       server = launch(more);

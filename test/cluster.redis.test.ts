@@ -1,0 +1,135 @@
+import { createShards } from "../src/shards";
+import {
+  eventually,
+  expectRefusal,
+  login,
+  me,
+  refresh,
+  register,
+  untilReady,
+  type Tokens,
+} from "./helpers/client";
+import { startCluster, type TestCluster } from "./helpers/cluster";
+import { decodePart } from "./helpers/jws";
+import { expectOut, logout, logOutWhile, openDevices } from "./helpers/leaving";
+import type { TestRedis } from "./helpers/redis";
+import { startService, type TestService } from "./helpers/service";
+
+const DEVICES = 60;
+const { prefixes, prefixOf } = createShards("curfew:", 16);
+
+let redis: TestCluster;
+let service: TestService;
+beforeAll(async () => {
+  redis = await startCluster();
+  service = await startService({ REDIS_MODE: "cluster", REDIS_URL: redis.url, REVOKE_MIN_REPLICAS: "1" });
+}, 60_000);
+afterAll(async () => {
+  await service.stop();
+  await redis.stop();
+});
+
+const epochKeyOf = ({ user }: Tokens) => `${prefixOf(user.id)}denylist:epoch`;
+
+/** Users whose shards are on different nodes. */
+async function registerApart(): Promise<[Tokens, Tokens, TestRedis, TestRedis]> {
+  const one = await register(service.url);
+  const home = await redis.primaryOf(epochKeyOf(one));
+  for (;;) {
+    const other = await register(service.url);
+    const otherHome = await redis.primaryOf(epochKeyOf(other));
+    if (otherHome !== home) return [one, other, home, otherHome];
+  }
+}
+
+it("all that belongs to a user is in one shard, and users are spread over all of them", async () => {
+  const tokens = await register(service.url);
+  const { sid, jti } = decodePart(tokens.access_token, 1) as { sid: string; jti: string };
+  expect((await logout(service.url, tokens)).status).toBe(200);
+  const prefix = prefixOf(tokens.user.id);
+  const keys = [
+    ...[`denylist:jti:${jti}`, `denylist:sid:${sid}`, "denylist:epoch", "events"],
+    ...[`session:${sid}`, `user:${tokens.user.id}`],
+  ];
+  const home = await redis.primaryOf(`${prefix}events`);
+  for (const key of keys) expect(await home.admin.exists(prefix + key)).toBe(1);
+  await untilReady(service.url);
+  for (const each of prefixes) {
+    const { admin } = await redis.primaryOf(`${each}denylist:epoch`);
+    expect(await admin.get(`${each}denylist:epoch`)).toMatch(/^\d+-[0-9a-f]+$/);
+  }
+});
+
+it("B-71: a node that loses its memory logs out those whose shards it had, and nobody else", async () => {
+  const [one, other, home] = await registerApart();
+  await home.admin.flushall();
+  expectRefusal(await me(service.url, one.access_token), 401, "token_revoked");
+  expectRefusal(await refresh(service.url, one.refresh_token), 401, "refresh_token_invalid");
+  expect((await me(service.url, other.access_token)).status).toBe(200);
+});
+
+it("B-75: no connection of ours may read from a replica", async () => {
+  await register(service.url);
+  const primaries = await Promise.all(prefixes.map((prefix) => redis.primaryOf(`${prefix}events`)));
+  for (const { admin } of redis.nodes.filter((node) => !primaries.includes(node))) {
+    const ours = String(await admin.client("LIST"))
+      .split("\n")
+      .filter((line) => line.includes("user=curfew"));
+    for (const line of ours) expect(line).not.toMatch(/flags=\S*r/);
+  }
+});
+
+it("B-60: while a slot moves from node to node, verdicts are right or 503", async () => {
+  const [stays, , from, to] = await registerApart();
+  const leaves = await login(service.url, stays.user.email);
+  expect((await logout(service.url, leaves)).status).toBe(200);
+  const seen = new Set<string>();
+  let isMoving = true;
+  const look = async () => {
+    while (isMoving) {
+      seen.add(`stays ${(await me(service.url, stays.access_token)).status}`);
+      seen.add(`left ${(await me(service.url, leaves.access_token)).status}`);
+    }
+  };
+  const looking = look();
+  for (const [source, target] of [
+    [from, to],
+    [to, from],
+  ] as const) {
+    await redis.moveSlot(await redis.slotOf(epochKeyOf(stays)), source, target);
+  }
+  isMoving = false;
+  await looking;
+  for (const wrong of ["stays 401", "left 200"]) expect([...seen]).not.toContain(wrong);
+  expect([...seen]).toEqual(expect.arrayContaining(["stays 200", "left 401"]));
+  await untilReady(service.url);
+  expect((await logout(service.url, stays)).status).toBe(200);
+  await expectOut(service.url, [stays]);
+}, 60_000);
+
+it("a logout that its shard's replica doesn't have is not done", async () => {
+  const tokens = await register(service.url);
+  const home = await redis.primaryOf(epochKeyOf(tokens));
+  const follower = await redis.replicaOf(home);
+  try {
+    process.kill(follower.pid, "SIGSTOP");
+    expectRefusal(await logout(service.url, tokens), 503, "denylist_unavailable");
+    expectRefusal(await logout(service.url, tokens), 503, "denylist_unavailable");
+  } finally {
+    process.kill(follower.pid, "SIGCONT");
+  }
+  await eventually(async () => (await logout(service.url, tokens)).status === 200);
+  await redis.untilSettled();
+}, 60_000);
+
+it("B-73: no logout that was acknowledged is lost when its primary is killed", async () => {
+  const devices = await openDevices(service.url, DEVICES);
+  const [first] = devices as [Tokens];
+  const home = await redis.primaryOf(epochKeyOf(first));
+  const acknowledged = await logOutWhile(service.url, devices, () => home.kill());
+  expect(acknowledged.length).toBeGreaterThan(DEVICES / 4);
+  await untilReady(service.url);
+  await expectOut(service.url, acknowledged);
+  const back = await login(service.url, first.user.email);
+  expect((await logout(service.url, back)).status).toBe(503);
+}, 60_000);

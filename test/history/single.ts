@@ -1,0 +1,119 @@
+import { startProxy, type Proxy } from "../helpers/proxy";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import type { Fault, World } from "./world";
+
+/** One Redis that keeps what it acknowledges. The first service is connected to it by a wire that can break. */
+export async function startSingle(services: number): Promise<World> {
+  const redis = await startRedis(["--appendonly yes", "--appendfsync always"]);
+  const wire = await startProxy(redis.port);
+  const wired = redis.url.replace(String(redis.port), String(wire.port));
+  return {
+    environments: Array.from({ length: services }, (_, at) => ({ REDIS_URL: at === 0 ? wired : redis.url })),
+    faults: [...faultsOf(redis), ...faultsOn(wire)],
+    mayLose: false,
+    async stop() {
+      await wire.stop();
+      await redis.stop();
+    },
+  };
+}
+
+function faultsOf(redis: TestRedis): Fault[] {
+  const { admin } = redis;
+  return [
+    {
+      name: "Redis hangs",
+      async strike({ hold }) {
+        process.kill(redis.pid, "SIGSTOP");
+        await hold();
+        process.kill(redis.pid, "SIGCONT");
+      },
+    },
+    {
+      name: "Redis is killed, and started again",
+      async strike({ hold }) {
+        await redis.kill();
+        await hold();
+        await redis.start();
+      },
+    },
+    {
+      name: "Redis pauses",
+      async strike({ random }) {
+        await admin.call("CLIENT", "PAUSE", random.whole(200, 800), "ALL");
+        await admin.ping();
+      },
+    },
+    {
+      name: "Redis pauses writes",
+      async strike({ hold }) {
+        await admin.call("CLIENT", "PAUSE", 60_000, "WRITE");
+        await hold();
+        await admin.call("CLIENT", "UNPAUSE");
+      },
+    },
+    {
+      name: "Redis is full",
+      async strike({ hold }) {
+        await admin.config("SET", "maxmemory", 1);
+        await hold();
+        await admin.config("SET", "maxmemory", 0);
+      },
+    },
+    {
+      name: "Redis is emptied",
+      strike: ({ recorder }) =>
+        recorder.perform({ kind: "flush", user: "" }, async () => {
+          await admin.flushall();
+          return { status: 200, headers: new Headers(), body: undefined };
+        }),
+    },
+    connectionsEnd(() => Promise.resolve(redis)),
+    scriptsAreForgotten(() => Promise.resolve([redis])),
+  ];
+}
+
+export const connectionsEnd = (one: () => Promise<TestRedis>): Fault => ({
+  name: "Redis ends all connections",
+  async strike() {
+    const { admin } = await one();
+    await admin.call("CLIENT", "KILL", "TYPE", "normal");
+  },
+});
+
+export const scriptsAreForgotten = (all: () => Promise<TestRedis[]>): Fault => ({
+  name: "Redis forgets its scripts",
+  async strike() {
+    for (const { admin } of await all()) await admin.script("FLUSH");
+  },
+});
+
+function faultsOn(wire: Proxy): Fault[] {
+  const broken = (name: string, breakIt: () => void): Fault => ({
+    name: `a wire ${name}`,
+    async strike({ hold }) {
+      breakIt();
+      await hold();
+      wire.heal();
+    },
+  });
+  return [
+    broken("resets connections in their first reply", () => {
+      wire.breakAfter("reply", 3, "reset");
+    }),
+    broken("brings requests and no replies", () => {
+      wire.breakAfter("reply", 0, "silence");
+    }),
+    broken("brings nothing", () => {
+      wire.breakAfter("request", 0, "silence");
+    }),
+    {
+      name: "a wire is slow",
+      async strike({ hold, random }) {
+        wire.delay(() => random.whole(0, 250));
+        await hold();
+        wire.forget();
+      },
+    },
+  ];
+}

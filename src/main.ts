@@ -7,6 +7,7 @@ import { createAuth } from "./auth";
 import { isLoopback, readConfig, type Config } from "./config";
 import { createDenylist } from "./denylist/denylist";
 import { createEpochs } from "./denylist/epochs";
+import { createWriter } from "./denylist/writer";
 import { createApp } from "./http/app";
 import { listen, type Listening } from "./http/server";
 import { createPasswords } from "./passwords";
@@ -126,7 +127,7 @@ function createService(config: Config, redis: Redis, log: Logger, isStopping: ()
   const auth = createAuth({
     accounts: createAccounts(redis, shards),
     passwords: createPasswords(config.passwordMinLength),
-    sessions: createSessions(redis, shards, epochs, config),
+    sessions: createSessions(redis, shards, createWriter(redis, shards, epochs), config),
     accessTokens,
     refreshTokens,
   });

@@ -13,15 +13,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   ],
   auth: ["sessions", "accounts", "passwords", "denylist", "tokens", "redis", "errors"],
   // A session and its entries change together, in one script: it knows the denylist's key contract.
-  sessions: [
-    "denylist/entry",
-    "denylist/epochs",
-    "denylist/events",
-    "type tokens",
-    "redis",
-    "shards",
-    "errors",
-  ],
+  sessions: ["denylist/entry", "denylist/writer", "type tokens", "redis", "shards", "errors"],
   accounts: ["redis", "shards", "errors"],
   passwords: ["queue", "errors"],
   queue: ["errors"],

@@ -6,6 +6,9 @@ export type Reason =
 /** Who asks for something, and from where. */
 export type Requester = { ip: string | null; userAgent: string | null };
 
+/** Who does something to whose tokens, and when. */
+export type Call = { sub: string; by: string; requester: Requester; nowMs: number };
+
 export type Entry = {
   jti: string | null;
   sub: string;
@@ -29,6 +32,26 @@ export const jtiKey = (prefix: string, jti: string) => `${prefix}denylist:jti:${
 export const sidKey = (prefix: string, sid: string) => `${prefix}denylist:sid:${sid}`;
 
 export const cutUserAgent = (userAgent: string | null) => userAgent?.slice(0, USER_AGENT_MAX) ?? null;
+
+type Named = { jti: string | null; sid: string | null; iat: number; exp: number };
+
+/** An entry's text. What is null in it and not known to be, the scripts fill in. */
+export function entryOf({ sub, by, requester, nowMs }: Call, iss: string, token?: Named): string {
+  const entry: Entry = {
+    jti: token?.jti ?? null,
+    sub,
+    sid: token?.sid ?? null,
+    iss,
+    iat: token?.iat ?? null,
+    exp: token?.exp ?? null,
+    revoked_at: new Date(nowMs).toISOString(),
+    reason: null,
+    by,
+    ip: requester.ip,
+    user_agent: cutUserAgent(requester.userAgent),
+  };
+  return JSON.stringify(entry);
+}
 
 /**
  * How long an entry for a token with this `exp` must live: once the tolerance for the verifier's leeway, once for

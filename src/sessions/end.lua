@@ -1,14 +1,14 @@
 -- Ends one of a user's sessions, or all of them, or all but one.
 --
--- KEYS  1–3 as in session.lua
--- ARGV  as in session.lua, and: reason; sid (only this one) or keep (all but this one), either may be empty
+-- KEYS  1–2 as in entries.lua   3 as in session.lua
+-- ARGV  as in both, and: reason; sid (only this one) or keep (all but this one), either may be empty
 -- Returns {'done' or, when `sid` names no session of this user, 'unknown'; the last event's id, or empty}.
 -- Atomic, so that a refresh in between can't carry a session on.
 
 if args.sid ~= '' then
   local session = readSession(args.sid)
   endSession(args.sid, session, args.reason, '')
-  return { session.user == args.user and 'done' or 'unknown', lastEventId }
+  return { session.user == args.sub and 'done' or 'unknown', lastEventId }
 end
 
 for _, sid in ipairs(redis.call('ZRANGE', userSessions, 0, -1)) do

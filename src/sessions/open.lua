@@ -1,7 +1,7 @@
 -- Opens a session, and ends the user's oldest ones when there are too many.
 --
--- KEYS  1–3 as in session.lua
--- ARGV  as in session.lua, and: sid, access_exp (Unix seconds), expires_at, ends_at (RFC 3339), ttl_ms, limit
+-- KEYS  1–2 as in entries.lua   3 as in session.lua
+-- ARGV  as in both, and: sid, access_exp (Unix seconds), expires_at, ends_at (RFC 3339), ttl_ms, limit
 -- Returns the epoch the session was opened in.
 -- Atomic, so that a session that exists is always among its user's, where "every session" looks for it.
 
@@ -9,7 +9,7 @@ refuseLate()
 local epoch = readEpoch()
 local key = args.session_key .. args.sid
 
-redis.call('HSET', key, 'user', args.user, 'epoch', epoch, 'generation', '0', 'generation_since_ms', string.format('%.0f', redisNowMs()),
+redis.call('HSET', key, 'user', args.sub, 'epoch', epoch, 'generation', '0', 'generation_since_ms', string.format('%.0f', redisNowMs()),
   'created_at', args.now, 'last_used_at', args.now,
   'expires_at', args.expires_at, 'ends_at', args.ends_at,
   'latest_exp', args.access_exp, 'ip', args.ip, 'user_agent', args.user_agent)

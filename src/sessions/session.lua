@@ -1,37 +1,14 @@
--- What the scripts beside this file share; sessions.ts puts it before each of them.
+-- What the scripts beside this file share; it comes behind what all that write to a denylist share (entries.lua).
 --
--- KEYS  1 the user's sessions (sorted set)   2 events (stream)   3 the epoch
--- ARGV  name, value, name, value …
---       now_ms, now            the asking instance's clock, in milliseconds and as RFC 3339
---       user, by, ip, user_agent   whose sessions, who asks, from where
---       session_key, sid_key   what a session's key and its denylist entry's key begin with
---       deadline_ms            when nobody waits for the answer any more, on Redis's clock; empty if that isn't known
+-- KEYS  3 the user's sessions (sorted set)
+-- ARGV  session_key, sid_key   what a session's key and its denylist entry's key begin with
 --       margin_ms              how long a session's entry outlives the last of its access tokens
 --       entry                  the denylist entry (JSON) of a session that ends, its sid, exp and reason still null
---       events_kept            about how many events the stream keeps
 --
--- All keys of one user are in one slot of a cluster, which KEYS[1] names; the sessions' keys are made from session_key,
--- because which sessions there are must be read and changed in one step.
+-- All keys of one user are in one slot of a cluster; the sessions' keys are made from session_key, because which sessions
+-- there are must be read and changed in one step.
 
-local userSessions, events, epochKey = KEYS[1], KEYS[2], KEYS[3]
-local args = {}
-for i = 1, #ARGV, 2 do
-  args[ARGV[i]] = ARGV[i + 1]
-end
-
--- What the events since the script began end with.
-local lastEventId = ''
-
-local function readEpoch()
-  local epoch = redis.call('GET', epochKey)
-  if not epoch then
-    error('NOEPOCH')
-  end
-  if not string.match(epoch, '^%d+%-%w+$') then
-    error('the epoch is malformed')
-  end
-  return epoch
-end
+local userSessions = KEYS[3]
 
 -- One and the same clock for every instance, for how old a generation is.
 local function redisNowMs()
@@ -57,7 +34,7 @@ local function readSession(sid)
 end
 
 local function isLive(session, epoch)
-  return session.user == args.user and not session.ended_at and session.epoch == epoch
+  return session.user == args.sub and not session.ended_at and session.epoch == epoch
 end
 
 -- Lets a session's key live for at least so long.
@@ -65,27 +42,6 @@ local function keep(key, ttlMs)
   if redis.call('PTTL', key) < ttlMs then
     redis.call('PEXPIRE', key, string.format('%.0f', ttlMs))
   end
-end
-
--- Writes a denylist entry. One that is there stays as it is, and is never shortened; by hand it may have no TTL at all.
-local function deny(key, entry, ttlMs)
-  if ttlMs <= 0 then
-    return false
-  end
-  local current = redis.call('PTTL', key)
-  if current == -2 then
-    redis.call('SET', key, entry, 'PX', string.format('%.0f', ttlMs))
-    return true
-  end
-  if current >= 0 and current < ttlMs then
-    redis.call('PEXPIRE', key, string.format('%.0f', ttlMs))
-  end
-  return false
-end
-
--- Gives a member of a JSON text that is still null its value. Inside a string the quotes would be escaped.
-local function fill(json, name, value)
-  return (string.gsub(json, '"' .. name .. '":null', '"' .. name .. '":' .. value, 1))
 end
 
 local function denySession(sid, latestExp, reason)
@@ -96,16 +52,11 @@ local function denySession(sid, latestExp, reason)
   return deny(args.sid_key .. sid, entry, latestExp * 1000.0 + tonumber(args.margin_ms) - tonumber(args.now_ms))
 end
 
-local function tell(event, sid, jti)
-  lastEventId = redis.call('XADD', events, 'MAXLEN', '~', args.events_kept, '*', 'event', event, 'timestamp', args.now,
-    'sub', args.user, 'sid', sid, 'jti', jti, 'by', args.by, 'ip', args.ip, 'user_agent', args.user_agent)
-end
-
 -- Ends a session: its refresh token is dead, every access token it ever had is denied, and a tombstone says why. The
 -- order matters: Redis doesn't undo what a script did before it failed, and whoever tries again must find the session,
 -- and must not take it for ended, while anything is missing.
 local function endSession(sid, session, reason, jti)
-  if session.user ~= args.user or session.ended_at then
+  if session.user ~= args.sub or session.ended_at then
     return
   end
   denySession(sid, tonumber(session.latest_exp), reason)

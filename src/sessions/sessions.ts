@@ -1,20 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import {
-  cutUserAgent,
-  jtiKey,
-  probeKey,
-  sidKey,
-  ttlMs,
-  type Entry,
-  type Requester,
-  type Reason,
-} from "../denylist/entry";
-import { epochKey, type Epochs } from "../denylist/epochs";
-import { EVENTS_KEPT, eventsKey } from "../denylist/events";
+import { entryOf, jtiKey, sidKey, ttlMs, type Call, type Reason, type Requester } from "../denylist/entry";
+import { readWritingScript, type Args, type Work, type Writer } from "../denylist/writer";
 import { CurfewError } from "../errors";
 import type { Redis } from "../redis/redis";
-import { readScript, type Script } from "../redis/script";
+import type { Script } from "../redis/script";
 import type { Shards } from "../shards";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { RefreshToken } from "../tokens/refresh-tokens";
@@ -49,7 +39,7 @@ const SESSIONS_PER_USER = 100;
 const CLOCK_MARGIN_SECONDS = 30;
 
 const fileOf = (name: string) => join(__dirname, `${name}.lua`);
-const scriptOf = (name: string) => readScript(fileOf("session"), fileOf(name));
+const scriptOf = (name: string) => readWritingScript(fileOf("session"), fileOf(name));
 const OPEN = scriptOf("open");
 const ROTATE = scriptOf("rotate");
 const END = scriptOf("end");
@@ -59,78 +49,25 @@ const sessionKey = (prefix: string, sid: string) => `${prefix}session:${sid}`;
 const userSessionsKey = (prefix: string, user: string) => `${prefix}user-sessions:${user}`;
 
 /** Refresh families. Each is one hash in Redis, and one Lua script makes each change to it. */
-export function createSessions(redis: Redis, shards: Shards, epochs: Epochs, options: SessionOptions) {
+export function createSessions(redis: Redis, shards: Shards, writer: Writer, options: SessionOptions) {
   const { issuer, clockToleranceSeconds } = options;
   const marginMs = (CLOCK_MARGIN_SECONDS + 2 * clockToleranceSeconds) * 1000;
 
-  type Args = Record<string, string | number>;
-  type Call = { user: string; by: string; requester: Requester; nowMs: number; jti?: string };
-
-  function toRun(prefix: string, call: Call, args: Args): [keys: string[], args: Args] {
-    const { user, by, requester, nowMs, jti } = call;
-    const keys = [userSessionsKey(prefix, user), eventsKey(prefix), epochKey(prefix)];
-    if (jti !== undefined) keys.push(jtiKey(prefix, jti));
-    const common = {
-      now_ms: nowMs,
-      now: rfc3339(nowMs),
-      user,
-      by,
-      ip: requester.ip ?? "",
-      user_agent: cutUserAgent(requester.userAgent) ?? "",
-      session_key: sessionKey(prefix, ""),
-      sid_key: sidKey(prefix, ""),
-      deadline_ms: redis.deadlineMs() ?? "",
-      margin_ms: marginMs,
-      entry: entryOf(call),
-      events_kept: EVENTS_KEPT,
+  function work(script: Script, call: Call, args: Args, jti?: string): Work {
+    return {
+      script,
+      keys: (prefix) => [
+        userSessionsKey(prefix, call.sub),
+        ...(jti === undefined ? [] : [jtiKey(prefix, jti)]),
+      ],
+      args: (prefix) => ({
+        session_key: sessionKey(prefix, ""),
+        sid_key: sidKey(prefix, ""),
+        margin_ms: marginMs,
+        entry: entryOf(call, issuer),
+        ...args,
+      }),
     };
-    return [keys, { ...common, ...args }];
-  }
-
-  /** `isLoss`: what the call is about proves, if there is no epoch, that there was one. */
-  async function inEpoch<T>(prefix: string, isLoss: boolean, call: () => Promise<T>): Promise<T> {
-    await epochs.settle(prefix);
-    try {
-      return await call();
-    } catch (error) {
-      if (!lacksEpoch(error)) throw error;
-      await epochs.restore(prefix, isLoss);
-      return call();
-    }
-  }
-
-  /** Runs a script that lets somebody in, or keeps them in. */
-  function run(script: Script, call: Call, args: Args): Promise<unknown> {
-    const prefix = shards.prefixOf(call.user);
-    return inEpoch(prefix, script !== OPEN, () => redis.run(script, ...toRun(prefix, call, args)));
-  }
-
-  /** Runs a script that revokes, confirmed by as many replicas as must be, and gives its verdict. */
-  async function revoke(script: Script, call: Call, args: Args): Promise<string> {
-    const prefix = shards.prefixOf(call.user);
-    const [verdict, eventId] = (await inEpoch(prefix, true, () =>
-      redis.runConfirmed(script, ...toRun(prefix, call, args), probeKey(prefix)),
-    )) as [string, string];
-    if (eventId !== "") epochs.witness(prefix, eventId);
-    return verdict;
-  }
-
-  /** What is null here and not known to be, the scripts fill in. */
-  function entryOf({ user, by, requester, nowMs }: Call, token?: AccessToken): string {
-    const entry: Entry = {
-      jti: token?.jti ?? null,
-      sub: user,
-      sid: token?.sid ?? null,
-      iss: issuer,
-      iat: token?.iat ?? null,
-      exp: token?.exp ?? null,
-      revoked_at: rfc3339(nowMs),
-      reason: null,
-      by,
-      ip: requester.ip,
-      user_agent: cutUserAgent(requester.userAgent),
-    };
-    return JSON.stringify(entry);
   }
 
   /** The refresh token's times, and how long Redis must keep the session: until the last of its tokens is over. */
@@ -151,11 +88,15 @@ export function createSessions(redis: Redis, shards: Shards, epochs: Epochs, opt
       const nowMs = Date.now();
       const sid = randomUUID();
       const { exp, ...times } = refreshTimes(nowMs, endsAt, accessExp);
-      const epoch = await run(
-        OPEN,
-        { user, by: user, requester, nowMs },
-        { sid, access_exp: accessExp, ends_at: rfc3339(endsAt * 1000), ...times, limit: SESSIONS_PER_USER },
-      );
+      const call = { sub: user, by: user, requester, nowMs };
+      const args = {
+        sid,
+        access_exp: accessExp,
+        ends_at: rfc3339(endsAt * 1000),
+        ...times,
+        limit: SESSIONS_PER_USER,
+      };
+      const epoch = await writer.run(call, work(OPEN, call, args), { isLoss: false });
       return { refreshToken: { sub: user, sid, generation: 0, exp, endsAt }, epoch: String(epoch) };
     },
 
@@ -169,18 +110,17 @@ export function createSessions(redis: Redis, shards: Shards, epochs: Epochs, opt
       const nowMs = Date.now();
       const { sub: user, sid, generation, endsAt } = token;
       const { exp, ...times } = refreshTimes(nowMs, endsAt, accessExp);
-      const [verdict, epoch, next] = (await run(
-        ROTATE,
-        { user, by: "curfew", requester, nowMs },
-        {
-          sid,
-          generation,
-          access_exp: accessExp,
-          ...times,
-          grace_ms: options.refreshGraceSeconds * 1000,
-          keep_young: Number(keepYoung),
-        },
-      )) as [string, string, number];
+      const call = { sub: user, by: "curfew", requester, nowMs };
+      const args = {
+        sid,
+        generation,
+        access_exp: accessExp,
+        ...times,
+        grace_ms: options.refreshGraceSeconds * 1000,
+        keep_young: Number(keepYoung),
+      };
+      const reply = await writer.run(call, work(ROTATE, call, args), { isLoss: true });
+      const [verdict, epoch, next] = reply as [string, string, number];
       if (verdict === "reused") throw new CurfewError("refresh_token_reused", { about: { sub: user, sid } });
       if (verdict !== "rotated") throw new CurfewError("refresh_token_invalid");
       return { refreshToken: { ...token, generation: next, exp }, epoch };
@@ -192,29 +132,30 @@ export function createSessions(redis: Redis, shards: Shards, epochs: Epochs, opt
       const user = accessToken?.sub ?? refreshToken?.sub ?? "";
       const nowMs = Date.now();
       const isExpired = !accessToken || nowMs >= (accessToken.exp + clockToleranceSeconds) * 1000;
-      const call = { user, by: user, requester, nowMs };
-      const verdict = await revoke(LOGOUT, accessToken ? { ...call, jti: accessToken.jti } : call, {
+      const call = { sub: user, by: user, requester, nowMs };
+      const args = {
         access_sid: accessToken?.sid ?? "",
         access_jti: accessToken?.jti ?? "",
         access_epoch: accessToken?.epoch ?? "",
-        access_entry: entryOf(call, accessToken),
+        access_entry: entryOf(call, issuer, accessToken),
         access_ttl_ms: ttlMs(accessToken?.exp ?? 0, clockToleranceSeconds, nowMs),
         access_is_expired: Number(isExpired),
         sibling_exp: Math.ceil(nowMs / 1000) + options.accessTtlSeconds,
         refresh_sid: refreshToken?.sid ?? "",
         all_devices: Number(allDevices),
-      });
-      return verdict === "done";
+      };
+      return (await writer.revoke(call, work(LOGOUT, call, args, accessToken?.jti))) === "done";
     },
 
     /** False if the user has no such session. One that is over already is a success. */
     async end(user: string, sid: string, reason: Reason, requester: Requester): Promise<boolean> {
-      const call = { user, by: user, requester, nowMs: Date.now() };
-      return (await revoke(END, call, { reason, sid, keep: "" })) === "done";
+      const call = { sub: user, by: user, requester, nowMs: Date.now() };
+      return (await writer.revoke(call, work(END, call, { reason, sid, keep: "" }))) === "done";
     },
 
     async endAll(user: string, reason: Reason, requester: Requester, { except = "" } = {}): Promise<void> {
-      await revoke(END, { user, by: user, requester, nowMs: Date.now() }, { reason, sid: "", keep: except });
+      const call = { sub: user, by: user, requester, nowMs: Date.now() };
+      await writer.revoke(call, work(END, call, { reason, sid: "", keep: except }));
     },
 
     /** The user's live sessions, oldest first. */
@@ -245,9 +186,5 @@ function readSession(id: string, hash: Record<string, string>): Session | undefi
     userAgent: user_agent === "" ? null : (user_agent ?? null),
   };
 }
-
-/** The scripts' word for it; Redis puts its own before and behind. */
-const lacksEpoch = (error: unknown) =>
-  error instanceof CurfewError && error.cause instanceof Error && error.cause.message.includes("NOEPOCH");
 
 const rfc3339 = (ms: number) => new Date(ms).toISOString();

@@ -7,6 +7,7 @@ import { createDenylist } from "../../src/denylist/denylist";
 import { createApp } from "../../src/http/app";
 import { createPasswords } from "../../src/passwords";
 import { createEpochs } from "../../src/denylist/epochs";
+import { createWriter } from "../../src/denylist/writer";
 import { connectMemory, type Redis } from "../../src/redis/redis";
 import { createOneShard } from "../../src/shards";
 import { createSessions } from "../../src/sessions/sessions";
@@ -45,7 +46,7 @@ function createTestApp(redis: Redis = connectMemory(250)) {
   const auth = createAuth({
     accounts: createAccounts(redis, shards),
     passwords: createPasswords(8),
-    sessions: createSessions(redis, shards, epochs, options),
+    sessions: createSessions(redis, shards, createWriter(redis, shards, epochs), options),
     accessTokens,
     refreshTokens,
   });

@@ -176,23 +176,19 @@ describe("refresh", () => {
 });
 
 describe("a stalled refresh", () => {
-  it("can't make an access token that outlives the session's denylist entry", async () => {
+  it("changes nothing when Redis meets it after it was given up, so that its owner can try again", async () => {
     const tokens = await register(service.url);
     const next = await refreshed(service.url, tokens);
-    const sessionKey = `curfew:session:${sidOf(tokens)}`;
-    const latestExp = async () => Number(await redis.admin.hget(sessionKey, "latest_exp"));
-    expect(await latestExp()).toBe(decodePart(next.access_token, 1)["exp"]);
+    const session = () => redis.admin.hgetall(`curfew:session:${sidOf(tokens)}`);
+    const before = await session();
+    expect(Number(before["latest_exp"])).toBe(decodePart(next.access_token, 1)["exp"]);
 
-    // Only writes wait, so that the refresh stalls where it changes the session.
+    // Only writes wait, so that the refresh stalls where it would change the session.
     await redis.admin.call("CLIENT", "PAUSE", "60000", "WRITE");
-    const asked = Math.ceil(Date.now() / 1000);
     expectRefusal(await refresh(service.url, next.refresh_token), 503, "denylist_unavailable");
-    await eventually(() => Promise.resolve(Date.now() / 1000 > asked + 1));
     await redis.admin.call("CLIENT", "UNPAUSE");
-    await eventually(async () => (await redis.admin.hget(sessionKey, "generation")) === "2");
-    expect(await latestExp()).toBeLessThanOrEqual(asked + 900);
+    expect(await session()).toEqual(before);
 
-    // The answer was lost: a retry gets the generation that was made meanwhile, and a logout covers everything.
     const retried = await refreshed(service.url, next);
     expect(generationOf(retried)).toBe(2);
     await call(service.url, "POST", "/api/auth/logout", { token: tokens.access_token });

@@ -1,0 +1,54 @@
+-- What all scripts that write to a denylist share; writer.ts puts it before each of them.
+--
+-- KEYS  1 events (stream)   2 the epoch   …
+-- ARGV  name, value, name, value …
+--       now_ms, now              the asking instance's clock, in milliseconds and as RFC 3339
+--       sub, by, ip, user_agent  whose tokens, who asks, from where
+--       deadline_ms              when nobody waits for the answer any more, on Redis's clock; empty if that isn't known
+--       events_kept              about how many events the stream keeps
+
+local events, epochKey = KEYS[1], KEYS[2]
+local args = {}
+for i = 1, #ARGV, 2 do
+  args[ARGV[i]] = ARGV[i + 1]
+end
+
+-- What the events since the script began end with.
+local lastEventId = ''
+
+local function readEpoch()
+  local epoch = redis.call('GET', epochKey)
+  if not epoch then
+    error('NOEPOCH')
+  end
+  if not string.match(epoch, '^%d+%-%w+$') then
+    error('the epoch is malformed')
+  end
+  return epoch
+end
+
+-- Writes a denylist entry. One that is there stays as it is, and is never shortened; by hand it may have no TTL at all.
+local function deny(key, entry, ttlMs)
+  if ttlMs <= 0 then
+    return false
+  end
+  local current = redis.call('PTTL', key)
+  if current == -2 then
+    redis.call('SET', key, entry, 'PX', string.format('%.0f', ttlMs))
+    return true
+  end
+  if current >= 0 and current < ttlMs then
+    redis.call('PEXPIRE', key, string.format('%.0f', ttlMs))
+  end
+  return false
+end
+
+-- Gives a member of a JSON text that is still null its value. Inside a string the quotes would be escaped.
+local function fill(json, name, value)
+  return (string.gsub(json, '"' .. name .. '":null', '"' .. name .. '":' .. value, 1))
+end
+
+local function tell(event, sid, jti)
+  lastEventId = redis.call('XADD', events, 'MAXLEN', '~', args.events_kept, '*', 'event', event, 'timestamp', args.now,
+    'sub', args.sub, 'sid', sid, 'jti', jti, 'by', args.by, 'ip', args.ip, 'user_agent', args.user_agent)
+end

@@ -1,10 +1,12 @@
 import { normaliseEmail, type Account, type Accounts } from "./accounts";
 import type { Requester } from "./denylist/entry";
+import type { ForeignSessions } from "./denylist/foreign-sessions";
 import { attempt, CurfewError } from "./errors";
 import type { Passwords } from "./passwords";
 import type { Opened, Session, Sessions } from "./sessions/sessions";
 import type { AccessToken, AccessTokens } from "./tokens/access-tokens";
 import type { RefreshToken, RefreshTokens } from "./tokens/refresh-tokens";
+import { subjectOf, type Token, type Tokens } from "./tokens/tokens";
 
 /** What a client gets when it logs in, and again each time it refreshes. */
 export type Grant = {
@@ -21,6 +23,9 @@ type Presented = { token: string; transport: "bearer" | "cookie" };
 
 type LogoutRequest = { access: Presented | undefined; refresh: Presented | undefined; allDevices: boolean };
 
+/** Whose token or session was named, as the log calls them. */
+export type LoggedOut = { sub: string; sid?: string; jti?: string };
+
 type RefreshRequest = {
   token: string;
   /** An access token that came along. Where it is genuine, it must be of the same session. */
@@ -34,7 +39,7 @@ export type Auth = {
   login(email: string, password: string, requester: Requester): Promise<Grant>;
   refresh(request: RefreshRequest, requester: Requester): Promise<Grant>;
   /** Resolves, and tells who it was, only when Redis has acknowledged every write: from then on the token is refused. */
-  logout(request: LogoutRequest, requester: Requester): Promise<{ sub: string; sid: string }>;
+  logout(request: LogoutRequest, requester: Requester): Promise<LoggedOut>;
   changePassword(caller: AccessToken, current: string, next: string, requester: Requester): Promise<Grant>;
   sessions(caller: AccessToken): Promise<Session[]>;
   endSession(caller: AccessToken, sid: string, requester: Requester): Promise<void>;
@@ -46,11 +51,16 @@ export type AuthParts = {
   accounts: Accounts;
   passwords: Passwords;
   sessions: Sessions;
+  foreignSessions: ForeignSessions;
+  /** Those we mint, and all that we take. */
   accessTokens: AccessTokens;
+  tokens: Tokens;
   refreshTokens: RefreshTokens;
 };
 
-export function createAuth({ accounts, passwords, sessions, accessTokens, refreshTokens }: AuthParts): Auth {
+export function createAuth(parts: AuthParts): Auth {
+  const { accounts, passwords, sessions, foreignSessions, accessTokens, tokens, refreshTokens } = parts;
+
   function assertAcceptable(password: string, email: string, path: string): void {
     const objection = passwords.objection(password, email);
     if (objection) throw invalid(path, objection);
@@ -102,7 +112,7 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
   /** Beside a good access token, a refresh cookie counts only for the same session: whoever planted another can't keep us in. */
   function readRefreshBeside(
     { token, transport }: Presented,
-    access: AccessToken | undefined,
+    access: Token | undefined,
   ): RefreshToken | undefined {
     if (!access || transport === "bearer") return refreshTokens.verify(token);
     const refresh = attempt(() => refreshTokens.verify(token));
@@ -149,16 +159,19 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
     },
 
     async logout({ access, refresh, allDevices }, requester) {
-      const accessToken = access && verifyOnceAlive(access.token);
-      const refreshToken = refresh && readRefreshBeside(refresh, accessToken);
-      if (accessToken && refreshToken && accessToken.sub !== refreshToken.sub) {
+      const token = access && (await tokens.verify(access.token, { allowExpired: true }));
+      const refreshToken = refresh && readRefreshBeside(refresh, token);
+      if (token && refreshToken && subjectOf(token) !== refreshToken.sub) {
         throw new CurfewError("refresh_token_invalid");
       }
-      const named = accessToken ?? refreshToken;
-      if (!named) throw new CurfewError("token_missing");
-      if (await sessions.logout({ accessToken, refreshToken }, allDevices, requester)) return named;
+      if (!token && !refreshToken) throw new CurfewError("token_missing");
+      const isDone =
+        token && "issuer" in token
+          ? await foreignSessions.logout(token, allDevices, requester)
+          : await sessions.logout({ accessToken: token, refreshToken }, allDevices, requester);
+      if (isDone) return namesOf(token, refreshToken);
       if (!access) throw new CurfewError("refresh_token_invalid");
-      accessTokens.verify(access.token);
+      await tokens.verify(access.token);
       throw new CurfewError("token_revoked");
     },
 
@@ -187,6 +200,15 @@ export function createAuth({ accounts, passwords, sessions, accessTokens, refres
       sessions.endAll(caller.sub, "session_ended", requester, { except: caller.sid }),
 
     account: accountOf,
+  };
+}
+
+function namesOf(token: Token | undefined, refreshToken: RefreshToken | undefined): LoggedOut {
+  const sid = token?.sid ?? refreshToken?.sid;
+  return {
+    sub: token ? subjectOf(token) : (refreshToken?.sub ?? ""),
+    ...(sid !== undefined && { sid }),
+    ...(token && { jti: token.jti }),
   };
 }
 

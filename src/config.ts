@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { readNodes, type Address } from "./redis/address";
 import {
@@ -13,7 +13,10 @@ import {
   whole,
   type Rates,
 } from "./settings";
-import { readPrivateKey, readSecret, type SigningKey } from "./tokens/keys";
+import { readTrustedIssuers } from "./trusted-issuers";
+import type { TrustedIssuer } from "./tokens/foreign-tokens";
+import { readKeyList } from "./tokens/key-list";
+import { readPrivateKeyFile, readSecret, type SigningKey } from "./tokens/keys";
 
 export type Config = {
   production: boolean;
@@ -33,8 +36,12 @@ export type Config = {
   allowsEviction: boolean;
   /** Undefined outside production when none is configured: the process then makes one and keeps it. */
   key: SigningKey | undefined;
+  /** They verify and don't sign. The one that signs may be among them. */
+  verifyKeys: SigningKey[];
   issuer: string;
   audience: string;
+  /** Outside issuers whose tokens are accepted too. */
+  trustedIssuers: TrustedIssuer[];
   accessTtlSeconds: number;
   refreshTtlSeconds: number;
   sessionMaxTtlSeconds: number;
@@ -54,7 +61,7 @@ const ONLY = [
   ["DENYLIST_MODE", "direct"],
   ["ACCOUNTS", "on"],
 ] as const;
-const NOT_YET = ["JWT_VERIFY_KEYS_FILE", "TRUSTED_ISSUERS_FILE", "OAUTH_CLIENTS_FILE"];
+const NOT_YET = ["OAUTH_CLIENTS_FILE"];
 
 type Settings = ReturnType<typeof createSettings>;
 
@@ -82,10 +89,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     revokeMinReplicas: read("REVOKE_MIN_REPLICAS", whole(0, 100), 0),
     allowsEviction: read("ALLOW_EVICTION", oneOf("on", "off"), "off") === "on",
     key: readKey(settings, production),
+    verifyKeys: readVerifyKeys(settings),
     issuer: read("JWT_ISSUER", matching(/^\S{1,255}$/, "a name or URL without spaces"), "curfew"),
     audience: read("JWT_AUDIENCE", matching(/^\S{1,255}$/, "a name or URL without spaces"), "curfew"),
+    trustedIssuers: [],
     accessTtlSeconds: read("ACCESS_TTL", durationSeconds, 15 * 60),
-    refreshTtlSeconds: read("REFRESH_TTL", durationSeconds, 30 * 86_400),
+    refreshTtlSeconds: readRefreshTtl(settings),
     sessionMaxTtlSeconds: read("SESSION_MAX_TTL", durationSeconds, 90 * 86_400),
     refreshGraceSeconds: read("REFRESH_GRACE_SECONDS", whole(0, 300), 10),
     clockToleranceSeconds: read("CLOCK_TOLERANCE_SECONDS", whole(0, 300), 0),
@@ -97,6 +106,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     trustProxy: readTrustProxy(settings),
     rateLimits: readRateLimits(settings),
   };
+
+  config.trustedIssuers = readIssuersFile(settings, env, config);
 
   for (const [name, value] of ONLY) read(name, oneOf(value), value);
   for (const name of NOT_YET) {
@@ -121,6 +132,29 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   if (problems.length > 0) throw new TypeError(problems.join("\n"));
   return config;
 }
+
+/** What `curfew keys` works on: it changes the files, so that it needs their names. */
+export type KeySettings = {
+  key: SigningKey;
+  privateKeyFile: string | undefined;
+  verifyKeysFile: string;
+  refreshTtlSeconds: number;
+};
+
+/** The settings of `curfew keys`, read as the service reads them; but it makes the list of keys, if there is none. */
+export function readKeySettings(env: NodeJS.ProcessEnv): KeySettings {
+  const settings = createSettings(env);
+  const { text, refuse, problems } = settings;
+  const key = readKey(settings, true);
+  const verifyKeysFile = text("JWT_VERIFY_KEYS_FILE");
+  if (verifyKeysFile === undefined) refuse("JWT_VERIFY_KEYS_FILE", "it is not set", KEY_LIST_HINT);
+  else if (existsSync(verifyKeysFile)) readVerifyKeys(settings);
+  const refreshTtlSeconds = readRefreshTtl(settings);
+  if (!key || verifyKeysFile === undefined || problems.length > 0) throw new TypeError(problems.join("\n"));
+  return { key, privateKeyFile: text("JWT_PRIVATE_KEY_FILE"), verifyKeysFile, refreshTtlSeconds };
+}
+
+const readRefreshTtl = ({ read }: Settings) => read("REFRESH_TTL", durationSeconds, 30 * 86_400);
 
 /** Never `true`: then whoever sends a header decides which address it comes from. */
 function readTrustProxy({ text, read }: Settings): number | string[] {
@@ -200,29 +234,54 @@ function readKey({ text, refuse }: Settings, production: boolean): SigningKey | 
   }
   try {
     if (secret !== undefined) return readSecret(secret);
-    if (file !== undefined) return readPrivateKey(readKeyFile(file));
+    if (file !== undefined) return readPrivateKeyFile(file);
   } catch (error) {
-    const reason = error instanceof TypeError ? error.message : "it holds no private key in PEM";
-    if (secret === undefined) refuse("JWT_PRIVATE_KEY_FILE", reason, FILE_HINT);
-    else refuse("JWT_SECRET", reason, SECRET_HINT);
+    if (!(error instanceof TypeError)) throw error;
+    if (secret === undefined) refuse("JWT_PRIVATE_KEY_FILE", error.message, FILE_HINT);
+    else refuse("JWT_SECRET", error.message, SECRET_HINT);
     return undefined;
   }
   if (production) refuse("JWT_SECRET", "neither it nor JWT_PRIVATE_KEY_FILE is set", SECRET_HINT);
   return undefined;
 }
 
-/** Whatever stands where the name belongs is not repeated: it may be the key. */
-function readKeyFile(file: string): string {
+function readVerifyKeys({ text, refuse }: Settings): SigningKey[] {
+  const file = text("JWT_VERIFY_KEYS_FILE");
+  if (file === undefined) return [];
+  const { listed, problems } = readKeyList(file);
+  for (const problem of problems) refuse("JWT_VERIFY_KEYS_FILE", problem, KEY_LIST_HINT);
+  return listed.map(({ key }) => key);
+}
+
+function readIssuersFile(
+  { text, refuse }: Settings,
+  env: NodeJS.ProcessEnv,
+  { production, issuer }: Config,
+): TrustedIssuer[] {
+  const file = text("TRUSTED_ISSUERS_FILE");
+  if (file === undefined) return [];
+  const readFile = (name: string) => readFileSync(name, "utf8");
   try {
-    return readFileSync(file, "utf8");
+    return readTrustedIssuers(readFile(file), { production, ownIssuer: issuer, env, readFile });
   } catch (error) {
-    throw new TypeError(`it can't be read (${String((error as NodeJS.ErrnoException).code)})`, {
-      cause: error,
-    });
+    if (error instanceof TypeError) {
+      for (const problem of error.message.split("\n")) {
+        const [found = "", write = ISSUERS_HINT] = problem.split(", write ");
+        refuse("TRUSTED_ISSUERS_FILE", found, write);
+      }
+    } else {
+      refuse("TRUSTED_ISSUERS_FILE", `it can't be read (${errorCode(error)})`, ISSUERS_HINT);
+    }
+    return [];
   }
 }
 
+const errorCode = (error: unknown) => String((error as NodeJS.ErrnoException).code);
+
+const ISSUERS_HINT = "the name of a JSON file with the issuers to trust, as the README describes it";
 const SECRET_HINT = "the output of `openssl rand -base64 48`, or set JWT_PRIVATE_KEY_FILE";
+const KEY_LIST_HINT =
+  'the name of a JSON file with the next and the previous keys: [{"secret": "…"}, {"private_key": "…"}, {"private_key_file": "…"}]';
 const FILE_HINT = "the name of a PEM file with an RSA (2048 bits or more) or P-256 private key";
 
 export const isLoopback = (host: string) =>

@@ -9,6 +9,7 @@ const MESSAGES = {
   invalid_credentials: "The e-mail address or the password is wrong.",
   refresh_token_invalid: "The refresh token is not valid, or its session is over.",
   refresh_token_reused: "The refresh token was used before. Its session has been ended.",
+  own_session_required: "This takes a session of ours; the token is of another issuer.",
   cross_site_request: "This request comes from a page of another site.",
   not_found: "There is nothing here.",
   method_not_allowed: "This route does not answer to that method.",

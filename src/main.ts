@@ -2,24 +2,18 @@ import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino, { type Logger } from "pino";
-import { createAccounts } from "./accounts";
-import { createAuth } from "./auth";
 import { isLoopback, readConfig, type Config } from "./config";
-import { createDenylist } from "./denylist/denylist";
-import { createEpochs } from "./denylist/epochs";
-import { createWriter } from "./denylist/writer";
 import { createApp } from "./http/app";
 import { listen, type Listening } from "./http/server";
-import { createPasswords } from "./passwords";
+import { createParts } from "./parts";
 import { startEmbeddedRedis } from "./redis/embedded";
 import { mayEvict } from "./redis/info";
 import { reasonOf } from "./redis/reason";
 import { connectMemory, connectRedis, type Redis } from "./redis/redis";
-import { createSessions } from "./sessions/sessions";
 import { createOneShard, createShards } from "./shards";
-import { createAccessTokens } from "./tokens/access-tokens";
 import { readKeptSecret } from "./tokens/kept-secret";
-import { createRefreshTokens } from "./tokens/refresh-tokens";
+import { createForeignTokens } from "./tokens/foreign-tokens";
+import { createKeyRing } from "./tokens/key-ring";
 
 const DATA_DIR = ".data";
 const EXIT_MISCONFIGURED = 78;
@@ -110,29 +104,16 @@ function untilFirstContact({ production, allowsEviction }: Config, redis: Redis)
 }
 
 function createService(config: Config, redis: Redis, log: Logger, isStopping: () => boolean) {
-  const key = config.key ?? readKeptSecret(join(DATA_DIR, "jwt-secret"));
-  const accessTokens = createAccessTokens({
-    key,
-    issuer: config.issuer,
-    audience: config.audience,
-    ttlSeconds: config.accessTtlSeconds,
-    clockToleranceSeconds: config.clockToleranceSeconds,
-  });
-  const refreshTokens = createRefreshTokens(key);
+  const keys = createKeyRing(config.key ?? readKeptSecret(join(DATA_DIR, "jwt-secret")), config.verifyKeys);
+  // Whether every instance knows a key, before it signs, can be seen here alone.
+  log.info({ signs: keys.signing.kid, verify: keys.all.map(({ kid }) => kid) }, "keys");
   const { redisPrefix, redisShards } = config;
   const shards =
     config.redis.mode === "cluster" ? createShards(redisPrefix, redisShards) : createOneShard(redisPrefix);
-  const epochs = createEpochs(redis, log);
-  epochs.watch(shards.prefixes);
-  const auth = createAuth({
-    accounts: createAccounts(redis, shards),
-    passwords: createPasswords(config.passwordMinLength),
-    sessions: createSessions(redis, shards, createWriter(redis, shards, epochs), config),
-    accessTokens,
-    refreshTokens,
-  });
-  const denylist = createDenylist(redis, shards, epochs);
-  return createApp({ auth, accessTokens, refreshTokens, denylist, redis, shards, log, isStopping }, config);
+  const { trustedIssuers, clockToleranceSeconds } = config;
+  const foreignTokens = createForeignTokens(trustedIssuers, { clockToleranceSeconds, log });
+  const parts = createParts({ ...config, redis, shards, keys, foreignTokens, log });
+  return createApp({ ...parts, isStopping }, config);
 }
 
 const urlOf = (host: string, port: number) => `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;

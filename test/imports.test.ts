@@ -4,12 +4,16 @@ import { readSource, readSources, type Import, type Source } from "./helpers/imp
 const MAY_IMPORT: Record<string, string[]> = {
   main: ["*"],
   cli: ["*"],
-  config: ["settings", "redis/address", "tokens/keys"],
+  parts: [
+    ...["auth", "sessions", "accounts", "passwords", "denylist", "tokens", "type redis", "type shards"],
+  ],
+  config: ["settings", "trusted-issuers", "redis/address", "tokens/keys", "tokens/key-list", "type tokens"],
+  "trusted-issuers": ["settings", "tokens"],
   settings: [],
   "write-once": [],
   http: [
     ...["auth", "sessions", "accounts", "passwords", "denylist", "tokens", "redis", "shards", "errors"],
-    "type settings",
+    ...["type parts", "type settings"],
   ],
   auth: ["sessions", "accounts", "passwords", "denylist", "tokens", "redis", "errors"],
   // A session and its entries change together, in one script: it knows the denylist's key contract.
@@ -17,7 +21,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   accounts: ["redis", "shards", "errors"],
   passwords: ["queue", "errors"],
   queue: ["errors"],
-  denylist: ["redis", "shards", "errors"],
+  denylist: ["type tokens", "redis", "shards", "errors"],
   tokens: ["write-once", "errors"],
   shards: [],
   redis: ["write-once", "errors"],

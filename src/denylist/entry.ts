@@ -21,6 +21,8 @@ export type Entry = {
   by: string;
   ip: string | null;
   user_agent: string | null;
+  /** Of a subject only: its tokens issued up to then (Unix seconds) are denied. */
+  cutoff?: number;
 };
 
 const USER_AGENT_MAX = 128;
@@ -30,13 +32,19 @@ export const probeKey = (prefix: string) => `${prefix}probe`;
 
 export const jtiKey = (prefix: string, jti: string) => `${prefix}denylist:jti:${jti}`;
 export const sidKey = (prefix: string, sid: string) => `${prefix}denylist:sid:${sid}`;
+/** Every token of a subject of an outside issuer that was issued up to the entry's cutoff. */
+export const subKey = (prefix: string, sub: string) => `${prefix}denylist:sub:${sub}`;
+
+/** A name that an outside issuer gave: a token's, a session's, a subject's. Two issuers' equal names are two. */
+export const foreign = (issuer: string, id: string) => `${issuer}:${id}`;
 
 export const cutUserAgent = (userAgent: string | null) => userAgent?.slice(0, USER_AGENT_MAX) ?? null;
 
 type Named = { jti: string | null; sid: string | null; iat: number; exp: number };
 
 /** An entry's text. What is null in it and not known to be, the scripts fill in. */
-export function entryOf({ sub, by, requester, nowMs }: Call, iss: string, token?: Named): string {
+export function entryOf(call: Call, iss: string, token?: Named, more: { cutoff?: number } = {}): string {
+  const { sub, by, requester, nowMs } = call;
   const entry: Entry = {
     jti: token?.jti ?? null,
     sub,
@@ -49,6 +57,7 @@ export function entryOf({ sub, by, requester, nowMs }: Call, iss: string, token?
     by,
     ip: requester.ip,
     user_agent: cutUserAgent(requester.userAgent),
+    ...more,
   };
   return JSON.stringify(entry);
 }

@@ -138,6 +138,9 @@ const LOST =
 
 const newEpoch = () => `${Math.floor(Date.now() / 1000)}-${randomBytes(9).toString("hex")}`;
 
+/** Its first second. */
+export const beganAt = (epoch: string) => Number.parseInt(epoch, 10);
+
 const isEpoch = (value: unknown): value is string =>
   typeof value === "string" && /^\d+-[A-Za-z0-9]+$/.test(value);
 

@@ -1,14 +1,8 @@
 import express, { type Express, type RequestHandler } from "express";
 import helmet from "helmet";
-import type { Logger } from "pino";
-import type { Auth } from "../auth";
-import type { Denylist } from "../denylist/denylist";
+import type { Parts } from "../parts";
 import { withBudget } from "../redis/budget";
-import type { Redis } from "../redis/redis";
 import type { Rates } from "../settings";
-import type { Shards } from "../shards";
-import type { AccessTokens } from "../tokens/access-tokens";
-import type { RefreshTokens } from "../tokens/refresh-tokens";
 import { createAuthEndpoints } from "./auth-routes";
 import { readJson, requireJson } from "./body";
 import { createCookies } from "./cookies";
@@ -18,6 +12,7 @@ import { createDescription, docs, docsFiles } from "./docs-routes";
 import { createErrorHandler, notFound } from "./error-handler";
 import { requireToken } from "./guard";
 import { createReadyz, healthz } from "./health-routes";
+import { createPublishedKeys } from "./key-routes";
 import { createLimits } from "./limits";
 import { createLogoutEndpoints } from "./logout-routes";
 import type { RouteTable } from "./openapi";
@@ -28,17 +23,8 @@ import { createSessionEndpoints } from "./session-routes";
 import { createMeEndpoint } from "./user-routes";
 import { originalMethod, verify } from "./verify-routes";
 
-export type AppParts = {
-  auth: Auth;
-  accessTokens: AccessTokens;
-  denylist: Denylist;
-  redis: Redis;
-  shards: Shards;
-  refreshTokens: RefreshTokens;
-  log: Logger;
-  /** Left out where nothing is ever stopped. */
-  isStopping?: () => boolean;
-};
+/** `isStopping` is left out where nothing is ever stopped. */
+export type AppParts = Parts & { isStopping?: () => boolean };
 
 export type AppOptions = {
   cookieSecure: boolean;
@@ -49,14 +35,15 @@ export type AppOptions = {
 };
 
 export function createApp(parts: AppParts, options: AppOptions): Express {
-  const { auth, accessTokens, refreshTokens, denylist, redis, shards, log, isStopping = () => false } = parts;
+  const { auth, keys, tokens, refreshTokens, denylist, redis, shards, log } = parts;
+  const { isStopping = () => false } = parts;
   const cookies = createCookies(options.cookieSecure);
   const assertNotCrossSite = createCrossSiteCheck(options.corsOrigins);
 
   const tell = createTell(log);
-  const limit = createLimits({ redis, shards, accessTokens, refreshTokens, cookies }, options.rateLimits);
+  const limit = createLimits({ redis, shards, tokens, refreshTokens, cookies }, options.rateLimits);
 
-  const guard = { accessTokens, denylist, cookies, assertNotCrossSite };
+  const guard = { tokens, denylist, cookies, assertNotCrossSite };
   const token = requireToken(guard);
   const forwardedToken = requireToken(guard, originalMethod);
 
@@ -96,8 +83,10 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
       base: "",
       routes: [
         ["get", "/api/users/me", token, createMeEndpoint(auth)],
+        ["delete", "/v1/auth/session", readJson, ownPagesOnly, limit.logout, logoutWithJson],
         ["get", "/healthz", healthz],
         ["get", "/readyz", createReadyz(denylist, redis, isStopping)],
+        ["get", "/.well-known/jwks.json", createPublishedKeys(keys)],
         ["get", "/openapi.json", createDescription(() => [...tables, ...gatewayTables], cookies.accessName)],
         ["get", "/docs", docs],
       ],

@@ -4,7 +4,7 @@ import type { Auth, Grant } from "../auth";
 import { CurfewError } from "../errors";
 import type { Cookies } from "./cookies";
 import { requesterOf, readRefreshToken, type Transport } from "./credentials";
-import { callerOf, transportOf } from "./guard";
+import { ownCallerOf, transportOf } from "./guard";
 import type { Tell } from "./request-log";
 import { endpoint } from "./routes";
 import { answerTokens, Tokens } from "./tokens-answer";
@@ -102,7 +102,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     errors: ["invalid_credentials", "overloaded"],
     async handle(req, res, { current_password, new_password }) {
       const grant = await auth.changePassword(
-        callerOf(req),
+        ownCallerOf(req),
         current_password,
         new_password,
         requesterOf(req),

@@ -15,6 +15,7 @@ export const STATUS: Record<ErrorCode, number> = {
   invalid_credentials: 401,
   refresh_token_invalid: 401,
   refresh_token_reused: 401,
+  own_session_required: 403,
   cross_site_request: 403,
   not_found: 404,
   method_not_allowed: 405,

@@ -1,7 +1,8 @@
 import type { Request } from "express";
 import type { Denylist } from "../denylist/denylist";
 import { CurfewError } from "../errors";
-import type { AccessToken, AccessTokens } from "../tokens/access-tokens";
+import type { AccessToken } from "../tokens/access-tokens";
+import type { Token, Tokens } from "../tokens/tokens";
 import type { Cookies } from "./cookies";
 import { readAccessToken, type Credential, type Transport } from "./credentials";
 import { isStateChanging } from "./cross-site";
@@ -11,13 +12,13 @@ declare module "express-serve-static-core" {
   // eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- only an interface can be added to
   interface Request {
     /** The caller's verified claims, and how the token came, behind requireToken. */
-    auth?: AccessToken;
+    auth?: Token;
     transport?: Transport;
   }
 }
 
 export type GuardParts = {
-  accessTokens: AccessTokens;
+  tokens: Tokens;
   denylist: Denylist;
   cookies: Cookies;
   assertNotCrossSite: (req: Request) => void;
@@ -28,7 +29,7 @@ export type GuardParts = {
  * method of the request that is asked about, where that isn't the one that asks.
  */
 export function requireToken(parts: GuardParts, methodOf = (req: Request) => req.method): Step {
-  const { accessTokens, denylist, cookies, assertNotCrossSite } = parts;
+  const { tokens, denylist, cookies, assertNotCrossSite } = parts;
   const errors = ["token_missing", "token_invalid", "token_expired", "token_revoked"] as const;
 
   function readCredential(req: Request): Credential {
@@ -42,7 +43,7 @@ export function requireToken(parts: GuardParts, methodOf = (req: Request) => req
     [...errors, "invalid_request", "cross_site_request", "denylist_unavailable"],
     async function guard(req, _res, next) {
       const { token, transport } = readCredential(req);
-      const claims = accessTokens.verify(token);
+      const claims = await tokens.verify(token);
       await denylist.assertNotRevoked(claims);
       Object.assign(req, { auth: claims, transport });
       next();
@@ -50,7 +51,14 @@ export function requireToken(parts: GuardParts, methodOf = (req: Request) => req
   );
 }
 
-export const callerOf = (req: Request): AccessToken => behindGuard(req.auth);
+export const callerOf = (req: Request): Token => behindGuard(req.auth);
+
+/** For what only sessions of ours have. */
+export function ownCallerOf(req: Request): AccessToken {
+  const caller = callerOf(req);
+  if ("issuer" in caller) throw new CurfewError("own_session_required");
+  return caller;
+}
 
 /** How the caller's token came, and so how the next one goes back. */
 export const transportOf = (req: Request): Transport => behindGuard(req.transport);

@@ -2,22 +2,22 @@ import { createHash } from "node:crypto";
 import type { Request } from "express";
 import { ipKeyGenerator, rateLimit } from "express-rate-limit";
 import { normaliseEmail } from "../accounts";
-import { attempt, CurfewError } from "../errors";
+import { CurfewError } from "../errors";
 import type { Redis } from "../redis/redis";
 import type { Rate, Rates } from "../settings";
 import type { Shards } from "../shards";
-import type { AccessTokens } from "../tokens/access-tokens";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
+import { subjectOf, type Tokens } from "../tokens/tokens";
 import type { Cookies } from "./cookies";
 import { addressOf, readAccessToken, readRefreshToken } from "./credentials";
-import { callerOf } from "./guard";
+import { ownCallerOf } from "./guard";
 import { createLimitStore, limitKey } from "./limit-store";
 import { step, type Step } from "./step";
 
 export type LimitParts = {
   redis: Redis;
   shards: Shards;
-  accessTokens: AccessTokens;
+  tokens: Tokens;
   refreshTokens: RefreshTokens;
   cookies: Cookies;
 };
@@ -34,7 +34,7 @@ const networkOf = (req: Request) => ipKeyGenerator(addressOf(req) ?? "unknown", 
 
 /** Without rates nothing is limited. */
 export function createLimits(parts: LimitParts, rates: Rates | undefined): Limits {
-  const { redis, shards, accessTokens, refreshTokens, cookies } = parts;
+  const { redis, shards, tokens, refreshTokens, cookies } = parts;
 
   function limit(
     name: string,
@@ -79,29 +79,32 @@ export function createLimits(parts: LimitParts, rates: Rates | undefined): Limit
   }
 
   /** The session a genuine token names, so that many can be behind one address; the address for anything else. */
-  function sessionOr(req: Request, ...readers: (() => { sid: string } | undefined)[]): string {
+  async function sessionOr(req: Request, ...readers: (() => Promise<string | undefined>)[]): Promise<string> {
     for (const read of readers) {
-      const token = attempt(read);
-      if (token) return token.sid;
+      const session = await read().catch(ignoreRefusal);
+      if (session !== undefined) return session;
     }
     return networkOf(req);
   }
 
-  const accessTokenOf = (req: Request) => () => {
-    const token = readAccessToken(req, cookies)?.token;
-    return token === undefined ? undefined : accessTokens.verify(token, { allowExpired: true });
+  const accessTokenOf = (req: Request) => async () => {
+    const text = readAccessToken(req, cookies)?.token;
+    if (text === undefined) return undefined;
+    const token = await tokens.verify(text, { allowExpired: true });
+    return token.sid ?? `${subjectOf(token)} ${token.jti}`;
   };
 
-  const refreshTokenOf = (req: Request) => () => {
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws must be a rejection, as above
+  const refreshTokenOf = (req: Request) => async () => {
     const token = readRefreshToken(req, cookies)?.token;
-    return token === undefined ? undefined : refreshTokens.verify(token);
+    return token === undefined ? undefined : refreshTokens.verify(token).sid;
   };
 
   return {
     login: limit("login", rates?.login, networkOf),
     // Its headers would tell whose address is known, and so whether there is such an account.
     account: limit("account", rates?.account, accountKey, { isTold: false }),
-    password: limit("password", rates?.account, (req) => callerOf(req).sub),
+    password: limit("password", rates?.account, (req) => ownCallerOf(req).sub),
     register: limit("register", rates?.register, networkOf),
     refresh: limit("refresh", rates?.refresh, (req) => sessionOr(req, refreshTokenOf(req))),
     logout: limit("logout", rates?.logout, (req) => sessionOr(req, accessTokenOf(req), refreshTokenOf(req))),
@@ -111,6 +114,10 @@ export function createLimits(parts: LimitParts, rates: Rates | undefined): Limit
       await redis.ask((client) => client.set(key, "1", "EX", KNOWN_FOR_SECONDS));
     },
   };
+}
+
+function ignoreRefusal(error: unknown): undefined {
+  if (!(error instanceof CurfewError)) throw error;
 }
 
 const emailDigest = (email: string) =>

@@ -29,8 +29,8 @@ export function createLogoutEndpoints({ auth, cookies, tell }: LogoutParts) {
       const refresh = isByCookie
         ? attempt(() => readRefreshToken(req, cookies))
         : readRefreshToken(req, cookies);
-      const { sub, sid } = await auth.logout({ access, refresh, allDevices }, requesterOf(req));
-      tell(req, "logout", { sub, sid, devices: allDevices ? "all" : "this" });
+      const whose = await auth.logout({ access, refresh, allDevices }, requesterOf(req));
+      tell(req, "logout", { ...whose, devices: allDevices ? "all" : "this" });
       if (isByCookie || refresh?.transport === "cookie") {
         cookies.clearAccess(res);
         cookies.clearRefresh(res);

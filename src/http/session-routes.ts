@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Auth } from "../auth";
 import { requesterOf } from "./credentials";
-import { callerOf } from "./guard";
+import { ownCallerOf } from "./guard";
 import type { Tell } from "./request-log";
 import { endpoint } from "./routes";
 
@@ -24,7 +24,7 @@ export function createSessionEndpoints(auth: Auth, tell: Tell) {
     summary: "List the caller's sessions, oldest first",
     answers: { 200: { description: "The live sessions", schema: Sessions } },
     async handle(req, res) {
-      const caller = callerOf(req);
+      const caller = ownCallerOf(req);
       const sessions = await auth.sessions(caller);
       res.json({
         sessions: sessions.map((session) => ({
@@ -45,7 +45,7 @@ export function createSessionEndpoints(auth: Auth, tell: Tell) {
     answers: { 204: { description: "The session is over" } },
     errors: ["not_found"],
     async handle(req, res) {
-      const [caller, sid] = [callerOf(req), String(req.params["id"])];
+      const [caller, sid] = [ownCallerOf(req), String(req.params["id"])];
       await auth.endSession(caller, sid, requesterOf(req));
       tell(req, "session_ended", { sub: caller.sub, sid });
       res.status(204).end();
@@ -56,7 +56,7 @@ export function createSessionEndpoints(auth: Auth, tell: Tell) {
     summary: "End all of the caller's sessions but the current one",
     answers: { 204: { description: "The other sessions are over" } },
     async handle(req, res) {
-      const caller = callerOf(req);
+      const caller = ownCallerOf(req);
       await auth.endOtherSessions(caller, requesterOf(req));
       tell(req, "session_ended", { sub: caller.sub, devices: "others" });
       res.status(204).end();

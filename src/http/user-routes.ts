@@ -1,17 +1,30 @@
 import { z } from "zod";
 import type { Auth } from "../auth";
+import { subjectOf } from "../tokens/tokens";
 import { callerOf } from "./guard";
 import { endpoint } from "./routes";
 import { User } from "./tokens-answer";
 
-const Me = User.extend({ created_at: z.iso.datetime() });
+const Account = User.extend({ created_at: z.iso.datetime() });
+const Foreigner = z.object({ id: z.string(), issuer: z.string(), claims: z.record(z.string(), z.unknown()) });
 
 export const createMeEndpoint = (auth: Auth) =>
   endpoint({
     summary: "Tell whose token this is",
-    answers: { 200: { description: "The caller's account", schema: Me } },
+    answers: {
+      200: {
+        description: "The caller's account, or what an outside issuer says of the caller",
+        schema: z.union([Account, Foreigner]),
+      },
+    },
     async handle(req, res) {
-      const { id, email, roles, createdAt } = await auth.account(callerOf(req));
-      res.json({ id, email, roles, created_at: createdAt } satisfies z.infer<typeof Me>);
+      const caller = callerOf(req);
+      if ("issuer" in caller) {
+        const { iss, claims } = caller;
+        res.json({ id: subjectOf(caller), issuer: iss, claims } satisfies z.infer<typeof Foreigner>);
+        return;
+      }
+      const { id, email, roles, createdAt } = await auth.account(caller);
+      res.json({ id, email, roles, created_at: createdAt } satisfies z.infer<typeof Account>);
     },
   });

@@ -1,5 +1,6 @@
 import type { Request } from "express";
 import { isStateChanging } from "./cross-site";
+import { rolesOf, subjectOf } from "../tokens/tokens";
 import { callerOf } from "./guard";
 import { endpoint } from "./routes";
 
@@ -18,13 +19,14 @@ export const verify = endpoint({
   summary: "Tell a gateway whose token a request carries",
   answers: { 204: { description: "Accepted; the X-Auth- headers say who it is" } },
   handle(req, res) {
-    const { sub, jti, sid, iss, roles, exp } = callerOf(req);
+    const caller = callerOf(req);
+    const { jti, sid, iss, exp } = caller;
     res.set({
-      "X-Auth-Subject": headerValue(sub),
+      "X-Auth-Subject": headerValue(subjectOf(caller)),
       "X-Auth-Token-Id": headerValue(jti),
-      "X-Auth-Session": headerValue(sid),
+      "X-Auth-Session": headerValue(sid ?? ""),
       "X-Auth-Issuer": headerValue(iss),
-      "X-Auth-Roles": roles.map(headerValue).join(","),
+      "X-Auth-Roles": rolesOf(caller).map(headerValue).join(","),
       "X-Auth-Expires": String(exp),
     });
     res.status(204).end();

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { sign, verify as verifySignature } from "jsonwebtoken";
 import { CurfewError } from "../errors";
 import { decodeJson, isCanonicalBase64url } from "./base64url";
+import type { KeyRing } from "./key-ring";
 import type { SigningKey } from "./keys";
 
 /** The claims of an access token, verified. */
@@ -25,23 +26,23 @@ export type AccessTokens = {
 };
 
 export type AccessTokenOptions = {
-  key: SigningKey;
+  keys: KeyRing;
   issuer: string;
   audience: string;
   ttlSeconds: number;
   clockToleranceSeconds: number;
 };
 
-const TYPE = "at+jwt";
+/** Ours alone: a foreign token is of this type only where its issuer is said to write it too. */
+export const ACCESS_TOKEN_TYPE = "at+jwt";
 const HEADER_NAMES = ["alg", "typ", "kid"];
-const MAX_BYTES = 8192;
+export const MAX_TOKEN_BYTES = 8192;
 const MAX_HEADER_LENGTH = 512;
-const MAX_CLOCK_LEAD_SECONDS = 30;
+export const MAX_CLOCK_LEAD_SECONDS = 30;
 const ID = /^[A-Za-z0-9._~-]{1,128}$/;
 
 export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
-  const { key, issuer, audience, ttlSeconds, clockToleranceSeconds } = options;
-  const keys = new Map<unknown, SigningKey>([[key.kid, key]]);
+  const { keys, issuer, audience, ttlSeconds, clockToleranceSeconds } = options;
 
   return {
     lifetime(endsAt) {
@@ -51,22 +52,22 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
 
     mint(claims) {
       const payload = { iss: issuer, aud: audience, jti: randomUUID(), ...claims };
-      return sign(payload, key.signWith, {
-        algorithm: key.algorithm,
-        header: { alg: key.algorithm, typ: TYPE, kid: key.kid },
-      });
+      const { kid, algorithm, signWith } = keys.signing;
+      return sign(payload, signWith, { algorithm, header: { alg: algorithm, typ: ACCESS_TOKEN_TYPE, kid } });
     },
 
     // jsonwebtoken proves the signature and nothing more: it lets pass much of what is refused here. The order is the
     // contract's. What comes before the signature has one answer for every reason.
     verify(token, { allowExpired } = { allowExpired: false }) {
       const { header, payload } = readParts(token);
-      assertGenuine(token, header, keys.get(header["kid"]));
+      assertGenuine(token, header, keys.find(header["kid"]));
       // Only now: reading what anybody may send costs far more than finding out that it isn't genuine.
       const claims = decodeJson(payload);
       const now = Date.now() / 1000;
       assertThat(claims !== undefined);
-      assertThat(header["typ"] === TYPE && claims["iss"] === issuer && isFor(audience, claims["aud"]));
+      assertThat(
+        header["typ"] === ACCESS_TOKEN_TYPE && claims["iss"] === issuer && isFor(audience, claims["aud"]),
+      );
       const { exp, iat, nbf, sub, jti, sid, roles, epoch } = claims;
       assertThat(isFiniteNumber(exp));
       if (!allowExpired && now >= exp + clockToleranceSeconds) throw new CurfewError("token_expired");
@@ -84,7 +85,7 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
 }
 
 function readParts(token: string) {
-  assertThat(Buffer.byteLength(token) <= MAX_BYTES);
+  assertThat(Buffer.byteLength(token) <= MAX_TOKEN_BYTES);
   const [first = "", payload = "", signature = "", ...rest] = token.split(".");
   assertThat(rest.length === 0 && first.length <= MAX_HEADER_LENGTH && isCanonicalBase64url(signature));
   const header = decodeJson(first);
@@ -107,12 +108,12 @@ function assertGenuine(token: string, header: Record<string, unknown>, key: Sign
   }
 }
 
-function assertThat(holds: boolean): asserts holds {
+export function assertThat(holds: boolean): asserts holds {
   if (!holds) throw new CurfewError("token_invalid");
 }
 
-const isFor = (audience: string, claim: unknown) =>
+export const isFor = (audience: string, claim: unknown) =>
   claim === audience || (Array.isArray(claim) && claim.includes(audience));
 
-const isString = (value: unknown) => typeof value === "string";
-const isFiniteNumber = (value: unknown): value is number => Number.isFinite(value);
+export const isString = (value: unknown) => typeof value === "string";
+export const isFiniteNumber = (value: unknown): value is number => Number.isFinite(value);

@@ -4,11 +4,13 @@ import {
   createSecretKey,
   createHash,
   hkdfSync,
+  type JsonWebKey,
   type KeyObject,
 } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { deflateRawSync } from "node:zlib";
 
-type Algorithm = "HS256" | "RS256" | "ES256";
+export type Algorithm = "HS256" | "RS256" | "ES256";
 
 /** One key, one algorithm (RFC 8725 §3.1), and always KeyObjects: jsonwebtoken guesses what a string may be. */
 export type SigningKey = {
@@ -41,8 +43,7 @@ export function readSecret(text: string): SigningKey {
 }
 
 export function readPrivateKey(pem: string): SigningKey {
-  const signWith = createPrivateKey(pem);
-  const jwk = signWith.export({ format: "jwk" });
+  const { signWith, jwk } = readPem(pem);
   // RFC 7638: the members that make the key, in alphabetical order, without white space.
   const required =
     jwk.kty === "RSA"
@@ -56,6 +57,32 @@ export function readPrivateKey(pem: string): SigningKey {
     // The private number alone: an encoding around it may differ between versions of OpenSSL.
     refreshKey: refreshKeyFrom(Buffer.from(jwk.d ?? "", "base64url")),
   };
+}
+
+/** Whatever stands where the name belongs is not repeated: it may be the key. */
+export function readPrivateKeyFile(file: string): SigningKey {
+  let pem: string;
+  try {
+    pem = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new TypeError(`it can't be read (${String((cause as NodeJS.ErrnoException).code)})`, { cause });
+  }
+  return readPrivateKey(pem);
+}
+
+/** What anybody may know of a key: of a pair its public part (RFC 7517), of a secret nothing. */
+export function publicJwkOf({ kid, algorithm, verifyWith }: SigningKey): JsonWebKey | undefined {
+  if (verifyWith.type !== "public") return undefined;
+  return { ...verifyWith.export({ format: "jwk" }), kid, alg: algorithm, use: "sig" };
+}
+
+function readPem(pem: string): { signWith: KeyObject; jwk: JsonWebKey } {
+  try {
+    const signWith = createPrivateKey(pem);
+    return { signWith, jwk: signWith.export({ format: "jwk" }) };
+  } catch (cause) {
+    throw new TypeError("it holds no private key in PEM that needs no passphrase", { cause });
+  }
 }
 
 function algorithmOf(key: KeyObject): Algorithm {

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { CurfewError } from "../errors";
 import { decodeJson, encodeJson, isCanonicalBase64url } from "./base64url";
+import type { KeyRing } from "./key-ring";
 import type { SigningKey } from "./keys";
 
 /** What a refresh token names: one generation of a session, which ends for good at `endsAt`. Times are Unix seconds. */
@@ -18,21 +19,20 @@ const MAX_BYTES = 1024;
  * `<payload>.<HMAC-SHA256>`. Authenticated, so that forged is told from long over without asking Redis; and Redis
  * keeps no more than the current generation's number, so that whoever reads Redis can't refresh anything.
  */
-export function createRefreshTokens(key: SigningKey): RefreshTokens {
-  const keys = new Map<unknown, SigningKey>([[key.kid, key]]);
+export function createRefreshTokens(keys: KeyRing): RefreshTokens {
   const macOf = (payload: string, { refreshKey }: SigningKey) =>
     createHmac("sha256", refreshKey).update(payload).digest();
 
   return {
     mint(token) {
-      const payload = encodeJson({ kid: key.kid, ...token });
-      return `${payload}.${macOf(payload, key).toString("base64url")}`;
+      const payload = encodeJson({ kid: keys.signing.kid, ...token });
+      return `${payload}.${macOf(payload, keys.signing).toString("base64url")}`;
     },
 
     verify(token) {
       const [payload = "", mac = "", ...rest] = token.split(".");
       const claims = token.length <= MAX_BYTES && rest.length === 0 ? decodeJson(payload) : undefined;
-      const claimedKey = keys.get(claims?.["kid"]);
+      const claimedKey = keys.find(claims?.["kid"]);
       if (!claims || !claimedKey || !isMac(mac, macOf(payload, claimedKey))) {
         throw new CurfewError("refresh_token_invalid");
       }

@@ -1,5 +1,6 @@
 import { CurfewError, type ErrorCode } from "../../src/errors";
 import { createAccessTokens, type AccessTokens } from "../../src/tokens/access-tokens";
+import { createKeyRing } from "../../src/tokens/key-ring";
 import { readSecret, type SigningKey } from "../../src/tokens/keys";
 import { decodePart, encode, forge, vary } from "./jws";
 import { SECRET } from "./service";
@@ -25,7 +26,13 @@ export const CLAIMS = {
 };
 
 export const createTokens = (key: SigningKey, clockToleranceSeconds = 0) =>
-  createAccessTokens({ key, issuer: ISSUER, audience: AUDIENCE, ttlSeconds: TTL, clockToleranceSeconds });
+  createAccessTokens({
+    keys: createKeyRing(key),
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    ttlSeconds: TTL,
+    clockToleranceSeconds,
+  });
 
 export const hs256 = readSecret(SECRET);
 export const tokens = createTokens(hs256);

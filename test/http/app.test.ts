@@ -1,19 +1,14 @@
 import { gzipSync } from "node:zlib";
 import pino from "pino";
 import request from "supertest";
-import { createAccounts } from "../../src/accounts";
-import { createAuth } from "../../src/auth";
-import { createDenylist } from "../../src/denylist/denylist";
 import { createApp } from "../../src/http/app";
-import { createPasswords } from "../../src/passwords";
-import { createEpochs } from "../../src/denylist/epochs";
-import { createWriter } from "../../src/denylist/writer";
+import { createParts } from "../../src/parts";
 import { connectMemory, type Redis } from "../../src/redis/redis";
 import { createOneShard } from "../../src/shards";
-import { createSessions } from "../../src/sessions/sessions";
 import { createAccessTokens } from "../../src/tokens/access-tokens";
+import { createForeignTokens } from "../../src/tokens/foreign-tokens";
+import { createKeyRing } from "../../src/tokens/key-ring";
 import { readSecret } from "../../src/tokens/keys";
-import { createRefreshTokens } from "../../src/tokens/refresh-tokens";
 import { PASSWORD } from "../helpers/client";
 import { SECRET } from "../helpers/service";
 
@@ -21,41 +16,28 @@ import { SECRET } from "../helpers/service";
 function createTestApp(redis: Redis = connectMemory(250)) {
   const printed: string[] = [];
   const log = pino({ level: "info" }, { write: (line: string) => void printed.push(line) });
-  const key = readSecret(SECRET);
-  const options = {
-    prefix: "curfew:",
-    issuer: "curfew",
-    audience: "curfew",
-    key,
-    ttlSeconds: 900,
-    accessTtlSeconds: 900,
-    refreshTtlSeconds: 3600,
-    sessionMaxTtlSeconds: 7200,
-    refreshGraceSeconds: 10,
-    clockToleranceSeconds: 0,
-    cookieSecure: false,
-    corsOrigins: [],
-    trustProxy: 0,
-    redisTimeoutMs: 250,
-    rateLimits: undefined,
-  };
-  const accessTokens = createAccessTokens(options);
-  const refreshTokens = createRefreshTokens(key);
+  const keys = createKeyRing(readSecret(SECRET));
   const shards = createOneShard("curfew:");
-  const epochs = createEpochs(redis, log);
-  const auth = createAuth({
-    accounts: createAccounts(redis, shards),
-    passwords: createPasswords(8),
-    sessions: createSessions(redis, shards, createWriter(redis, shards, epochs), options),
-    accessTokens,
-    refreshTokens,
-  });
-  const denylist = createDenylist(redis, shards, epochs);
-  return {
-    app: createApp({ auth, accessTokens, refreshTokens, denylist, redis, shards, log }, options),
-    printed,
-  };
+  const foreignTokens = createForeignTokens([], { clockToleranceSeconds: 0, log });
+  const parts = createParts({ ...OPTIONS, redis, shards, keys, foreignTokens, log });
+  return { app: createApp(parts, OPTIONS), printed };
 }
+
+const OPTIONS = {
+  issuer: "curfew",
+  audience: "curfew",
+  accessTtlSeconds: 900,
+  refreshTtlSeconds: 3600,
+  sessionMaxTtlSeconds: 7200,
+  refreshGraceSeconds: 10,
+  clockToleranceSeconds: 0,
+  passwordMinLength: 8,
+  cookieSecure: false,
+  corsOrigins: [],
+  trustProxy: 0,
+  redisTimeoutMs: 250,
+  rateLimits: undefined,
+};
 
 const { app } = createTestApp();
 const email = "someone@example.com";
@@ -274,9 +256,8 @@ describe("GET /verify", () => {
   });
 
   it("percent-encodes what a header can't carry as it is", async () => {
-    const key = readSecret(SECRET);
     const tokens = createAccessTokens({
-      key,
+      keys: createKeyRing(readSecret(SECRET)),
       issuer: "curfew",
       audience: "curfew",
       ttlSeconds: 900,

@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, generateKeyPairSync, hkdfSync, randomBytes } from "node:crypto";
 import { CurfewError } from "../../src/errors";
-import { readPrivateKey, readSecret } from "../../src/tokens/keys";
+import { createKeyRing } from "../../src/tokens/key-ring";
+import { readPrivateKey, readSecret, type SigningKey } from "../../src/tokens/keys";
 import { createRefreshTokens, type RefreshToken, type RefreshTokens } from "../../src/tokens/refresh-tokens";
 import {
   createTokens,
@@ -22,7 +23,8 @@ const TOKEN: RefreshToken = {
 };
 
 const key = readSecret(SECRET);
-const tokens = createRefreshTokens(key);
+const tokensOf = (signing: SigningKey) => createRefreshTokens(createKeyRing(signing));
+const tokens = tokensOf(key);
 const genuine = tokens.mint(TOKEN);
 const [payload = "", mac = ""] = genuine.split(".");
 const claims = decodePart(genuine, 0);
@@ -59,14 +61,14 @@ describe("a genuine refresh token", () => {
   });
 
   it("is read by every process with the same key", () => {
-    expect(createRefreshTokens(readSecret(SECRET)).verify(genuine)).toEqual(TOKEN);
+    expect(tokensOf(readSecret(SECRET)).verify(genuine)).toEqual(TOKEN);
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     const [pkcs8, sec1] = [
       privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
       privateKey.export({ type: "sec1", format: "pem" }).toString(),
     ];
-    const token = createRefreshTokens(readPrivateKey(pkcs8)).mint(TOKEN);
-    expect(createRefreshTokens(readPrivateKey(sec1)).verify(token)).toEqual(TOKEN);
+    const token = tokensOf(readPrivateKey(pkcs8)).mint(TOKEN);
+    expect(tokensOf(readPrivateKey(sec1)).verify(token)).toEqual(TOKEN);
   });
 
   it("is the same each time it is minted, so that concurrent refreshes get one successor", () => {
@@ -113,7 +115,7 @@ describe("verify", () => {
       "the MAC of another token",
       () => `${payload}.${tokens.mint({ ...TOKEN, generation: 4 }).split(".")[1] ?? ""}`,
     ],
-    ["a token of another key", () => createRefreshTokens(otherKey).mint(TOKEN)],
+    ["a token of another key", () => tokensOf(otherKey).mint(TOKEN)],
     ["a token of another key under our kid", () => withMac(claims, otherKey.refreshKey.export())],
     ["a token without a kid", () => withMac(TOKEN, key.refreshKey.export())],
     ["an unknown kid", () => withMac({ ...claims, kid: "other" }, key.refreshKey.export())],
@@ -209,9 +211,9 @@ describe("the key of the MAC", () => {
       expect(refreshKey.equals(createSecretKey(material))).toBe(false);
     }
     const other = generate().privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-    const token = createRefreshTokens(readPrivateKey(pem)).mint(TOKEN);
-    expect(createRefreshTokens(readPrivateKey(pem)).verify(token)).toEqual(TOKEN);
-    expectInvalid(token, createRefreshTokens(readPrivateKey(other)));
+    const token = tokensOf(readPrivateKey(pem)).mint(TOKEN);
+    expect(tokensOf(readPrivateKey(pem)).verify(token)).toEqual(TOKEN);
+    expectInvalid(token, tokensOf(readPrivateKey(other)));
   });
 });
 

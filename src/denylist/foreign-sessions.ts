@@ -1,0 +1,55 @@
+import { join } from "node:path";
+import type { ForeignToken } from "../tokens/foreign-tokens";
+import { entryOf, foreign, jtiKey, sidKey, subKey, ttlMs, type Requester } from "./entry";
+import { readWritingScript, type Work, type Writer } from "./writer";
+
+/** What we know of sessions at an outside issuer: how to end them here. The issuer may open another at any time. */
+export type ForeignSessions = {
+  /** Denies the token and its session, or every token of its subject so far. False: it can no longer ask for all of them. */
+  logout(token: ForeignToken, allDevices: boolean, requester: Requester): Promise<boolean>;
+};
+
+const LOG_OUT = readWritingScript(join(__dirname, "log-out-foreign.lua"));
+
+/** An issuer's clock may be so much ahead of ours, so that its tokens seem to come from the future. */
+const CLOCK_LEAD_SECONDS = 30;
+
+export function createForeignSessions(writer: Writer, clockToleranceSeconds: number): ForeignSessions {
+  function work(token: ForeignToken, allDevices: boolean, call: Parameters<Writer["revoke"]>[0]): Work {
+    const { issuer, iss, sid, iat, exp, maxLifetimeSeconds, sinceEpoch } = token;
+    const [now, jti] = [call.nowMs / 1000, foreign(issuer, token.jti)];
+    const cutoff = Math.max(Math.floor(now), Math.ceil(iat));
+    const latestExp = Math.max(now + CLOCK_LEAD_SECONDS, cutoff) + maxLifetimeSeconds;
+    const named = { jti: token.jti, sid: sid ?? null, iat, exp };
+    return {
+      script: LOG_OUT,
+      keys: (prefix) => [
+        jtiKey(prefix, jti),
+        subKey(prefix, call.sub),
+        ...(sid === undefined ? [] : [sidKey(prefix, foreign(issuer, sid))]),
+      ],
+      args: () => ({
+        sid: sid ?? "",
+        jti: token.jti,
+        iat,
+        is_expired: Number(now >= exp + clockToleranceSeconds),
+        since_epoch: Number(sinceEpoch),
+        all_devices: Number(allDevices),
+        cutoff,
+        token_entry: entryOf(call, iss, named),
+        subject_entry: entryOf(call, iss, named, { cutoff }),
+        token_ttl_ms: ttlMs(exp, clockToleranceSeconds, call.nowMs),
+        session_ttl_ms: ttlMs(latestExp, clockToleranceSeconds, call.nowMs),
+        subject_ttl_ms: ttlMs(latestExp, clockToleranceSeconds, call.nowMs),
+      }),
+    };
+  }
+
+  return {
+    async logout(token, allDevices, requester) {
+      const sub = foreign(token.issuer, token.subId);
+      const call = { sub, by: sub, requester, nowMs: Date.now() };
+      return (await writer.revoke(call, work(token, allDevices, call))) === "done";
+    },
+  };
+}

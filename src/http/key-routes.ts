@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { PUBLISHED_KEYS_MAX_AGE_SECONDS, type KeyRing } from "../tokens/key-ring";
+import { publicJwkOf } from "../tokens/keys";
+import { endpoint } from "./routes";
+
+const PublishedKey = { kid: z.string(), use: z.literal("sig") };
+const PublishedKeys = z.object({
+  keys: z.array(
+    z.discriminatedUnion("kty", [
+      z.object({
+        ...PublishedKey,
+        kty: z.literal("RSA"),
+        alg: z.literal("RS256"),
+        n: z.string(),
+        e: z.string(),
+      }),
+      z.object({
+        ...PublishedKey,
+        kty: z.literal("EC"),
+        alg: z.literal("ES256"),
+        crv: z.literal("P-256"),
+        x: z.string(),
+        y: z.string(),
+      }),
+    ]),
+  ),
+});
+
+/** Whoever verifies our tokens without asking us does not learn of logouts. */
+export function createPublishedKeys({ all }: KeyRing) {
+  const keys = all.map(publicJwkOf).filter((jwk) => jwk !== undefined);
+  return endpoint({
+    summary: "The public keys that our access tokens can be verified with, as a JWK set",
+    answers: { 200: { description: "None, where a secret signs", schema: PublishedKeys } },
+    handle(_req, res) {
+      res.set("Cache-Control", `public, max-age=${PUBLISHED_KEYS_MAX_AGE_SECONDS}`).json({ keys });
+    },
+  });
+}

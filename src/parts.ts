@@ -1,0 +1,67 @@
+import type { Logger } from "pino";
+import { createAccounts, type Accounts } from "./accounts";
+import { createAuth, type Auth } from "./auth";
+import { createDenylist, type Denylist } from "./denylist/denylist";
+import { createEpochs } from "./denylist/epochs";
+import { createForeignSessions } from "./denylist/foreign-sessions";
+import { createWriter } from "./denylist/writer";
+import { createPasswords } from "./passwords";
+import type { Redis } from "./redis/redis";
+import { createSessions } from "./sessions/sessions";
+import type { Shards } from "./shards";
+import { createAccessTokens } from "./tokens/access-tokens";
+import type { ForeignTokens } from "./tokens/foreign-tokens";
+import type { KeyRing } from "./tokens/key-ring";
+import { createRefreshTokens, type RefreshTokens } from "./tokens/refresh-tokens";
+import { createTokens, type Tokens } from "./tokens/tokens";
+
+/** What the service and the library are made of, wired together in one place. */
+export type Parts = {
+  redis: Redis;
+  shards: Shards;
+  keys: KeyRing;
+  tokens: Tokens;
+  refreshTokens: RefreshTokens;
+  denylist: Denylist;
+  auth: Auth;
+  log: Logger;
+};
+
+export type PartsOptions = {
+  redis: Redis;
+  shards: Shards;
+  keys: KeyRing;
+  foreignTokens: ForeignTokens;
+  /** Whose accounts; ours if it is left out. */
+  accounts?: Accounts;
+  log: Logger;
+  issuer: string;
+  audience: string;
+  accessTtlSeconds: number;
+  refreshTtlSeconds: number;
+  sessionMaxTtlSeconds: number;
+  refreshGraceSeconds: number;
+  clockToleranceSeconds: number;
+  passwordMinLength: number;
+};
+
+export function createParts(options: PartsOptions): Parts {
+  const { redis, shards, keys, foreignTokens, log, clockToleranceSeconds } = options;
+  const accessTokens = createAccessTokens({ ...options, ttlSeconds: options.accessTtlSeconds });
+  const refreshTokens = createRefreshTokens(keys);
+  const tokens = createTokens(accessTokens, foreignTokens);
+  const epochs = createEpochs(redis, log);
+  epochs.watch(shards.prefixes);
+  const writer = createWriter(redis, shards, epochs);
+  const auth = createAuth({
+    accounts: options.accounts ?? createAccounts(redis, shards),
+    passwords: createPasswords(options.passwordMinLength),
+    sessions: createSessions(redis, shards, writer, options),
+    foreignSessions: createForeignSessions(writer, clockToleranceSeconds),
+    accessTokens,
+    tokens,
+    refreshTokens,
+  });
+  const denylist = createDenylist(redis, shards, epochs);
+  return { redis, shards, keys, tokens, refreshTokens, denylist, auth, log };
+}

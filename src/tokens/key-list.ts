@@ -1,0 +1,99 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import { readPrivateKey, readPrivateKeyFile, readSecret, type SigningKey } from "./keys";
+
+/** A key as it stands in the file that JWT_VERIFY_KEYS_FILE names. The times are for `curfew keys` alone. */
+export type KeyEntry = {
+  secret?: string | undefined;
+  private_key?: string | undefined;
+  private_key_file?: string | undefined;
+  /** Since when it can be known to every instance. */
+  added_at?: string | undefined;
+  /** Until when a token may live that it signed. Only a key that has signed has this. */
+  needed_until?: string | undefined;
+};
+
+export type ListedKey = { key: SigningKey; entry: KeyEntry };
+
+export const MAX_LISTED_KEYS = 16;
+
+const SOURCES = ["secret", "private_key", "private_key_file"] as const;
+const NOT_ONE_SOURCE = `it needs one of ${SOURCES.join(", ")}`;
+
+/** Reads every key of the list, or says what is wrong and where. No problem repeats what stands in the file. */
+export function readKeyList(file: string): { listed: ListedKey[]; problems: string[] } {
+  const refused = (problem: string) => ({ listed: [], problems: [problem] });
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    return refused(`it can't be read (${String((error as NodeJS.ErrnoException).code)})`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return refused("it is not JSON");
+  }
+  const { data, error } = listIn(dirname(file)).safeParse(json);
+  if (data) return { listed: data, problems: [] };
+  return {
+    listed: [],
+    problems: error.issues.map(({ path, message }) =>
+      path.length === 0 ? message : `${z.core.toDotPath(path)}: ${message}`,
+    ),
+  };
+}
+
+const listIn = (folder: string) =>
+  z
+    .array(entryIn(folder), { error: "it is not a JSON array" })
+    .max(MAX_LISTED_KEYS, { error: `it holds more than ${MAX_LISTED_KEYS} keys` })
+    .superRefine((listed, context) => {
+      for (const [at, { key }] of listed.entries()) {
+        const first = listed.findIndex((other) => other.key.kid === key.kid);
+        if (first !== at)
+          context.addIssue({ code: "custom", path: [at], message: `it is the key of [${first}] again` });
+      }
+    });
+
+const text = z.string({ error: "it is not a string" });
+const time = z.iso.datetime({ error: "it is not a time such as 2030-01-31T12:00:00Z" });
+
+const entryIn = (folder: string) =>
+  z
+    .strictObject(
+      {
+        secret: text.optional(),
+        private_key: text.optional(),
+        private_key_file: text.optional(),
+        added_at: time.optional(),
+        needed_until: time.optional(),
+      },
+      {
+        // The name of what isn't known may be the secret itself.
+        error: ({ code }) =>
+          code === "unrecognized_keys" ? "it holds a name that is not known" : "it is not a JSON object",
+      },
+    )
+    .transform((entry, context): ListedKey => {
+      const [source, ...others] = SOURCES.filter((name) => entry[name] !== undefined);
+      if (source === undefined || others.length > 0) {
+        context.addIssue({ code: "custom", message: NOT_ONE_SOURCE });
+        return z.NEVER;
+      }
+      try {
+        return { key: READ[source](entry[source] ?? "", folder), entry };
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error;
+        context.addIssue({ code: "custom", path: [source], message: error.message });
+        return z.NEVER;
+      }
+    });
+
+const READ: Record<(typeof SOURCES)[number], (text: string, folder: string) => SigningKey> = {
+  secret: readSecret,
+  private_key: readPrivateKey,
+  private_key_file: (name, folder) => readPrivateKeyFile(resolve(folder, name)),
+};

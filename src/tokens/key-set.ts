@@ -1,0 +1,57 @@
+import { readJwk, type IssuerAlgorithm, type IssuerKey } from "./issuer-keys";
+
+/** The keys of an issuer at one time. */
+export type KeySet = {
+  /** Without a kid: the only key there is. */
+  find(kid: string | undefined): IssuerKey | undefined;
+};
+
+/** A key that can't be used, and why not. */
+export type SkippedKey = { kid: string | null; reason: string };
+
+const MAX_KEYS = 100;
+const MAX_KID_LENGTH = 256;
+const SHOWN = 64;
+
+/** Reads a JWK set (RFC 7517 §5). What can't be used is left out; an empty set is an issuer's word too, that none is good. */
+export function readKeySet(text: string, allowed: readonly IssuerAlgorithm[]) {
+  const jwks = readJwks(text);
+  const skipped: SkippedKey[] = [];
+  const usable = jwks.flatMap((jwk): [kid: string | undefined, key: IssuerKey][] => {
+    try {
+      return [[readKid(jwk), readJwk(jwk, allowed)]];
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      const { kid } = jwk;
+      skipped.push({ kid: typeof kid === "string" ? kid.slice(0, SHOWN) : null, reason: error.message });
+      return [];
+    }
+  });
+  const byKid = new Map(usable);
+  // Which of them is meant can't be known: whatever the token says, it may be the other one.
+  if (byKid.size < usable.length) throw new Error("its set has several keys under one kid");
+  const [only] = usable.length === 1 ? byKid.values() : [];
+  const keys: KeySet = { find: (kid) => (kid === undefined ? only : byKid.get(kid)) };
+  return { keys, skipped };
+}
+
+function readJwks(text: string): Record<string, unknown>[] {
+  let set: unknown;
+  try {
+    set = JSON.parse(text);
+  } catch {
+    throw new Error("it sent no JSON");
+  }
+  const jwks = isObject(set) ? set["keys"] : undefined;
+  if (!Array.isArray(jwks) || !jwks.every(isObject)) throw new Error("it sent no JWK set");
+  if (jwks.length > MAX_KEYS) throw new Error(`its set has more than ${MAX_KEYS} keys`);
+  return jwks;
+}
+
+function readKid({ kid }: Record<string, unknown>): string | undefined {
+  if (kid === undefined || (typeof kid === "string" && kid.length <= MAX_KID_LENGTH)) return kid;
+  throw new TypeError(`its kid is not a string of ${MAX_KID_LENGTH} characters at most`);
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,0 +1,70 @@
+import { readPublicKey, type IssuerAlgorithm, type IssuerKey } from "./issuer-keys";
+import { readSecret } from "./keys";
+
+/** Where a trusted issuer's keys come from: where it publishes them, or the one key that it has. */
+export type IssuerKeySource = { readonly jwksUri: string } | IssuerKey;
+
+export const SOURCES = ["jwks_uri", "public_key_file", "secret_env"] as const;
+
+export type Source = (typeof SOURCES)[number];
+
+export type Surroundings = {
+  production: boolean;
+  env: NodeJS.ProcessEnv;
+  readFile: (name: string) => string;
+};
+
+/**
+ * Throws a TypeError that says why it can't be used, and never what it is. Without algorithms, because they can't be used
+ * either, there is no key, but whatever else is wrong is said.
+ */
+export function readKeySource(
+  source: Source,
+  value: string,
+  algorithms: readonly IssuerAlgorithm[] | undefined,
+  { production, env, readFile }: Surroundings,
+): IssuerKeySource | undefined {
+  switch (source) {
+    case "jwks_uri":
+      return { jwksUri: readJwksUri(value, production) };
+    case "public_key_file": {
+      const pem = readText(value, readFile);
+      return algorithms && readPublicKey(pem, algorithms);
+    }
+    case "secret_env": {
+      const { verifyWith } = readSecret(readVariable(value, env));
+      const [algorithm] = algorithms ?? [];
+      return algorithm && { algorithm, verifyWith };
+    }
+  }
+}
+
+function readJwksUri(text: string, production: boolean): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "https:" && url?.protocol !== "http:") throw new TypeError("it is not an https URL");
+  if (url.username !== "" || url.password !== "") throw new TypeError("it holds a user or a password");
+  if (url.protocol === "http:" && production) throw new TypeError("it is plain http, in production");
+  if (url.protocol === "http:" && !LOOPBACK.test(url.hostname)) {
+    throw new TypeError("it is plain http, and not on loopback");
+  }
+  return url.href;
+}
+
+/** As URL spells them, whatever was written. */
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+function readText(name: string, readFile: Surroundings["readFile"]): string {
+  try {
+    return readFile(name);
+  } catch (cause) {
+    throw new TypeError(`it can't be read (${String((cause as NodeJS.ErrnoException).code)})`, { cause });
+  }
+}
+
+/** With our own secret the issuer could make our tokens. */
+function readVariable(name: string, env: NodeJS.ProcessEnv): string {
+  const secret = env[name] ?? "";
+  if (secret === "") throw new TypeError("there is no such variable, or it is empty");
+  if (secret === env["JWT_SECRET"]) throw new TypeError("it is our own secret (JWT_SECRET)");
+  return secret;
+}

@@ -1,0 +1,24 @@
+import type { AccessToken, AccessTokens } from "./access-tokens";
+import type { ForeignToken, ForeignTokens } from "./foreign-tokens";
+
+/** A verified token: one of ours, or one of an outside issuer that we trust. */
+export type Token = AccessToken | ForeignToken;
+
+export type Tokens = {
+  /** Throws `token_invalid` unless the token is genuine, and `token_expired` if it is over, unless that is allowed. */
+  verify(token: string, options?: { allowExpired: boolean }): Promise<Token>;
+};
+
+/** Who a token claims to be from decides whose keys it must hold against, and nothing else does. */
+export const createTokens = (own: AccessTokens, foreign: ForeignTokens): Tokens => ({
+  async verify(token, options) {
+    const issuer = foreign.claimsToBeFrom(token);
+    return issuer ? foreign.verify(token, options) : own.verify(token, options);
+  },
+});
+
+/** Whose token it is: a user id of ours, or `<issuer name>:<subject>`. */
+export const subjectOf = (token: Token) => ("issuer" in token ? `${token.issuer}:${token.sub}` : token.sub);
+
+/** An outside issuer's roles mean nothing here. */
+export const rolesOf = (token: Token) => ("issuer" in token ? [] : token.roles);

@@ -1,0 +1,186 @@
+import { call, expectRefusal, me, register } from "./helpers/client";
+import { startProvider, writeIssuers, type TestProvider } from "./helpers/provider";
+import { decodePart } from "./helpers/jws";
+import { startRedis, type TestRedis } from "./helpers/redis";
+import { startService, type TestService } from "./helpers/service";
+
+let redis: TestRedis;
+let clerk: TestProvider;
+let other: TestProvider;
+let one: TestService;
+let two: TestService;
+beforeAll(async () => {
+  [redis, clerk, other] = await Promise.all([
+    startRedis(),
+    startProvider("clerk"),
+    startProvider("other", { since_epoch: false, max_lifetime: "1h" }),
+  ]);
+  const env = { REDIS_URL: redis.url, TRUSTED_ISSUERS_FILE: writeIssuers(clerk, other) };
+  one = await startService(env);
+  two = await startService(env);
+  // The epoch's own second is over, so that whatever is minted from now on is of it.
+  await register(one.url);
+});
+afterAll(async () => {
+  await Promise.all([one.stop(), two.stop(), clerk.stop(), other.stop()]);
+  await redis.stop();
+});
+
+const logout = (token: string, body?: object) =>
+  call(one.url, "DELETE", "/v1/auth/session", { token, ...(body && { body }) });
+const verify = (token: string) => call(two.url, "GET", "/api/auth/verify", { token });
+const jtiOf = (token: string) => String(decodePart(token, 1)["jti"]);
+const entryOf = async (key: string) =>
+  JSON.parse((await redis.admin.get(`curfew:denylist:${key}`)) ?? "null") as Record<string, unknown> | null;
+
+async function lastEvent(): Promise<Record<string, string>> {
+  const [[, flat] = ["", []]] = await redis.admin.xrevrange("curfew:events", "+", "-", "COUNT", 1);
+  return Object.fromEntries(flat.flatMap((name, at) => (at % 2 === 0 ? [[name, flat[at + 1] ?? ""]] : [])));
+}
+
+it("lets the provider's users in, and tells who they are", async () => {
+  const token = clerk.mint({ sub: "user_42", sid: "sess_1", roles: ["ops"], name: "Ada" });
+  const answer = await me(one.url, token);
+  expect(answer.status).toBe(200);
+  expect(answer.body).toEqual({
+    id: "clerk:user_42",
+    issuer: "https://clerk.example.com",
+    claims: expect.objectContaining({ name: "Ada", sub: "user_42" }) as object,
+  });
+  const { status, headers } = await verify(token);
+  expect(status).toBe(204);
+  expect(Object.fromEntries([...headers].filter(([name]) => name.startsWith("x-auth-")))).toEqual({
+    "x-auth-subject": "clerk:user_42",
+    "x-auth-token-id": jtiOf(token),
+    "x-auth-session": "sess_1",
+    "x-auth-issuer": "https://clerk.example.com",
+    // Their roles mean nothing here.
+    "x-auth-roles": "",
+    "x-auth-expires": String(decodePart(token, 1)["exp"]),
+  });
+});
+
+it("DELETE /v1/auth/session: refused everywhere from then on, with one event and a readable entry", async () => {
+  const token = clerk.mint({ sub: "user_7" });
+  expect((await verify(token)).status).toBe(204);
+  const answer = await logout(token);
+  expect(answer.status).toBe(200);
+  expect(answer.body).toEqual({ success: true, message: "Logged out successfully" });
+  for (const refused of [await me(one.url, token), await me(two.url, token), await verify(token)]) {
+    expectRefusal(refused, 401, "token_revoked");
+  }
+  const { exp, iat } = decodePart(token, 1) as { exp: number; iat: number };
+  expect(await entryOf(`jti:clerk:${jtiOf(token)}`)).toMatchObject({
+    ...{ jti: jtiOf(token), sub: "clerk:user_7", sid: null, iss: "https://clerk.example.com", iat, exp },
+    ...{ reason: "logout", by: "clerk:user_7" },
+  });
+  const ttl = await redis.admin.pttl(`curfew:denylist:jti:clerk:${jtiOf(token)}`);
+  expect(ttl).toBeGreaterThan(exp * 1000 - Date.now() - 100);
+  expect(ttl).toBeLessThanOrEqual(exp * 1000 - Date.now() + 100);
+  const events = await redis.admin.xlen("curfew:events");
+  expect(await lastEvent()).toMatchObject({ event: "logout", sub: "clerk:user_7", jti: jtiOf(token) });
+  // Once more is a success, and no news.
+  expect((await logout(token)).status).toBe(200);
+  expect(await redis.admin.xlen("curfew:events")).toBe(events);
+  expect(
+    one.log.filter((line) => line.includes('"event":"logout"') && line.includes(jtiOf(token))),
+  ).not.toEqual([]);
+});
+
+it("ends the session that the token names: what the provider still mints for it is refused", async () => {
+  const session = { sub: "user_8", sid: "sess_8" };
+  const [token, sibling] = [clerk.mint(session), clerk.mint(session)];
+  expect((await logout(token)).status).toBe(200);
+  expectRefusal(await verify(sibling), 401, "token_revoked");
+  expectRefusal(await verify(clerk.mint(session)), 401, "token_revoked");
+  expect((await verify(clerk.mint({ ...session, sid: "sess_9" }))).status).toBe(204);
+  expect(await redis.admin.pttl("curfew:denylist:sid:clerk:sess_8")).toBeGreaterThan(86_400_000 - 10_000);
+});
+
+it("all_devices cuts off every token of the subject so far, those from the near future too", async () => {
+  const now = Math.floor(Date.now() / 1000);
+  const [here, there] = [other.mint({ sub: "user_9" }), other.mint({ sub: "user_9", iat: now - 60 })];
+  const ahead = other.mint({ sub: "user_9", iat: now + 20 });
+  expect((await logout(ahead, { all_devices: true })).status).toBe(200);
+  for (const token of [here, there, ahead]) expectRefusal(await verify(token), 401, "token_revoked");
+  expect((await verify(other.mint({ sub: "user_10" }))).status).toBe(204);
+  expect((await verify(other.mint({ sub: "user_9", iat: now + 25 }))).status).toBe(204);
+  const entry = await entryOf("sub:other:user_9");
+  expect(entry).toMatchObject({ sub: "other:user_9", reason: "logout_all_devices", cutoff: now + 20 });
+  // A credential that it ended itself gets success again; a cutoff never moves back.
+  expect((await logout(here, { all_devices: true })).status).toBe(200);
+  expect((await entryOf("sub:other:user_9"))?.["cutoff"]).toBe(now + 20);
+  const ttl = await redis.admin.ttl("curfew:denylist:sub:other:user_9");
+  expect(ttl).toBeGreaterThan(3600 - 5);
+});
+
+it("all_devices takes a token that is alive; a dead one is ended, and refused", async () => {
+  const [dead, alive] = [clerk.mint({ sub: "user_11" }), clerk.mint({ sub: "user_11" })];
+  expect((await logout(dead)).status).toBe(200);
+  expectRefusal(await logout(dead, { all_devices: true }), 401, "token_revoked");
+  expect((await verify(alive)).status).toBe(204);
+});
+
+it("an expired token can log out; a forged one can't, and writes nothing", async () => {
+  const now = Math.floor(Date.now() / 1000);
+  const expired = clerk.mint({ sub: "user_12", sid: "sess_12", iat: now - 700, exp: now - 100 });
+  expectRefusal(await verify(expired), 401, "token_expired");
+  expect((await logout(expired)).status).toBe(200);
+  expectRefusal(await verify(clerk.mint({ sub: "user_12", sid: "sess_12" })), 401, "token_revoked");
+  const size = await redis.admin.dbsize();
+  const forged = clerk.mint().slice(0, -8) + "AAAAAAAA";
+  expectRefusal(await logout(forged), 401, "token_invalid");
+  expectRefusal(await verify(other.mint({ iss: "https://clerk.example.com" })), 401, "token_invalid");
+  expect(await redis.admin.dbsize()).toBe(size);
+});
+
+it("one jti at two issuers is two tokens, and a token without one is known by what is signed", async () => {
+  const jti = "the-same";
+  const [theirs, others] = [clerk.mint({ jti }), other.mint({ jti })];
+  expect((await logout(theirs)).status).toBe(200);
+  expectRefusal(await verify(theirs), 401, "token_revoked");
+  expect((await verify(others)).status).toBe(204);
+
+  const nameless = clerk.mint({ jti: undefined, sub: "user_13" });
+  expect((await logout(nameless)).status).toBe(200);
+  expectRefusal(await verify(nameless), 401, "token_revoked");
+  expect((await lastEvent())["jti"]).toMatch(/^sha256-[0-9a-f]{64}$/);
+});
+
+it("entries written by hand count: a token's, a session's, a whole subject's", async () => {
+  const token = clerk.mint({ sub: "user_14", jti: "by-hand", sid: "sess_14" });
+  for (const key of ["jti:clerk:by-hand", "sid:clerk:sess_14", "sub:clerk:user_14"]) {
+    expect((await verify(token)).status).toBe(204);
+    await redis.admin.set(`curfew:denylist:${key}`, "why", "EX", 60);
+    expectRefusal(await verify(token), 401, "token_revoked");
+    await redis.admin.del(`curfew:denylist:${key}`);
+  }
+});
+
+it("sessions and passwords of ours are none of theirs", async () => {
+  const token = clerk.mint();
+  const body = { current_password: "an unlikely passphrase", new_password: "another unlikely one" };
+  for (const [method, path, sent] of [
+    ["GET", "/api/auth/sessions", undefined],
+    ["DELETE", "/api/auth/sessions", undefined],
+    ["DELETE", "/api/auth/sessions/x", undefined],
+    ["POST", "/api/auth/password", body],
+  ] as const) {
+    const answer = await call(one.url, method, path, { token, ...(sent && { body: sent }) });
+    expectRefusal(answer, 403, "own_session_required");
+  }
+  const ours = await register(one.url);
+  const both = await logout(token, { refresh_token: ours.refresh_token });
+  expectRefusal(both, 401, "refresh_token_invalid");
+  expect((await verify(token)).status).toBe(204);
+  expect((await me(one.url, ours.access_token)).status).toBe(200);
+});
+
+it("a denylist that was lost refuses what was issued before, unless its issuer is exempt", async () => {
+  const now = Math.floor(Date.now() / 1000);
+  const [token, exempt] = [clerk.mint({ iat: now - 5 }), other.mint({ iat: now - 5 })];
+  await redis.admin.flushall();
+  expectRefusal(await verify(token), 401, "token_revoked");
+  expect((await verify(exempt)).status).toBe(204);
+  expect((await verify(clerk.mint({ iat: now + 5 }))).status).toBe(204);
+});

@@ -6,14 +6,14 @@ export type TestCluster = {
   url: string;
   nodes: TestRedis[];
   /** The primary that has a key, as the first node to answer sees it. */
-  primaryOf(key: string): Promise<TestRedis>;
-  slotOf(key: string): Promise<number>;
+  primaryOf: (key: string) => Promise<TestRedis>;
+  slotOf: (key: string) => Promise<number>;
   replicaOf(primary: TestRedis): Promise<TestRedis>;
   /** Hands a slot and its keys from one primary to another, as redis-cli would: one key at a time. */
   moveSlot(slot: number, from: TestRedis, to: TestRedis): Promise<void>;
   /** Resolves when all nodes see the same three primaries, each with a replica that follows it. */
-  untilSettled(): Promise<void>;
-  stop(): Promise<void>;
+  untilSettled: () => Promise<void>;
+  stop: () => Promise<void>;
 };
 
 type Member = { node: TestRedis; busPort: number };

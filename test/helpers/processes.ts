@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 
 const started = new Set<ChildProcess>();
+const connected = new Set<{ disconnect(): void }>();
 
 /** Sees to it that a process ends with the tests that started it, also when they fail. */
 export function untilTestsEnd<T extends ChildProcess>(child: T): T {
@@ -8,6 +9,13 @@ export function untilTestsEnd<T extends ChildProcess>(child: T): T {
   return child;
 }
 
+/** The same for a client that would go on connecting for ever. */
+export function connectedUntilTestsEnd<T extends { disconnect(): void }>(client: T): T {
+  connected.add(client);
+  return client;
+}
+
 afterAll(() => {
+  for (const client of connected) client.disconnect();
   for (const child of started) child.kill("SIGKILL");
 });

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis as Client } from "ioredis";
 import { parse } from "yaml";
-import { untilTestsEnd } from "./processes";
+import { connectedUntilTestsEnd, untilTestsEnd } from "./processes";
 
 const PASSWORD = "only-for-tests";
 
@@ -71,10 +71,12 @@ export async function startRedis(options: string[] = []): Promise<TestRedis> {
     server.child.kill("SIGKILL");
     await server.exited;
   };
-  const admin = new Client(`redis://admin:${PASSWORD}@127.0.0.1:${port}`, {
-    retryStrategy: () => 20,
-    maxRetriesPerRequest: null,
-  });
+  const admin = connectedUntilTestsEnd(
+    new Client(`redis://admin:${PASSWORD}@127.0.0.1:${port}`, {
+      retryStrategy: () => 20,
+      maxRetriesPerRequest: null,
+    }),
+  );
   // Until it listens, and whenever a test stops it.
   admin.on("error", () => undefined);
   await admin.ping();

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis as Client } from "ioredis";
-import { untilTestsEnd } from "./processes";
+import { connectedUntilTestsEnd, untilTestsEnd } from "./processes";
 import { freePort, onlineReplicas, startRedis, untilAgreed, type TestRedis } from "./redis";
 
 /** A primary, its replicas, and the sentinels that make one of them the next primary. */
@@ -16,12 +16,12 @@ export type TestSentinels = {
   /** The first was the primary in the beginning. One that is started again comes back as a primary, until it is told. */
   nodes: TestRedis[];
   /** The node that most sentinels call the primary. */
-  primary(): Promise<TestRedis>;
+  primary: () => Promise<TestRedis>;
   /** Resolves when all sentinels see the same primary, and every other node follows it. */
-  untilSettled(): Promise<void>;
+  untilSettled: () => Promise<void>;
   /** Has the sentinels make another node the primary, though nothing is wrong with this one. */
   failOver(): Promise<void>;
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 };
 
 type Options = { replicas?: number; sentinels?: number; options?: string[] };
@@ -100,7 +100,9 @@ sentinel parallel-syncs ${NAME} 8
   );
   const child = untilTestsEnd(spawn("redis-server", [file, "--sentinel"], { stdio: "ignore" }));
   const exited = once(child, "exit");
-  const client = new Client(port, { retryStrategy: () => 20, maxRetriesPerRequest: null });
+  const client = connectedUntilTestsEnd(
+    new Client(port, { retryStrategy: () => 20, maxRetriesPerRequest: null }),
+  );
   // Until it listens.
   client.on("error", () => undefined);
   await client.ping();

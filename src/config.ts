@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
+import { readOAuthClients, type OAuthClient } from "./oauth-clients";
 import { readNodes, type Address } from "./redis/address";
 import {
   createSettings,
+  DEFAULT_RATES,
   durationSeconds,
   listOf,
   matching,
@@ -15,7 +17,8 @@ import {
 } from "./settings";
 import { readTrustedIssuers } from "./trusted-issuers";
 import type { TrustedIssuer } from "./tokens/foreign-tokens";
-import { readKeyList } from "./tokens/key-list";
+import type { KeyFileOptions } from "./tokens/key-files";
+import { readKeyList, type ListedKey } from "./tokens/key-list";
 import { readPrivateKeyFile, readSecret, type SigningKey } from "./tokens/keys";
 
 export type Config = {
@@ -42,6 +45,8 @@ export type Config = {
   audience: string;
   /** Outside issuers whose tokens are accepted too. */
   trustedIssuers: TrustedIssuer[];
+  /** Who may ask about every token, and revoke it. */
+  oauthClients: OAuthClient[];
   accessTtlSeconds: number;
   refreshTtlSeconds: number;
   sessionMaxTtlSeconds: number;
@@ -61,7 +66,6 @@ const ONLY = [
   ["DENYLIST_MODE", "direct"],
   ["ACCOUNTS", "on"],
 ] as const;
-const NOT_YET = ["OAUTH_CLIENTS_FILE"];
 
 type Settings = ReturnType<typeof createSettings>;
 
@@ -89,10 +93,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     revokeMinReplicas: read("REVOKE_MIN_REPLICAS", whole(0, 100), 0),
     allowsEviction: read("ALLOW_EVICTION", oneOf("on", "off"), "off") === "on",
     key: readKey(settings, production),
-    verifyKeys: readVerifyKeys(settings),
+    verifyKeys: readListedKeys(settings).map(({ key }) => key),
     issuer: read("JWT_ISSUER", matching(/^\S{1,255}$/, "a name or URL without spaces"), "curfew"),
     audience: read("JWT_AUDIENCE", matching(/^\S{1,255}$/, "a name or URL without spaces"), "curfew"),
     trustedIssuers: [],
+    oauthClients: readClientsFile(settings),
     accessTtlSeconds: read("ACCESS_TTL", durationSeconds, 15 * 60),
     refreshTtlSeconds: readRefreshTtl(settings),
     sessionMaxTtlSeconds: read("SESSION_MAX_TTL", durationSeconds, 90 * 86_400),
@@ -110,9 +115,6 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   config.trustedIssuers = readIssuersFile(settings, env, config);
 
   for (const [name, value] of ONLY) read(name, oneOf(value), value);
-  for (const name of NOT_YET) {
-    if (settings.text(name)) refuse(name, "this version can't read it yet", "nothing");
-  }
   if (config.revokeMinReplicas > 0 && ["memory", "embedded"].includes(config.redis.mode)) {
     refuse("REVOKE_MIN_REPLICAS", "a Redis of our own has no replicas", "0, or set REDIS_URL");
   }
@@ -133,25 +135,17 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   return config;
 }
 
-/** What `curfew keys` works on: it changes the files, so that it needs their names. */
-export type KeySettings = {
-  key: SigningKey;
-  privateKeyFile: string | undefined;
-  verifyKeysFile: string;
-  refreshTtlSeconds: number;
-};
-
-/** The settings of `curfew keys`, read as the service reads them; but it makes the list of keys, if there is none. */
-export function readKeySettings(env: NodeJS.ProcessEnv): KeySettings {
+/** The settings of `curfew keys`, read as the service reads them; but the list of keys, it can make. */
+export function readKeySettings(env: NodeJS.ProcessEnv): KeyFileOptions {
   const settings = createSettings(env);
   const { text, refuse, problems } = settings;
   const key = readKey(settings, true);
   const verifyKeysFile = text("JWT_VERIFY_KEYS_FILE");
   if (verifyKeysFile === undefined) refuse("JWT_VERIFY_KEYS_FILE", "it is not set", KEY_LIST_HINT);
-  else if (existsSync(verifyKeysFile)) readVerifyKeys(settings);
+  const listed = existsSync(verifyKeysFile ?? "") ? readListedKeys(settings) : [];
   const refreshTtlSeconds = readRefreshTtl(settings);
   if (!key || verifyKeysFile === undefined || problems.length > 0) throw new TypeError(problems.join("\n"));
-  return { key, privateKeyFile: text("JWT_PRIVATE_KEY_FILE"), verifyKeysFile, refreshTtlSeconds };
+  return { key, privateKeyFile: text("JWT_PRIVATE_KEY_FILE"), listed, verifyKeysFile, refreshTtlSeconds };
 }
 
 const readRefreshTtl = ({ read }: Settings) => read("REFRESH_TTL", durationSeconds, 30 * 86_400);
@@ -169,11 +163,11 @@ const PROXIES = {
 
 function readRateLimits({ read }: Settings): Rates | undefined {
   const limits = {
-    login: read("RATE_LIMIT_LOGIN", rate, { limit: 10, windowSeconds: 60 }),
-    account: read("RATE_LIMIT_ACCOUNT", rate, { limit: 5, windowSeconds: 60 }),
-    register: read("RATE_LIMIT_REGISTER", rate, { limit: 60, windowSeconds: 3600 }),
-    refresh: read("RATE_LIMIT_REFRESH", rate, { limit: 30, windowSeconds: 60 }),
-    logout: read("RATE_LIMIT_LOGOUT", rate, { limit: 30, windowSeconds: 60 }),
+    login: read("RATE_LIMIT_LOGIN", rate, DEFAULT_RATES.login),
+    account: read("RATE_LIMIT_ACCOUNT", rate, DEFAULT_RATES.account),
+    register: read("RATE_LIMIT_REGISTER", rate, DEFAULT_RATES.register),
+    refresh: read("RATE_LIMIT_REFRESH", rate, DEFAULT_RATES.refresh),
+    logout: read("RATE_LIMIT_LOGOUT", rate, DEFAULT_RATES.logout),
   };
   return read("RATE_LIMIT", oneOf("on", "off"), "on") === "on" ? limits : undefined;
 }
@@ -199,6 +193,8 @@ function readRedis(settings: Settings, production: boolean): Config["redis"] {
     if (!/^rediss?:$/.test(URL.canParse(url) ? new URL(url).protocol : "")) {
       throw new TypeError("it is not a Redis URL");
     }
+    // ioredis would take them for its own, and for more than ours.
+    if (url.includes("?")) throw new TypeError("it has options behind a ?");
   } catch (error) {
     // The URL may hold a password, so that it is never repeated.
     refuse("REDIS_URL", error instanceof TypeError ? error.message : "it can't be read", URL_HINT[mode]);
@@ -245,12 +241,12 @@ function readKey({ text, refuse }: Settings, production: boolean): SigningKey | 
   return undefined;
 }
 
-function readVerifyKeys({ text, refuse }: Settings): SigningKey[] {
+function readListedKeys({ text, refuse }: Settings): ListedKey[] {
   const file = text("JWT_VERIFY_KEYS_FILE");
   if (file === undefined) return [];
   const { listed, problems } = readKeyList(file);
   for (const problem of problems) refuse("JWT_VERIFY_KEYS_FILE", problem, KEY_LIST_HINT);
-  return listed.map(({ key }) => key);
+  return listed;
 }
 
 function readIssuersFile(
@@ -276,9 +272,24 @@ function readIssuersFile(
   }
 }
 
+function readClientsFile({ text, refuse }: Settings): OAuthClient[] {
+  const file = text("OAUTH_CLIENTS_FILE");
+  if (file === undefined) return [];
+  try {
+    const { clients, problems } = readOAuthClients(readFileSync(file, "utf8"));
+    for (const problem of problems) refuse("OAUTH_CLIENTS_FILE", problem, CLIENTS_HINT);
+    return clients;
+  } catch (error) {
+    refuse("OAUTH_CLIENTS_FILE", `it can't be read (${errorCode(error)})`, CLIENTS_HINT);
+    return [];
+  }
+}
+
 const errorCode = (error: unknown) => String((error as NodeJS.ErrnoException).code);
 
 const ISSUERS_HINT = "the name of a JSON file with the issuers to trust, as the README describes it";
+const CLIENTS_HINT =
+  'the name of a JSON file with the clients: [{"client_id": "…", "client_secret_sha256": "…"}]';
 const SECRET_HINT = "the output of `openssl rand -base64 48`, or set JWT_PRIVATE_KEY_FILE";
 const KEY_LIST_HINT =
   'the name of a JSON file with the next and the previous keys: [{"secret": "…"}, {"private_key": "…"}, {"private_key_file": "…"}]';

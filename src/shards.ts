@@ -1,3 +1,5 @@
+import { crc16 } from "./redis/crc16";
+
 /**
  * Where each user's keys live. A shard is a complete denylist of its own, epoch included, whose keys share a hash tag and
  * so a slot of a Redis Cluster: no command and no script ever needs keys of two slots. Outside a cluster there is one.
@@ -16,14 +18,4 @@ export function createShards(prefix: string, count: number): Shards {
     prefixOf: (subject) => prefixes[crc16(subject) % count] ?? prefix,
     prefixes,
   };
-}
-
-/** CRC-16/XMODEM, which Redis Cluster uses too, so that whoever knows the one can compute the other. */
-function crc16(text: string): number {
-  let crc = 0;
-  for (const byte of Buffer.from(text)) {
-    crc ^= byte << 8;
-    for (let bit = 0; bit < 8; bit += 1) crc = (crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1) & 0xffff;
-  }
-  return crc;
 }

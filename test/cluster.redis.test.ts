@@ -1,9 +1,11 @@
 import { createShards } from "../src/shards";
 import {
+  call,
   eventually,
   expectRefusal,
   login,
   me,
+  PASSWORD,
   refresh,
   register,
   untilReady,
@@ -16,7 +18,9 @@ import type { TestRedis } from "./helpers/redis";
 import { startService, type TestService } from "./helpers/service";
 
 const DEVICES = 60;
-const { prefixes, prefixOf } = createShards("curfew:", 16);
+const shards = createShards("curfew:", 16);
+const { prefixes } = shards;
+const prefixOf = (user: string) => shards.prefixOf(user);
 
 let redis: TestCluster;
 let service: TestService;
@@ -83,12 +87,17 @@ it("B-60: while a slot moves from node to node, verdicts are right or 503", asyn
   const [stays, , from, to] = await registerApart();
   const leaves = await login(service.url, stays.user.email);
   expect((await logout(service.url, leaves)).status).toBe(200);
+  // Denied by one key alone, its session's.
+  const ended = await login(service.url, stays.user.email);
+  const path = `/api/auth/sessions/${String(decodePart(ended.access_token, 1)["sid"])}`;
+  expect((await call(service.url, "DELETE", path, { token: stays.access_token })).status).toBe(204);
   const seen = new Set<string>();
   let isMoving = true;
   const look = async () => {
     while (isMoving) {
       seen.add(`stays ${(await me(service.url, stays.access_token)).status}`);
       seen.add(`left ${(await me(service.url, leaves.access_token)).status}`);
+      seen.add(`left ${(await me(service.url, ended.access_token)).status}`);
     }
   };
   const looking = look();
@@ -130,6 +139,7 @@ it("B-73: no logout that was acknowledged is lost when its primary is killed", a
   expect(acknowledged.length).toBeGreaterThan(DEVICES / 4);
   await untilReady(service.url);
   await expectOut(service.url, acknowledged);
-  const back = await login(service.url, first.user.email);
-  expect((await logout(service.url, back)).status).toBe(503);
+  // Without its replica nothing more can be confirmed, and who can't be logged out isn't let in.
+  const body = { email: first.user.email, password: PASSWORD };
+  expectRefusal(await call(service.url, "POST", "/api/auth/login", { body }), 503, "denylist_unavailable");
 }, 60_000);

@@ -66,8 +66,11 @@ describe("without any setting", () => {
       revokeMinReplicas: 0,
       allowsEviction: false,
       key: undefined,
+      verifyKeys: [],
       issuer: "curfew",
       audience: "curfew",
+      trustedIssuers: [],
+      oauthClients: [],
       accessTtlSeconds: 15 * 60,
       refreshTtlSeconds: 30 * 86_400,
       sessionMaxTtlSeconds: 90 * 86_400,
@@ -137,7 +140,7 @@ const WRONG_SECRETS: typeof WRONG = [
   ["JWT_SECRET", "hunter2-hunter2", "the output of `openssl rand -base64 48`"],
   ["REDIS_URL", "http://curfew:hunter2@redis.internal", "redis://user:password@host:6379"],
 ];
-const UNSUPPORTED = ["JWT_VERIFY_KEYS_FILE", "TRUSTED_ISSUERS_FILE", "OAUTH_CLIENTS_FILE"];
+const FILES = ["JWT_PRIVATE_KEY_FILE", "JWT_VERIFY_KEYS_FILE", "TRUSTED_ISSUERS_FILE", "OAUTH_CLIENTS_FILE"];
 
 const envOf = (rows: typeof WRONG) => Object.fromEntries(rows.map(([name, value]) => [name, value]));
 
@@ -166,8 +169,9 @@ describe("a setting that is wrong", () => {
     expect(expectProblem({ [name]: value }, name)).toContain(`read ${JSON.stringify(value)}`);
   });
 
-  it.each(UNSUPPORTED)("is refused where this version would ignore it: %s", (name) => {
-    expectProblem({ [name]: "anything" }, name);
+  it.each(FILES)("is refused where it names no file that can be read: %s", (name) => {
+    expectProblem({ [name]: join(dir, "missing") }, name);
+    expectProblem({ [name]: dir }, name);
   });
 
   it("doesn't hide the others: all are told at once, each once", () => {
@@ -178,7 +182,7 @@ describe("a setting that is wrong", () => {
 
   it("is tried here for every variable that is read", () => {
     const tried = [...WRONG, ...WRONG_SECRETS].map(([name]) => name);
-    const elsewhere = ["NODE_ENV", "JWT_PRIVATE_KEY_FILE", "REDIS_SENTINEL_NAME", ...UNSUPPORTED];
+    const elsewhere = ["NODE_ENV", "REDIS_SENTINEL_NAME", ...FILES];
     expect([...namesRead()].filter((name) => ![...tried, ...elsewhere].includes(name))).toEqual([]);
   });
 
@@ -287,6 +291,7 @@ describe("REDIS_URL", () => {
     "memory:",
     "embedded://",
     "redis://a:1,redis://b:2",
+    "redis://a?enableOfflineQueue=true",
     "redis://a,b",
   ])("is refused unless it is one redis:// or rediss:// address: %s", (REDIS_URL) => {
     expectProblem({ REDIS_URL }, "REDIS_URL");
@@ -393,6 +398,61 @@ describe("the key", () => {
     );
     expectProblem({ JWT_SECRET: SECRET, JWT_PRIVATE_KEY_FILE }, "JWT_SECRET");
   });
+});
+
+describe("the keys that only verify", () => {
+  const p256 = () => pemOf(generateKeyPairSync("ec", { namedCurve: "prime256v1" }));
+  const read = (list: unknown) =>
+    readConfig({ JWT_VERIFY_KEYS_FILE: write("keys.json", JSON.stringify(list)) }).verifyKeys;
+
+  it("are those of a file, which may be secrets and pairs, written there or in files beside it", () => {
+    write("beside.pem", p256());
+    const keys = read([{ secret: SECRET }, { private_key: p256() }, { private_key_file: "beside.pem" }]);
+    expect(keys.map(({ algorithm }) => algorithm)).toEqual(["HS256", "ES256", "ES256"]);
+    expect(read([])).toEqual([]);
+  });
+
+  it("may hold the one that signs, which in a rolling restart it does", () => {
+    const JWT_VERIFY_KEYS_FILE = write("keys.json", JSON.stringify([{ secret: SECRET }]));
+    const { key, verifyKeys } = readConfig({ JWT_SECRET: SECRET, JWT_VERIFY_KEYS_FILE });
+    expect(verifyKeys.map(({ kid }) => kid)).toEqual([key?.kid]);
+  });
+
+  it("are refused where their file is missing or no list", () => {
+    for (const JWT_VERIFY_KEYS_FILE of [join(dir, "missing.json"), dir, write("keys.json", "{")]) {
+      expectProblem({ JWT_VERIFY_KEYS_FILE }, "JWT_VERIFY_KEYS_FILE");
+    }
+  });
+
+  it("are all told at once where they are wrong, each with its place and none with its text", () => {
+    const list = [{ secret: "hunter2" }, { secret: `${SECRET}x` }, { private_key: "hunter2" }];
+    const told = problemsOf({ JWT_VERIFY_KEYS_FILE: write("keys.json", JSON.stringify(list)) });
+    expect(told.map((line) => line.split(", write ")[0])).toEqual([
+      "JWT_VERIFY_KEYS_FILE: [0].secret: it is 7 bytes long, which is less than 32",
+      "JWT_VERIFY_KEYS_FILE: [2].private_key: it holds no private key in PEM that needs no passphrase",
+    ]);
+    expect(told.join()).not.toContain("hunter2");
+  });
+});
+
+it("the clients of OAUTH_CLIENTS_FILE are read, or all that is wrong with them is told and nothing of it repeated", () => {
+  const hash = "8b".repeat(32);
+  const read = (list: unknown) => ({
+    OAUTH_CLIENTS_FILE: write("clients.json", JSON.stringify(list)),
+  });
+  expect(readConfig(read([{ client_id: "one", client_secret_sha256: hash }])).oauthClients).toEqual([
+    { id: "one", secretHash: Buffer.from(hash, "hex") },
+  ]);
+  const told = problemsOf({
+    ...read([{ client_id: "one", client_secret_sha256: "hunter2" }, { client_id: "two words" }]),
+    PORT: "x",
+  });
+  expect(told.map((line) => line.split(", write ")[0])).toEqual([
+    'PORT: read "x"',
+    "OAUTH_CLIENTS_FILE: [0].client_secret_sha256: it is not a SHA-256 in 64 hexadecimal digits",
+    "OAUTH_CLIENTS_FILE: [1].client_id: it is not 1 to 128 letters, digits and signs of ASCII",
+    "OAUTH_CLIENTS_FILE: [1].client_secret_sha256: it is not a string",
+  ]);
 });
 
 describe("lists", () => {

@@ -16,16 +16,17 @@ export type Denylist = {
   assertWritable(): Promise<void>;
 };
 
-const PROBE_MS = 60_000;
-
 export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs): Denylist {
-  // One key for each EXISTS: while a slot moves to another node, two of which neither is there can't be asked together.
+  // One key for each command: while a slot moves to another node, each is where it is, and follows its own redirect.
   // The entries first: were the denylist emptied between the two, the epoch would be gone as well.
   async function assertOwn({ sub, jti, sid, epoch }: AccessToken): Promise<void> {
     const prefix = shards.prefixOf(sub);
-    await epochs.settle(prefix);
-    const [byJti, bySid, value] = await redis.askAll((pipeline) =>
-      pipeline.exists(jtiKey(prefix, jti)).exists(sidKey(prefix, sid)).get(epochKey(prefix)),
+    const [byJti, bySid, value] = await epochs.ask(prefix, (client) =>
+      Promise.all([
+        client.exists(jtiKey(prefix, jti)),
+        client.exists(sidKey(prefix, sid)),
+        client.get(epochKey(prefix)),
+      ]),
     );
     const current = value === null ? await epochs.restore(prefix, true) : epochs.read(prefix, value);
     if (byJti !== 0 || bySid !== 0) throw new CurfewError("token_revoked", { about: { sub, sid, jti } });
@@ -38,21 +39,21 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs): De
   async function assertForeign({ issuer, subId, jti, sid, iat, sinceEpoch }: ForeignToken): Promise<void> {
     const sub = foreign(issuer, subId);
     const prefix = shards.prefixOf(sub);
-    await epochs.settle(prefix);
-    const [bySub, byJti, bySid, value] = await redis.askAll((pipeline) =>
-      pipeline
-        .get(subKey(prefix, sub))
-        .exists(jtiKey(prefix, foreign(issuer, jti)))
-        // Without a session the same again, which is cheaper than a second form of all this.
-        .exists(sid === undefined ? jtiKey(prefix, foreign(issuer, jti)) : sidKey(prefix, foreign(issuer, sid)))
-        .get(epochKey(prefix)),
+    const [bySub, byJti, bySid, value] = await epochs.ask(prefix, (client) =>
+      Promise.all([
+        client.get(subKey(prefix, sub)),
+        client.exists(jtiKey(prefix, foreign(issuer, jti))),
+        sid === undefined ? 0 : client.exists(sidKey(prefix, foreign(issuer, sid))),
+        client.get(epochKey(prefix)),
+      ]),
     );
     const current = value === null ? await epochs.restore(prefix, false) : epochs.read(prefix, value);
     const about = { sub, jti, ...(sid !== undefined && { sid }) };
-    if (byJti !== 0 || bySid !== 0 || isCutOff(bySub as string | null, iat)) {
+    if (byJti !== 0 || bySid !== 0 || isCutOff(bySub, iat)) {
       throw new CurfewError("token_revoked", { about });
     }
-    if (sinceEpoch && iat < beganAt(current)) throw new CurfewError("token_revoked", { about, isNews: false });
+    if (sinceEpoch && iat < beganAt(current))
+      throw new CurfewError("token_revoked", { about, isNews: false });
   }
 
   return {
@@ -61,8 +62,7 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs): De
     async assertAnswering() {
       await Promise.all(
         shards.prefixes.map(async (prefix) => {
-          await epochs.settle(prefix);
-          const value = await redis.ask((client) => client.get(epochKey(prefix)));
+          const value = await epochs.ask(prefix, (client) => client.get(epochKey(prefix)));
           if (value === null) await epochs.restore(prefix, false);
           else epochs.read(prefix, value);
         }),
@@ -70,11 +70,7 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs): De
     },
 
     async assertWritable() {
-      await Promise.all(
-        shards.prefixes.map((prefix) =>
-          redis.ask((client) => client.set(probeKey(prefix), "", "PX", PROBE_MS)),
-        ),
-      );
+      await Promise.all(shards.prefixes.map((prefix) => redis.probe(probeKey(prefix))));
     },
   };
 }

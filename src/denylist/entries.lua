@@ -4,6 +4,7 @@
 -- ARGV  name, value, name, value …
 --       now_ms, now              the asking instance's clock, in milliseconds and as RFC 3339
 --       sub, by, ip, user_agent  whose tokens, who asks, from where
+--       note                     in whose own words; may be empty
 --       deadline_ms              when nobody waits for the answer any more, on Redis's clock; empty if that isn't known
 --       events_kept              about how many events the stream keeps
 
@@ -48,7 +49,8 @@ local function fill(json, name, value)
   return (string.gsub(json, '"' .. name .. '":null', '"' .. name .. '":' .. value, 1))
 end
 
-local function tell(event, sid, jti)
+local function tell(event, kind, sid, jti)
   lastEventId = redis.call('XADD', events, 'MAXLEN', '~', args.events_kept, '*', 'event', event, 'timestamp', args.now,
-    'sub', args.sub, 'sid', sid, 'jti', jti, 'by', args.by, 'ip', args.ip, 'user_agent', args.user_agent)
+    'kind', kind, 'sub', args.sub, 'sid', sid, 'jti', jti, 'by', args.by, 'ip', args.ip,
+    'user_agent', args.user_agent, 'note', args.note)
 end

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { CurfewError } from "../errors";
-import type { Redis } from "../redis/redis";
+import type { Client, Redis } from "../redis/redis";
 import { readScript } from "../redis/script";
-import { EVENTS_KEPT, eventsKey } from "./events";
+import { EVENTS_KEPT, eventsKey, isLater } from "./events";
 
 export const epochKey = (prefix: string) => `${prefix}denylist:epoch`;
 
@@ -18,22 +18,28 @@ export type Epochs = {
    * epoch, and still knows the last revocation that it acknowledged to us. If not, a new epoch begins.
    */
   settle(prefix: string): Promise<void>;
+  /** Asks a Redis that was settled before and is the same afterwards. */
+  ask<T>(prefix: string, command: (client: Client) => Promise<T>): Promise<T>;
+  /** The same, for what is asked in another way. */
+  askBy<T>(prefix: string, ask: () => Promise<T>): Promise<T>;
   /** The epoch is missing. `isLoss`: something older was seen that proves that there was one. */
   restore(prefix: string, isLoss: boolean): Promise<string>;
   /** What Redis says the epoch is. Throws if that is none, and tells if it isn't the one we knew. */
   read(prefix: string, value: unknown): string;
   /** A genuine token carries an epoch that is over. Told once for each: it proves a loss, not a theft. */
   tellLost(prefix: string, epoch: string): void;
-  /** Remembers an event that Redis has acknowledged. */
+  /** Remembers an event that Redis has acknowledged; of several the last. */
   witness(prefix: string, eventId: string): void;
+  witnessLast(prefix: string): Promise<void>;
   /**
    * Looks every second, asked or not, whether this is still the Redis we know; and where no replica has to confirm, remembers
-   * what others wrote too, because who is left may be the only one who knows. (Else it may be what nobody confirmed.)
+   * what others wrote too, because who is left may be the only one who knows. (Else it may be what nobody confirmed.) Gives what
+   * stops it.
    */
-  watch(prefixes: readonly string[]): void;
+  watch(prefixes: readonly string[]): () => void;
 };
 
-type Memory = { epoch?: string; eventId?: string; settledFor?: number; lost: Set<string> };
+type Memory = { epoch?: string; eventId?: string; settledFor?: string; lost: Set<string> };
 
 const BEGIN_EPOCH = readScript(join(__dirname, "begin-epoch.lua"));
 
@@ -79,19 +85,23 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
   }
 
   async function settleAnew(prefix: string): Promise<void> {
-    const { eventId } = memoryOf(prefix);
     const epoch = await redis.ask((client) => client.get(epochKey(prefix)));
-    if (epoch === null) await begin(prefix, "", false);
-    else if (read(prefix, epoch) && eventId !== undefined && !(await remembers(prefix, eventId)))
-      await begin(prefix, epoch, true);
+    if (epoch === null) {
+      await begin(prefix, "", false);
+      return;
+    }
+    read(prefix, epoch);
+    // Only now: what was remembered of another epoch tells nothing of this one.
+    const { eventId } = memoryOf(prefix);
+    if (eventId !== undefined && !(await remembers(prefix, eventId))) await begin(prefix, epoch, true);
   }
 
   /** An event that is gone was trimmed if all that are left are later; else Redis went back to before it. */
   async function remembers(prefix: string, eventId: string): Promise<boolean> {
     const key = eventsKey(prefix);
-    const [[found], [oldest]] = (await redis.askAll((pipeline) =>
-      pipeline.xrange(key, eventId, eventId).xrange(key, "-", "+", "COUNT", 1),
-    )) as [[string, string[]][], [string, string[]][]];
+    const [[found], [oldest]] = await redis.ask((client) =>
+      Promise.all([client.xrange(key, eventId, eventId), client.xrange(key, "-", "+", "COUNT", 1)]),
+    );
     return found !== undefined || (oldest !== undefined && isLater(oldest[0], eventId));
   }
 
@@ -106,30 +116,57 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
 
     async settle(prefix) {
       const memory = memoryOf(prefix);
-      const generation = redis.generation();
+      const generation = redis.generation(prefix);
       if (memory.settledFor === generation) return;
       await settleAnew(prefix);
       memory.settledFor = generation;
     },
 
+    ask: (prefix, command) => epochs.askBy(prefix, () => redis.ask(command)),
+
+    async askBy(prefix, ask) {
+      for (;;) {
+        const generation = redis.generation(prefix);
+        await epochs.settle(prefix);
+        const reply = await ask();
+        if (redis.generation(prefix) === generation) return reply;
+      }
+    },
+
     restore: (prefix, isLoss) => begin(prefix, "", isLoss),
     witness,
+
+    async witnessLast(prefix) {
+      const [last] = await redis.ask((client) => lastEvent(client, prefix));
+      if (last) witness(prefix, last[0]);
+    },
 
     watch(prefixes) {
       const look = async (prefix: string) => {
         await epochs.settle(prefix);
-        const [epoch, [last]] = (await redis.askAll((pipeline) =>
-          pipeline.get(epochKey(prefix)).xrevrange(eventsKey(prefix), "+", "-", "COUNT", 1),
-        )) as [unknown, [string, string[]][]];
+        const known = { ...memoryOf(prefix) };
+        const [epoch, [last]] = await redis.ask((client) =>
+          Promise.all([client.get(epochKey(prefix)), lastEvent(client, prefix)]),
+        );
         if (epoch === null) await begin(prefix, "", false);
-        else if (read(prefix, epoch) && last && !redis.isConfirming) witness(prefix, last[0]);
+        else if (read(prefix, epoch) !== known.epoch) return;
+        // Redis went back in time without our connection having ended.
+        else if (known.eventId !== undefined && !(last && !isLater(known.eventId, last[0])))
+          await begin(prefix, epoch, true);
+        else if (last && !redis.isConfirming) witness(prefix, last[0]);
       };
       // When it fails there is no Redis to be had, which others tell.
-      setInterval(() => void Promise.allSettled(prefixes.map(look)), WATCH_MS).unref();
+      const timer = setInterval(() => void Promise.allSettled(prefixes.map(look)), WATCH_MS).unref();
+      return () => {
+        clearInterval(timer);
+      };
     },
   };
   return epochs;
 }
+
+const lastEvent = (client: Client, prefix: string) =>
+  client.xrevrange(eventsKey(prefix), "+", "-", "COUNT", 1);
 
 const WATCH_MS = 1000;
 
@@ -143,9 +180,3 @@ export const beganAt = (epoch: string) => Number.parseInt(epoch, 10);
 
 const isEpoch = (value: unknown): value is string =>
   typeof value === "string" && /^\d+-[A-Za-z0-9]+$/.test(value);
-
-function isLater(one: string, other: string): boolean {
-  const [ms = 0, count = 0] = one.split("-").map(Number);
-  const [otherMs = 0, otherCount = 0] = other.split("-").map(Number);
-  return ms === otherMs ? count > otherCount : ms > otherMs;
-}

@@ -31,7 +31,7 @@ export function createWriter(redis: Redis, shards: Shards, epochs: Epochs) {
     }
   }
 
-  function toRun(prefix: string, { sub, by, requester, nowMs }: Call, { script, keys, args }: Work) {
+  function toRun(prefix: string, { sub, by, requester, nowMs, note }: Call, { script, keys, args }: Work) {
     const common = {
       now_ms: nowMs,
       now: new Date(nowMs).toISOString(),
@@ -39,6 +39,7 @@ export function createWriter(redis: Redis, shards: Shards, epochs: Epochs) {
       by,
       ip: requester.ip ?? "",
       user_agent: cutUserAgent(requester.userAgent) ?? "",
+      note: note ?? "",
       deadline_ms: redis.deadlineMs() ?? "",
       events_kept: EVENTS_KEPT,
     };
@@ -50,16 +51,25 @@ export function createWriter(redis: Redis, shards: Shards, epochs: Epochs) {
     /** For what lets somebody in, or keeps them in. */
     run(call: Call, work: Work, { isLoss }: { isLoss: boolean }): Promise<unknown> {
       const prefix = shards.prefixOf(call.sub);
-      return inEpoch(prefix, isLoss, () => redis.run(...toRun(prefix, call, work)));
+      return inEpoch(prefix, isLoss, () =>
+        redis.runConfirmed(...toRun(prefix, call, work), probeKey(prefix)),
+      );
     },
 
-    /** For what revokes: confirmed by as many replicas as must be. Gives the script's verdict. */
-    async revoke(call: Call, work: Work): Promise<string> {
+    /** For what changes nothing, so that there is nothing to confirm. */
+    look(call: Call, work: Work): Promise<unknown> {
       const prefix = shards.prefixOf(call.sub);
+      return epochs.askBy(prefix, () => inEpoch(prefix, true, () => redis.run(...toRun(prefix, call, work))));
+    },
+
+    /** For what revokes, which the process remembers. Gives the script's verdict. */
+    async revoke(call: Call, work: Work, prefix = shards.prefixOf(call.sub)): Promise<string> {
       const [verdict, eventId] = (await inEpoch(prefix, true, () =>
         redis.runConfirmed(...toRun(prefix, call, work), probeKey(prefix)),
       )) as [string, string];
       if (eventId !== "") epochs.witness(prefix, eventId);
+      // Done already, perhaps by a try that nobody confirmed: what is confirmed now is all that came before.
+      else if (redis.isConfirming) await epochs.witnessLast(prefix);
       return verdict;
     },
   };

@@ -20,18 +20,20 @@ const Ready = z.object({
   warnings: z.array(z.object({ code: z.string(), message: z.string() })),
 });
 
-export const createReadyz = (denylist: Denylist, redis: Redis, isStopping: () => boolean) =>
-  endpoint({
+export function createReadyz(denylist: Denylist, redis: Redis, isStopping: () => boolean) {
+  const writing = createWriteCheck(denylist);
+  return endpoint({
     summary: "Ready: this instance can tell who is logged out",
     answers: { 200: { description: "Ready; what is wrong all the same, in warnings", schema: Ready } },
     errors: ["denylist_unavailable", "stopping"],
     async handle(_req, res) {
       if (isStopping()) throw new CurfewError("stopping");
       await denylist.assertAnswering().catch(tellWhy);
-      const warnings = [...redis.warnings(), ...(await writeWarnings(denylist))];
+      const warnings = [...redis.warnings(), ...(await writing.warnings())];
       res.json({ status: "ready", warnings } satisfies z.infer<typeof Ready>);
     },
   });
+}
 
 function tellWhy(error: unknown): never {
   const { cause } = assertOutage(error);
@@ -41,7 +43,20 @@ function tellWhy(error: unknown): never {
   });
 }
 
-/** Who can't write can still tell who is logged out: taken out of service, it would refuse those too whom it could let in. */
+/**
+ * Who can't write can still tell who is logged out: taken out of service, it would refuse those too whom it could let in.
+ * Anybody may ask, so that those who ask at once share one answer.
+ */
+function createWriteCheck(denylist: Denylist) {
+  let asking: Promise<Warning[]> | undefined;
+  return {
+    warnings: () =>
+      (asking ??= writeWarnings(denylist).finally(() => {
+        asking = undefined;
+      })),
+  };
+}
+
 async function writeWarnings(denylist: Denylist): Promise<Warning[]> {
   try {
     await denylist.assertWritable();

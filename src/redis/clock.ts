@@ -2,6 +2,8 @@ import type { Info } from "./info";
 
 const REMEMBERED = 10;
 
+export type Clock = ReturnType<typeof createClock>;
+
 /**
  * How far Redis's clock is ahead of ours. What it says is read late, by the time of the answer's way and by what this
  * process was busy with, so that the greatest of the last few is nearest to the truth.
@@ -14,6 +16,8 @@ export function createClock() {
       leadsMs.push(clockLeadMs);
       if (leadsMs.length > REMEMBERED) leadsMs.shift();
     },
-    leadMs: () => (leadsMs.length === 0 ? undefined : Math.max(...leadsMs)),
+    leadMs: () => greatest(leadsMs),
   };
 }
+
+export const greatest = (values: number[]) => (values.length === 0 ? undefined : Math.max(...values));

@@ -1,71 +1,83 @@
 import { Cluster, type ClusterOptions, type Redis as Node } from "ioredis";
 import type { Logger } from "pino";
 import type { Address } from "./address";
-import { createClock } from "./clock";
-import { readInfo, type Info } from "./info";
+import { clusterLike, type AppRedis } from "./app-client";
+import { createClock, greatest, type Clock } from "./clock";
+import { slotOf } from "./crc16";
+import type { Info } from "./info";
 import { connectTimeoutMs, FAIL_CLOSED, retryStrategy, type Link, type LinkOptions } from "./link";
 import { watchPulse } from "./pulse";
 import { createContact, createReports } from "./reports";
 
 const SLOTS_REFRESH_MS = 2000;
 const MAX_REDIRECTIONS = 5;
+/** ioredis would send again what may have been done already, and would answer with what came of the second time. */
+const NEVER_AGAIN = 0;
 
-/** A connection to each primary of a cluster. ioredis finds out which they are. */
-export function linkCluster(
-  address: Address & { mode: "cluster" },
-  { timeoutMs, onInfo }: LinkOptions,
-  log: Logger,
-): Link {
-  const { nodes, username, password, hasTls } = address;
-  const reports = createReports(log);
-  const contact = createContact();
-  const clock = createClock();
-  const infos = new Map<Node, Info>();
-  let generation = 0;
+type ClusterAddress = (Address & { mode: "cluster" }) | (AppRedis & { mode: "app-cluster" });
 
+function createCluster(address: ClusterAddress, timeoutMs: number): Cluster {
   const { enableOfflineQueue, ...forNodes } = FAIL_CLOSED;
-  const client = new Cluster(nodes, {
+  const options = {
     enableOfflineQueue,
     scaleReads: "master",
     slotsRefreshInterval: SLOTS_REFRESH_MS,
     slotsRefreshTimeout: connectTimeoutMs(timeoutMs),
     maxRedirections: MAX_REDIRECTIONS,
+    retryDelayOnFailover: NEVER_AGAIN,
     clusterRetryStrategy: retryStrategy,
+    redisOptions: { ...forNodes, connectTimeout: connectTimeoutMs(timeoutMs) },
+  } satisfies ClusterOptions;
+  if (address.mode === "app-cluster") return clusterLike(address.cluster, options);
+  const { nodes, username, password, hasTls } = address;
+  return new Cluster(nodes, {
+    ...options,
     redisOptions: {
-      ...forNodes,
-      connectTimeout: connectTimeoutMs(timeoutMs),
+      ...options.redisOptions,
       ...(username !== undefined && { username }),
       ...(password !== undefined && { password }),
       ...(hasTls && { tls: {} }),
     },
-  } satisfies ClusterOptions);
+  });
+}
+
+/** A connection to each primary of a cluster. ioredis finds out which they are. */
+export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: LinkOptions, log: Logger): Link {
+  const client = createCluster(address, timeoutMs);
+  const reports = createReports(log);
+  const contact = createContact();
+  const clocks = new Map<Node, Clock>();
+  const infos = new Map<Node, Info>();
+  let connections = 0;
+
+  const infosOf = (nodes: Node[]) => nodes.flatMap((node) => infos.get(node) ?? []);
 
   client.on("+node", (node: Node) => {
     // With every primary's connection gone, ioredis asks any node; a replica must then say who knows, not what it knows.
     node.readonly = () => Promise.resolve("OK");
+    const clock = createClock();
+    clocks.set(node, clock);
     const pulse = watchPulse(node, timeoutMs, (info) => {
       infos.set(node, info);
       clock.told(info);
+      const primaries = client.nodes("master");
+      if (client.status === "ready" && primaries.every((each) => infos.has(each)))
+        contact.made(infosOf(primaries));
       onInfo();
     });
-    node.once("ready", () => void pulse.beat());
+    // ioredis waits with that until the node is asked something, and we want to know how each primary is.
+    if (!node.options.readOnly) void node.connect().catch(() => undefined);
+    node.once("ready", () => {
+      connections += 1;
+      void pulse.beat();
+    });
     node.once("end", () => {
       pulse.stop();
       infos.delete(node);
+      clocks.delete(node);
     });
   });
-  client.on("refresh", () => {
-    generation += 1;
-  });
-  client.on("ready", () => {
-    reports.ready();
-    Promise.all(client.nodes("master").map((node) => node.info())).then(
-      (texts) => {
-        contact.made(texts.map(readInfo));
-      },
-      () => undefined,
-    );
-  });
+  client.on("ready", reports.ready);
   const fail = (error: Error & { lastNodeError?: Error }) => {
     reports.failed(error.lastNodeError ?? error);
     contact.refused(error.lastNodeError ?? error);
@@ -76,9 +88,10 @@ export function linkCluster(
   return {
     client,
     whyNot: () => (client.status === "ready" ? undefined : reports.lastFailure()),
-    generation: () => generation,
-    infos: () => client.nodes("master").flatMap((node) => infos.get(node) ?? []),
-    clockLeadMs: clock.leadMs,
+    // Whoever has the slot, at once when a MOVED says that it is another; and over which connection.
+    generation: (prefix) => `${client.slots[slotOf(prefix)]?.[0] ?? "nobody"} ${connections}`,
+    infos: () => infosOf(client.nodes("master")),
+    clockLeadMs: () => greatest([...clocks.values()].flatMap((clock) => clock.leadMs() ?? [])),
     blame: () => undefined,
     firstContact: contact.promise,
     close: () => {

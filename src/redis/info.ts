@@ -56,7 +56,7 @@ export function warningsOf(info: Info, minReplicas: number): Warning[] {
     append_only_file_failing: appendOnlyFile === "failing" && "Redis can't write its append-only file.",
     too_few_replicas:
       replicas < minReplicas &&
-      `Redis has ${replicas} replicas and REVOKE_MIN_REPLICAS is ${minReplicas}: no logout can succeed.`,
+      `Redis has ${replicas} replicas and REVOKE_MIN_REPLICAS is ${minReplicas}: no login, refresh or logout can succeed.`,
   };
   return Object.entries(warnings).flatMap(([code, message]) =>
     message === false ? [] : [{ code, message }],

@@ -6,8 +6,8 @@ export type Link = {
   readonly client: Node | Cluster;
   /** Why nothing may be asked now; undefined when all is well. */
   whyNot: () => Error | undefined;
-  /** Changes whenever what answers may be another Redis than before, or the same one with another past. */
-  generation: () => number;
+  /** Changes whenever what answers for a prefix's keys may be another Redis than before, or one with another past. */
+  generation: (prefix: string) => string;
   /** What the primaries last said of themselves. */
   infos: () => Info[];
   /** How far Redis's clock is ahead of ours, at most; undefined where it doesn't tell the time. */

@@ -7,7 +7,7 @@ export function linkMemory(): Link {
   return {
     client,
     whyNot: () => undefined,
-    generation: () => 1,
+    generation: () => "only",
     infos: () => [],
     clockLeadMs: () => undefined,
     blame: () => undefined,

@@ -1,13 +1,14 @@
 import { Redis as Node } from "ioredis";
 import type { Logger } from "pino";
 import type { Address } from "./address";
+import { nodeLike, type AppRedis } from "./app-client";
 import { createClock } from "./clock";
 import type { Info } from "./info";
 import { connectTimeoutMs, FAIL_CLOSED, retryStrategy, type Link, type LinkOptions } from "./link";
 import { watchPulse } from "./pulse";
 import { createContact, createReports } from "./reports";
 
-type NodeAddress = Exclude<Address, { mode: "cluster" }>;
+type NodeAddress = Exclude<Address, { mode: "cluster" }> | (AppRedis & { mode: "app" });
 
 const RETRY_MS = 250;
 
@@ -15,6 +16,7 @@ function createNode(address: NodeAddress, timeoutMs: number): Node {
   const options = { ...FAIL_CLOSED, connectTimeout: connectTimeoutMs(timeoutMs), retryStrategy };
   if (address.mode === "single") return new Node(address.url, options);
   if (address.mode === "socket") return new Node({ ...options, path: address.path });
+  if (address.mode === "app") return nodeLike(address.node, { ...options, ...towardsSentinels(timeoutMs) });
   const { nodes, name, username, password, sentinelPassword, db, hasTls } = address;
   return new Node({
     ...options,
@@ -25,13 +27,17 @@ function createNode(address: NodeAddress, timeoutMs: number): Node {
     ...(password !== undefined && { password }),
     ...(sentinelPassword !== undefined && { sentinelPassword }),
     ...(hasTls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
-    sentinelCommandTimeout: connectTimeoutMs(timeoutMs),
-    sentinelRetryStrategy: () => RETRY_MS,
-    // Told by a sentinel, we leave a primary that was voted out at once, also one that we still reach.
-    failoverDetector: true,
-    sentinelReconnectStrategy: () => RETRY_MS,
+    ...towardsSentinels(timeoutMs),
   });
 }
+
+const towardsSentinels = (timeoutMs: number) => ({
+  sentinelCommandTimeout: connectTimeoutMs(timeoutMs),
+  sentinelRetryStrategy: () => RETRY_MS,
+  // Told by a sentinel, we leave a primary that was voted out at once, also one that we still reach.
+  failoverDetector: true,
+  sentinelReconnectStrategy: () => RETRY_MS,
+});
 
 /** A connection to the one Redis that there is, or to the one that the sentinels name. */
 export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOptions, log: Logger): Link {
@@ -83,7 +89,7 @@ export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOption
   return {
     client,
     whyNot: () => (isOpen && client.status === "ready" ? undefined : reports.lastFailure()),
-    generation: () => generation,
+    generation: () => String(generation),
     infos: () => (info ? [info] : []),
     clockLeadMs: clock.leadMs,
     blame: (error) => {

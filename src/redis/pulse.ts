@@ -1,5 +1,5 @@
 import type { Redis as Node } from "ioredis";
-import { inTime, TIME_UP } from "./budget";
+import { inTime, outsideBudgets, TIME_UP } from "./budget";
 import { readInfo, type Info } from "./info";
 
 const BEAT_MS = 1000;
@@ -40,9 +40,11 @@ export function watchPulse(
     isBeating = false;
   }
 
-  const timer = setInterval(() => void beat(), BEAT_MS).unref();
+  // Connections are made where a request needs them, and would spend its time for ever.
+  const beatAlone = () => outsideBudgets(beat);
+  const timer = setInterval(() => void beatAlone(), BEAT_MS).unref();
   return {
-    beat,
+    beat: beatAlone,
     stop: () => {
       clearInterval(timer);
     },

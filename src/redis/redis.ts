@@ -2,6 +2,7 @@ import type { ChainableCommander, Cluster, Redis as Node } from "ioredis";
 import type { Logger } from "pino";
 import { CurfewError } from "../errors";
 import type { Address } from "./address";
+import type { AppRedis } from "./app-client";
 import { inTime, leftMs } from "./budget";
 import { warningsOf, type Info, type Warning } from "./info";
 import { linkCluster } from "./cluster-link";
@@ -11,25 +12,26 @@ import { linkNode } from "./node-link";
 import { createWarningLog } from "./reports";
 import type { Script } from "./script";
 
-type Client = Node | Cluster;
+export type Client = Node | Cluster;
 type Commands = (pipeline: ChainableCommander) => ChainableCommander;
 type Args = Record<string, string | number>;
 
 /** Redis as the rest of the code sees it. Whatever goes wrong in it is one error: `denylist_unavailable`. */
 export type Redis = {
+  /** Several commands at once are one round trip too; in a pipeline, ioredis would follow redirects all or none. */
   ask<T>(command: (client: Client) => Promise<T>): Promise<T>;
-  /** Several commands in one round trip. In a cluster their keys are in one slot. */
-  askAll(commands: Commands): Promise<unknown[]>;
   run(script: Script, keys: string[], args: Args): Promise<unknown>;
   /**
-   * Runs a script, and resolves only when as many replicas as are asked for have what it wrote, and all that was written
-   * before. `touch` is a key in the same slot.
+   * Runs a script that opens, carries on or ends something, and resolves only when as many replicas as are asked for have
+   * what it wrote, and all that was written before: what a failover forgets can't be ended. `touch` is a key in its slot.
    */
   runConfirmed(script: Script, keys: string[], args: Args, touch: string): Promise<unknown>;
+  /** Writes a key in vain, to see whether Redis would take, and replicas confirm, a revocation beside it. */
+  probe(key: string): Promise<void>;
   /** Whether runConfirmed waits for replicas at all. */
   readonly isConfirming: boolean;
-  /** Changes whenever what answers may be another Redis than before, or the same one with another past. */
-  generation: () => number;
+  /** Changes whenever what answers for a prefix's keys may be another Redis than before, or one with another past. */
+  generation: (prefix: string) => string;
   /** When the present request gives up, on Redis's own clock; undefined where that isn't known. */
   deadlineMs(): number | undefined;
   warnings(): Warning[];
@@ -40,10 +42,10 @@ export type Redis = {
 
 export type RedisOptions = { timeoutMs: number; minReplicas: number };
 
-export function connectRedis(address: Address, options: RedisOptions, log: Logger): Redis {
+export function connectRedis(address: Address | AppRedis, options: RedisOptions, log: Logger): Redis {
   const { timeoutMs, minReplicas } = options;
   const connect = (to: Logger, onInfo: () => void) =>
-    address.mode === "cluster"
+    address.mode === "cluster" || address.mode === "app-cluster"
       ? linkCluster(address, { timeoutMs, onInfo }, to)
       : linkNode(address, { timeoutMs, onInfo }, to);
 
@@ -80,21 +82,31 @@ function createRedis(link: Link, confirming: Link | undefined, options: RedisOpt
   const runConfirmedOn = (on: Link, script: Script, keys: string[], args: Args, touch: string) =>
     askOn(on, async (client) => {
       const rest = toArguments(keys, args);
-      // What changes nothing isn't replicated, and WAIT would confirm something earlier: the last one always writes.
-      const confirm = (commands: ChainableCommander) =>
-        commands.set(touch, "", "PX", TOUCHED_FOR_MS).wait(minReplicas, waitMs(timeoutMs));
+      const confirm = (commands: ChainableCommander) => touchAndWait(commands, touch);
       const [reply, , replicas] = await withScript(
         () => pipeline(client, (commands) => confirm(commands.evalsha(script.sha1, ...rest))),
         () => pipeline(client, (commands) => confirm(commands.eval(script.lua, ...rest))),
       );
-      if (Number(replicas) >= minReplicas) return reply;
-      throw new Error(`only ${String(replicas)} of ${minReplicas} replicas confirmed it in time`);
+      assertConfirmed(replicas);
+      return reply;
     });
+
+  /** What changes nothing isn't replicated, and WAIT would confirm something earlier: the last one always writes. */
+  const touchAndWait = (commands: ChainableCommander, touch: string) =>
+    commands.set(touch, "", "PX", TOUCHED_FOR_MS).wait(minReplicas, waitMs(timeoutMs));
+
+  function assertConfirmed(replicas: unknown): void {
+    if (Number(replicas) >= minReplicas) return;
+    const message = `only ${String(replicas)} of ${minReplicas} replicas confirmed it in time`;
+    throw Object.assign(new Error(message), { code: "TOO_FEW_REPLICAS" });
+  }
+
+  const firstContact = Promise.all([link.firstContact, confirming?.firstContact]).then(([infos]) => infos);
+  // Whoever doesn't wait for it isn't told.
+  firstContact.catch(() => undefined);
 
   const redis: Redis = {
     ask: (command) => askOn(link, command),
-
-    askAll: (commands) => askOn(link, (client) => pipeline(client, commands)),
 
     run: (script, keys, args) =>
       askOn(link, (client) => {
@@ -108,6 +120,17 @@ function createRedis(link: Link, confirming: Link | undefined, options: RedisOpt
     runConfirmed: (script, keys, args, touch) =>
       confirming ? runConfirmedOn(confirming, script, keys, args, touch) : redis.run(script, keys, args),
 
+    async probe(key) {
+      if (!confirming) {
+        await redis.ask((client) => client.set(key, "", "PX", TOUCHED_FOR_MS));
+        return;
+      }
+      await askOn(confirming, async (client) => {
+        const [, replicas] = await pipeline(client, (commands) => touchAndWait(commands, key));
+        assertConfirmed(replicas);
+      });
+    },
+
     isConfirming: confirming !== undefined,
 
     generation: link.generation,
@@ -120,7 +143,7 @@ function createRedis(link: Link, confirming: Link | undefined, options: RedisOpt
 
     warnings: () => dedupe(link.infos().flatMap((info) => warningsOf(info, minReplicas))),
 
-    firstContact: link.firstContact,
+    firstContact,
 
     close() {
       link.close();

@@ -7,6 +7,7 @@
 --       access_is_expired                      1 or 0
 --       sibling_exp                            no other access token of its session lives longer than this
 --       refresh_sid                            from the refresh token, or empty
+--       reason                                 why, unless it is all devices
 --       all_devices                            1 or 0
 -- Returns {'done', or 'dead' when all devices were asked for with a credential that can no longer ask for it; the last
 -- event's id, or empty}. What the credentials name has been ended all the same.
@@ -41,7 +42,7 @@ local function wereEndedBy(reason)
   return false
 end
 
-local verdict, reason, others = 'done', 'logout', {}
+local verdict, reason, others = 'done', args.reason, {}
 if args.all_devices == '1' then
   if isAccessAlive() or isRefreshAlive() then
     reason, others = 'logout_all_devices', redis.call('ZRANGE', userSessions, 0, -1)
@@ -59,7 +60,7 @@ local function endNamed(sid)
     endSession(sid, session, reason, jti)
   elseif denySession(sid, tonumber(args.sibling_exp), reason) then
     -- Its own record is gone, and with it the latest exp of its access tokens.
-    tell(reason, sid, jti)
+    tell(reason, 'session', sid, jti)
   end
 end
 

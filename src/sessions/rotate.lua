@@ -1,7 +1,7 @@
 -- Exchanges one generation of a session's refresh token for the next.
 --
 -- KEYS  1–2 as in entries.lua   3 as in session.lua
--- ARGV  as in both, and: sid, generation, access_exp (Unix seconds), expires_at (RFC 3339), ttl_ms, grace_ms
+-- ARGV  as in both, and: sid, generation, access_exp (Unix seconds), expires_at (RFC 3339), ttl_ms
 --       keep_young   1: the current generation isn't exchanged while it is younger than the grace
 -- Returns {'rotated', epoch, generation}, {'over'}, or {'reused'}: then the session has been ended.
 -- Atomic, so that two refreshes can't both win, and a logout comes wholly before or wholly after: before, and there is
@@ -16,9 +16,9 @@ end
 
 local nowMs = redisNowMs()
 local presented, current = tonumber(args.generation), tonumber(session.generation)
-local isYoung = nowMs - tonumber(session.generation_since_ms) < tonumber(args.grace_ms)
-local isRetry = isYoung and presented == current - 1
-local isKept = isYoung and presented == current and args.keep_young == '1'
+local isYoungNow = isYoung(session, nowMs)
+local isRetry = isYoungNow and presented == current - 1
+local isKept = isYoungNow and presented == current and args.keep_young == '1'
 
 if presented < current and not isRetry then
   endSession(args.sid, session, 'refresh_reused', '')
@@ -26,7 +26,7 @@ if presented < current and not isRetry then
 end
 if presented > current then
   -- A genuine token can't be ahead, unless Redis went back in time.
-  tell('refresh_ahead', args.sid, '')
+  tell('refresh_ahead', '', args.sid, '')
 end
 
 local key = args.session_key .. args.sid

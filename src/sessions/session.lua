@@ -2,6 +2,7 @@
 --
 -- KEYS  3 the user's sessions (sorted set)
 -- ARGV  session_key, sid_key   what a session's key and its denylist entry's key begin with
+--       grace_ms               how long a generation is young
 --       margin_ms              how long a session's entry outlives the last of its access tokens
 --       entry                  the denylist entry (JSON) of a session that ends, its sid, exp and reason still null
 --
@@ -37,6 +38,11 @@ local function isLive(session, epoch)
   return session.user == args.sub and not session.ended_at and session.epoch == epoch
 end
 
+-- While a generation is young, the one before it is taken once more: from a retry, from another tab.
+local function isYoung(session, nowMs)
+  return nowMs - tonumber(session.generation_since_ms) < tonumber(args.grace_ms)
+end
+
 -- Lets a session's key live for at least so long.
 local function keep(key, ttlMs)
   if redis.call('PTTL', key) < ttlMs then
@@ -60,7 +66,7 @@ local function endSession(sid, session, reason, jti)
     return
   end
   denySession(sid, tonumber(session.latest_exp), reason)
-  tell(reason, sid, jti)
+  tell(reason, 'session', sid, jti)
   redis.call('HSET', args.session_key .. sid, 'ended_at', args.now, 'ended_reason', reason)
   redis.call('ZREM', userSessions, sid)
 end

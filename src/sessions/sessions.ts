@@ -1,6 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { entryOf, jtiKey, sidKey, ttlMs, type Call, type Reason, type Requester } from "../denylist/entry";
+import {
+  endedBy,
+  entryOf,
+  jtiKey,
+  NOBODY,
+  sidKey,
+  ttlMs,
+  type Call,
+  type Reason,
+  type Requester,
+} from "../denylist/entry";
 import { readWritingScript, type Args, type Work, type Writer } from "../denylist/writer";
 import { CurfewError } from "../errors";
 import type { Redis } from "../redis/redis";
@@ -42,6 +52,7 @@ const fileOf = (name: string) => join(__dirname, `${name}.lua`);
 const scriptOf = (name: string) => readWritingScript(fileOf("session"), fileOf(name));
 const OPEN = scriptOf("open");
 const ROTATE = scriptOf("rotate");
+const IS_LIVE = scriptOf("is-live");
 const END = scriptOf("end");
 const LOGOUT = scriptOf("logout");
 
@@ -63,6 +74,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
       args: (prefix) => ({
         session_key: sessionKey(prefix, ""),
         sid_key: sidKey(prefix, ""),
+        grace_ms: options.refreshGraceSeconds * 1000,
         margin_ms: marginMs,
         entry: entryOf(call, issuer),
         ...args,
@@ -116,7 +128,6 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         generation,
         access_exp: accessExp,
         ...times,
-        grace_ms: options.refreshGraceSeconds * 1000,
         keep_young: Number(keepYoung),
       };
       const reply = await writer.run(call, work(ROTATE, call, args), { isLoss: true });
@@ -126,13 +137,28 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
       return { refreshToken: { ...token, generation: next, exp }, epoch };
     },
 
-    /** Ends what the credentials name, or every session of theirs. False: they can no longer ask for all of them. */
-    async logout(credentials: Credentials, allDevices: boolean, requester: Requester): Promise<boolean> {
+    /** Whether a refresh token would be taken now, which changes nothing about it. */
+    async isLive({ sub, sid, generation }: RefreshToken): Promise<boolean> {
+      const call = { sub, by: sub, requester: NOBODY, nowMs: Date.now() };
+      return (await writer.look(call, work(IS_LIVE, call, { sid, generation }))) === 1;
+    },
+
+    /**
+     * Ends what the credentials name, or every session of theirs. False: they can no longer ask for all of them.
+     * `client`: who asks, where it isn't their owner.
+     */
+    async logout(
+      credentials: Credentials,
+      allDevices: boolean,
+      requester: Requester,
+      client?: string,
+    ): Promise<boolean> {
       const { accessToken, refreshToken } = credentials;
       const user = accessToken?.sub ?? refreshToken?.sub ?? "";
       const nowMs = Date.now();
       const isExpired = !accessToken || nowMs >= (accessToken.exp + clockToleranceSeconds) * 1000;
-      const call = { sub: user, by: user, requester, nowMs };
+      const { by, reason } = endedBy(user, client);
+      const call = { sub: user, by, requester, nowMs };
       const args = {
         access_sid: accessToken?.sid ?? "",
         access_jti: accessToken?.jti ?? "",
@@ -142,6 +168,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         access_is_expired: Number(isExpired),
         sibling_exp: Math.ceil(nowMs / 1000) + options.accessTtlSeconds,
         refresh_sid: refreshToken?.sid ?? "",
+        reason,
         all_devices: Number(allDevices),
       };
       return (await writer.revoke(call, work(LOGOUT, call, args, accessToken?.jti))) === "done";
@@ -153,8 +180,13 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
       return (await writer.revoke(call, work(END, call, { reason, sid, keep: "" }))) === "done";
     },
 
-    async endAll(user: string, reason: Reason, requester: Requester, { except = "" } = {}): Promise<void> {
-      const call = { sub: user, by: user, requester, nowMs: Date.now() };
+    async endAll(
+      user: string,
+      reason: Reason,
+      requester: Requester,
+      { except = "", ...said }: { except?: string; by?: string; note?: string } = {},
+    ): Promise<void> {
+      const call = { sub: user, by: user, requester, nowMs: Date.now(), ...said };
       await writer.revoke(call, work(END, call, { reason, sid: "", keep: except }));
     },
 
@@ -162,10 +194,10 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
     async list(user: string): Promise<Session[]> {
       const prefix = shards.prefixOf(user);
       const sids = await redis.ask((client) => client.zrange(userSessionsKey(prefix, user), 0, -1));
-      const hashes = await redis.askAll((pipeline) =>
-        sids.reduce((commands, sid) => commands.hgetall(sessionKey(prefix, sid)), pipeline),
+      const hashes = await redis.ask((client) =>
+        Promise.all(sids.map((sid) => client.hgetall(sessionKey(prefix, sid)))),
       );
-      return (hashes as Record<string, string>[])
+      return hashes
         .map((hash, at) => readSession(sids[at] ?? "", hash))
         .filter((session) => session !== undefined);
     },

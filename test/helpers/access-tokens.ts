@@ -25,9 +25,9 @@ export const CLAIMS = {
   epoch: "1890000000-3f2a",
 };
 
-export const createTokens = (key: SigningKey, clockToleranceSeconds = 0) =>
+export const createTokens = (key: SigningKey, clockToleranceSeconds = 0, others: SigningKey[] = []) =>
   createAccessTokens({
-    keys: createKeyRing(key),
+    keys: createKeyRing(key, others),
     issuer: ISSUER,
     audience: AUDIENCE,
     ttlSeconds: TTL,

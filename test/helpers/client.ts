@@ -11,24 +11,26 @@ export type Tokens = {
   user: { id: string; email: string; roles: string[] };
 };
 
-type Options = { token?: string; body?: unknown; headers?: Record<string, string> };
+type Options = { token?: string; body?: unknown; form?: string; headers?: Record<string, string> };
 
-/** One JSON request, as a frontend would send it. */
+/** One request, as a frontend would send it in JSON, or a client as a form. */
 export async function call(
   url: string,
   method: string,
   path: string,
   options: Options = {},
 ): Promise<Answer> {
-  const { token, body, headers } = options;
+  const { token, body, form, headers } = options;
   const response = await fetch(url + path, {
     method,
     headers: {
       ...(token !== undefined && { Authorization: `Bearer ${token}` }),
       ...(body !== undefined && { "Content-Type": "application/json" }),
+      ...(form !== undefined && { "Content-Type": "application/x-www-form-urlencoded" }),
       ...headers,
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
+    ...(form !== undefined && { body: form }),
   });
   const text = await response.text();
   return {
@@ -58,7 +60,7 @@ export const refresh = (url: string, refreshToken: string) =>
   call(url, "POST", "/api/auth/refresh", { body: { refresh_token: refreshToken } });
 
 /** Checks the whole of a refusal: status, code, challenge, and that nothing else is said. */
-export function expectRefusal(answer: Answer, status: number, code: string): void {
+export function expectRefusal(answer: Answer, status: number, code: string, scheme = "Bearer"): void {
   expect(answer.body).toMatchObject({ code });
   expect(answer.status).toBe(status);
   expect(answer.headers.get("content-type")).toBe("application/json; charset=utf-8");
@@ -67,7 +69,7 @@ export function expectRefusal(answer: Answer, status: number, code: string): voi
   if (status !== 401) expect(challenge).toBeNull();
   else if (["token_invalid", "token_expired", "token_revoked"].includes(code)) {
     expect(challenge).toBe('Bearer realm="curfew", error="invalid_token"');
-  } else expect(challenge).toBe('Bearer realm="curfew"');
+  } else expect(challenge).toBe(`${scheme} realm="curfew"`);
   expect(answer.headers.get("retry-after")).toBe(status === 503 ? "1" : null);
 }
 

@@ -50,9 +50,8 @@ export async function startCluster({ options = [] }: { options?: string[] } = {}
     },
     slotOf,
     async replicaOf(primary) {
-      const [replica] =
-        String(await primary.admin.call("INFO", "replication")).match(/(?<=^slave0:.*port=)\d+/m) ?? [];
-      return nodeAt(Number(replica));
+      const info = await primary.admin.info("replication");
+      return nodeAt(Number(/^slave0:.*port=(\d+)/m.exec(info)?.[1]));
     },
     async moveSlot(slot, from, to) {
       const [source, target] = await Promise.all(

@@ -1,7 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 
 const started = new Set<ChildProcess>();
-const connected = new Set<{ disconnect(): void }>();
+type Connected = { status: string; disconnect(): void };
+const connected = new Set<Connected>();
 
 /** Sees to it that a process ends with the tests that started it, also when they fail. */
 export function untilTestsEnd<T extends ChildProcess>(child: T): T {
@@ -10,12 +11,12 @@ export function untilTestsEnd<T extends ChildProcess>(child: T): T {
 }
 
 /** The same for a client that would go on connecting for ever. */
-export function connectedUntilTestsEnd<T extends { disconnect(): void }>(client: T): T {
+export function connectedUntilTestsEnd<T extends Connected>(client: T): T {
   connected.add(client);
   return client;
 }
 
 afterAll(() => {
-  for (const client of connected) client.disconnect();
+  for (const client of connected) if (client.status !== "end") client.disconnect();
   for (const child of started) child.kill("SIGKILL");
 });

@@ -30,15 +30,15 @@ export type Acts = {
 type Request = (url: string) => Promise<Answer>;
 type Order = { kind: Kind; ends?: Operation["ends"]; request: Request };
 
-const ACCOUNTS = 8;
-const LOOKED_AT = 3;
+const ACCOUNTS = 6;
+const LOOKED_AT = 4;
 
 export function createActs(urls: () => string[], { perform }: Recorder, random: Random): Acts {
   const accounts = new Set<string>();
   const sessions: Session[] = [];
   const live = new Set<Session>();
   let registrations = 0;
-  let isRegistering = false;
+  let registering: Promise<void> | undefined;
 
   const anyInstance = () => random.whole(0, urls().length - 1);
 
@@ -70,12 +70,16 @@ export function createActs(urls: () => string[], { perform }: Recorder, random: 
     live.add(session);
   }
 
+  /** One registers at a time, so that an account has many sessions. */
   async function enter(): Promise<void> {
+    if (accounts.size < ACCOUNTS && !registering) {
+      registering = open("register", `user-${(registrations += 1)}@example.com`);
+      await registering;
+      registering = undefined;
+      return;
+    }
     const user = random.pick([...accounts]);
-    if (user !== undefined && (isRegistering || accounts.size >= ACCOUNTS)) return open("login", user);
-    isRegistering = true;
-    await open("register", `user-${(registrations += 1)}@example.com`);
-    isRegistering = false;
+    await (user === undefined ? registering : open("login", user));
   }
 
   async function check(session: Session, instance?: number): Promise<Operation> {
@@ -139,7 +143,7 @@ export function createActs(urls: () => string[], { perform }: Recorder, random: 
         { kind: "logout", ends: both, request: logout({ refresh_token: otherToken }, token) },
       ],
       [
-        1,
+        2,
         [session, ...others],
         {
           kind: "logout of all devices",

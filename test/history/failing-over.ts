@@ -1,53 +1,112 @@
 import { startCluster } from "../helpers/cluster";
 import { untilAgreed, type TestRedis } from "../helpers/redis";
 import { startSentinel } from "../helpers/sentinel";
-import { connectionsEnd, scriptsAreForgotten } from "./single";
-import type { Fault, World } from "./world";
+import { connectionsEnd, KEEPS_ALL, scriptsAreForgotten } from "./single";
+import type { Fault, Hands, World } from "./world";
 
-const KEEPING = ["--appendonly yes", "--appendfsync always"];
+/** Several nodes, of which each can become a primary. */
+type Nodes = {
+  nodes: TestRedis[];
+  primaryOf: (key: string) => Promise<TestRedis>;
+  restartReplica: (node: TestRedis) => Promise<void>;
+  untilSettled: () => Promise<void>;
+};
 
 /** A primary and two replicas, watched by three sentinels. */
 export async function startSentinelWorld(services: number): Promise<World> {
-  const redis = await startSentinel({ options: KEEPING });
+  const sentinel = await startSentinel({ options: KEEPS_ALL });
   const environment = {
     REDIS_MODE: "sentinel",
-    REDIS_SENTINEL_NAME: redis.name,
-    REDIS_URL: redis.url,
+    REDIS_SENTINEL_NAME: sentinel.name,
+    REDIS_URL: sentinel.url,
     REVOKE_MIN_REPLICAS: "1",
   };
-  return worldOf(environment, services, redis, redis.primary);
+  const { nodes, untilSettled, primary, stop } = sentinel;
+  const restartReplica = async (node: TestRedis) =>
+    node.start([`--replicaof 127.0.0.1 ${(await primary()).port}`]);
+  const faults = faultsOf({ nodes, untilSettled, primaryOf: primary, restartReplica });
+  return { environments: Array<NodeJS.ProcessEnv>(services).fill(environment), faults, mayLose: true, stop };
 }
 
-/** Three primaries and their replicas. Faults meet the primary of any key. */
+/** Three primaries, each with a replica. */
 export async function startClusterWorld(services: number): Promise<World> {
-  const redis = await startCluster({ options: KEEPING });
-  const environment = { REDIS_MODE: "cluster", REDIS_URL: redis.url, REVOKE_MIN_REPLICAS: "1" };
-  let asked = 0;
-  return worldOf(environment, services, redis, () => redis.primaryOf(`key ${(asked += 1)}`));
-}
-
-type Nodes = { nodes: TestRedis[]; untilSettled: () => Promise<void>; stop: () => Promise<void> };
-
-function worldOf(
-  environment: NodeJS.ProcessEnv,
-  services: number,
-  redis: Nodes,
-  aPrimary: () => Promise<TestRedis>,
-): World {
+  const cluster = await startCluster({ options: KEEPS_ALL });
+  const environment = { REDIS_MODE: "cluster", REDIS_URL: cluster.url, REVOKE_MIN_REPLICAS: "1" };
+  const faults = faultsOf({ ...cluster, restartReplica: (node) => node.start() });
   return {
-    environments: Array.from({ length: services }, () => environment),
-    faults: [
-      ...faultsOf(redis, aPrimary),
-      connectionsEnd(aPrimary),
-      scriptsAreForgotten(() => Promise.resolve(redis.nodes)),
-    ],
+    environments: Array<NodeJS.ProcessEnv>(services).fill(environment),
+    faults,
     mayLose: true,
-    stop: redis.stop,
+    stop: cluster.stop,
   };
 }
 
-function faultsOf({ nodes, untilSettled }: Nodes, aPrimary: () => Promise<TestRedis>): Fault[] {
-  const isReplica = async ({ admin }: TestRedis) => (await admin.info("replication")).includes("role:slave");
-  /** Some other node has taken its place. */
-  const untilReplaced = ...
+function faultsOf({ nodes, primaryOf, restartReplica, untilSettled }: Nodes): Fault[] {
+  const aPrimary = ({ random }: Hands) => primaryOf(`key ${random.next()}`);
+
+  async function untilReplaced(
+    hands: Hands,
+    breakIt: (primary: TestRedis) => Promise<void> | true,
+  ): Promise<TestRedis> {
+    const key = `key ${hands.random.next()}`;
+    const primary = await primaryOf(key);
+    await breakIt(primary);
+    await untilAgreed(async () => (await primaryOf(key)) !== primary);
+    return primary;
+  }
+
+  return [
+    {
+      name: "a primary is killed, replaced, and started again",
+      async strike(hands) {
+        const primary = await untilReplaced(hands, (node) => node.kill());
+        await hands.hold();
+        await primary.start();
+        await untilSettled();
+      },
+    },
+    {
+      name: "a primary hangs, is replaced, and wakes up",
+      async strike(hands) {
+        const primary = await untilReplaced(hands, ({ pid }) => process.kill(pid, "SIGSTOP"));
+        await hands.hold();
+        process.kill(primary.pid, "SIGCONT");
+        await untilSettled();
+      },
+    },
+    {
+      name: "a primary hangs, and wakes up in time",
+      async strike(hands) {
+        const { pid } = await aPrimary(hands);
+        process.kill(pid, "SIGSTOP");
+        await hands.hold();
+        process.kill(pid, "SIGCONT");
+        await untilSettled();
+      },
+    },
+    {
+      name: "a primary is killed, and started again at once",
+      async strike(hands) {
+        const primary = await aPrimary(hands);
+        await primary.kill();
+        await primary.start();
+        await untilSettled();
+      },
+    },
+    {
+      name: "a replica is killed, and started again",
+      async strike({ random, hold }) {
+        const replicas = await Promise.all(nodes.map(isReplica));
+        const replica = random.pick(nodes.filter((_, at) => replicas[at]));
+        await replica?.kill();
+        await hold();
+        if (replica) await restartReplica(replica);
+        await untilSettled();
+      },
+    },
+    connectionsEnd(aPrimary),
+    scriptsAreForgotten(nodes),
+  ];
 }
+
+const isReplica = async ({ admin }: TestRedis) => (await admin.info("replication")).includes("role:slave");

@@ -4,6 +4,8 @@ import { isOpen, isSuccess, type Kind, type Operation } from "./operation";
 export type Finding = {
   rule: "accepted after its logout" | "refused for no reason" | "not an answer we give" | "waited too long";
   operation: Operation;
+  /** How the session began. */
+  opening?: Operation;
   /** The logout that was not one. */
   because?: Operation;
 };
@@ -21,10 +23,13 @@ const ANSWERS: Record<Kind, number[]> = {
   "end of a session": [204, 401, 404, 503],
   "end of the others": [204, 401, 503],
   flush: [200],
+  calm: [200],
 };
 const LETS_IN: Kind[] = ["refresh", "check", "end of a session", "end of the others"];
 const MAX_WAIT_MS = 10_000;
 const SESSIONS_PER_USER = 100;
+/** How long after a calm began to reign something that was sent before may still arrive. */
+const STRAGGLERS_MS = 1000;
 
 /**
  * Finds what must not be in a history, by when requests started and ended alone: what overlaps may have happened in
@@ -34,12 +39,30 @@ export function judge(history: readonly Operation[], { mayLose = false } = {}): 
   const sessions = new Map<string, Session>();
   for (const operation of history) {
     const { kind, user, sid } = operation;
-    if (sid !== undefined && isOpening(kind)) sessions.set(sid, { sid, user, opening: operation });
+    if (sid !== undefined && isOpening(kind) && isSuccess(operation))
+      sessions.set(sid, { sid, user, opening: operation });
   }
   const endings = indexByUser(history.filter(({ ends }) => ends));
   const openings = indexByUser(history.filter(({ kind }) => isOpening(kind)));
   const flushes = history.filter(({ kind }) => kind === "flush");
+  const calms = history.filter(({ kind }) => kind === "calm").sort(byStart);
   const endingsOf = ({ user }: { user: string }) => [...(endings.get(user) ?? []), ...flushes];
+
+  /** Until when an operation may happen of which nobody knows whether it did. */
+  const lateEndOf = memo((operation: Operation) => {
+    if (!isOpen(operation)) return operation.endedAt;
+    const calm = calms.find(({ startedAt }) => startedAt >= operation.endedAt);
+    return calm ? calm.endedAt + STRAGGLERS_MS : Infinity;
+  });
+
+  function mayEnd(ending: Operation, { sid, opening }: Session): boolean {
+    const { kind, ends, status } = ending;
+    // A token that was refused ended nothing; but what a logout names, it ends in any case.
+    if ((status === 401 || status === 404) && !kind.startsWith("logout")) return false;
+    if (ends?.sids.includes(sid)) return true;
+    if (kind !== "flush" && (!ends?.all || ends.spares === sid || status === 401)) return false;
+    return opening.startedAt < lateEndOf(ending);
+  }
 
   /** A credential that was ended with all devices gets its success again, and then ends nothing more. */
   function endsAll(ending: Operation): boolean {
@@ -75,7 +98,7 @@ export function judge(history: readonly Operation[], { mayLose = false } = {}): 
   const mayEndAt = memo((session: Session) => {
     const later = (openings.get(session.user) ?? [])
       .filter(({ endedAt }) => endedAt > session.opening.endedAt)
-      .sort((one, other) => one.startedAt - other.startedAt);
+      .sort(byStart);
     return Math.min(
       later[SESSIONS_PER_USER - 1]?.startedAt ?? Infinity,
       ...endingsOf(session)
@@ -107,22 +130,14 @@ export function judge(history: readonly Operation[], { mayLose = false } = {}): 
     if (isRefusedForNoReason(operation)) return [{ rule: "refused for no reason", operation }];
     const session = isSuccess(operation) && LETS_IN.includes(kind) ? sessions.get(sid ?? "") : undefined;
     const because = session && endOf(session);
-    if (!because || startedAt <= because.endedAt) return [];
-    return [{ rule: "accepted after its logout", operation, because }];
+    if (!session || !because || startedAt <= because.endedAt) return [];
+    return [{ rule: "accepted after its logout", operation, opening: session.opening, because }];
   });
 }
 
 const isOpening = (kind: Kind) => kind === "register" || kind === "login";
 
-function mayEnd(ending: Operation, { sid, opening }: Session): boolean {
-  const { kind, ends, status } = ending;
-  if (kind === "flush") return opening.startedAt < ending.endedAt;
-  // A token that was refused ended nothing; but what a logout names, it ends in any case.
-  if ((status === 401 || status === 404) && !kind.startsWith("logout")) return false;
-  if (ends?.sids.includes(sid)) return true;
-  if (!ends?.all || ends.spares === sid || status === 401) return false;
-  return isOpen(ending) || opening.startedAt < ending.endedAt;
-}
+const byStart = (one: Operation, other: Operation) => one.startedAt - other.startedAt;
 
 function indexByUser(operations: Operation[]): Map<string, Operation[]> {
   const index = new Map<string, Operation[]>();
@@ -134,11 +149,11 @@ function indexByUser(operations: Operation[]): Map<string, Operation[]> {
   return index;
 }
 
-function memo<T>(compute: (session: Session) => T): (session: Session) => T {
-  const known = new Map<Session, T>();
-  return (session) => {
-    const value = known.has(session) ? (known.get(session) as T) : compute(session);
-    known.set(session, value);
+function memo<K, T>(compute: (of: K) => T): (of: K) => T {
+  const known = new Map<K, T>();
+  return (of) => {
+    const value = known.has(of) ? (known.get(of) as T) : compute(of);
+    known.set(of, value);
     return value;
   };
 }

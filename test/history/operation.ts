@@ -1,6 +1,9 @@
 import type { Answer } from "../helpers/client";
 
-/** `check` asks whether a token is accepted; `flush` is a fault, and the only one that changes what is right. */
+/**
+ * `check` asks whether a token is accepted. `flush` is a fault, and the only one that changes what is right; `calm` waits,
+ * after one, until all services are ready.
+ */
 export type Kind =
   | "register"
   | "login"
@@ -10,11 +13,12 @@ export type Kind =
   | "logout of all devices"
   | "end of a session"
   | "end of the others"
-  | "flush";
+  | "flush"
+  | "calm";
 
 export type Operation = {
   kind: Kind;
-  /** Whose, by e-mail address; nobody's for a flush. */
+  /** Whose, by e-mail address; nobody's for a flush or a calm. */
   user: string;
   /** The session whose token was presented, or that was opened. */
   sid?: string;

@@ -3,13 +3,13 @@ export type Random = {
   /** From 0 to 1, without the 1. */
   next: () => number;
   /** From `from` to `to`, both included. */
-  whole(from: number, to: number): number;
+  whole: (from: number, to: number) => number;
   /** Undefined if there is nothing to pick. */
-  pick<T>(from: readonly T[]): T | undefined;
+  pick: <T>(from: readonly T[]) => T | undefined;
   /** Later ones more often. */
-  pickLate<T>(from: readonly T[]): T | undefined;
-  pickWeighted<T extends [weight: number, ...unknown[]]>(from: readonly T[]): T;
-  shuffle<T>(items: readonly T[]): T[];
+  pickLate: <T>(from: readonly T[]) => T | undefined;
+  pickWeighted: <T extends [weight: number, ...unknown[]]>(from: readonly T[]) => T;
+  shuffle: <T>(items: readonly T[]) => T[];
 };
 
 /** mulberry32. */

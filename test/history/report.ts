@@ -2,13 +2,13 @@ import type { Finding } from "./judge";
 import { isOpen, isSuccess, type Operation } from "./operation";
 import type { Result } from "./run";
 
-export type Verdict = "done" | "refused" | "503" | "no answer" | "odd";
+export type Verdict = "done" | "refused" | "unavailable" | "no answer" | "odd";
 
 export type Counts = Record<string, Record<Verdict, number>>;
 
-export function verdictOf(operation: Operation): Verdict {
+function verdictOf(operation: Operation): Verdict {
   if (isSuccess(operation)) return "done";
-  if (isOpen(operation)) return operation.status === undefined ? "no answer" : "503";
+  if (isOpen(operation)) return operation.status === undefined ? "no answer" : "unavailable";
   return (operation.status ?? 0) < 500 ? "refused" : "odd";
 }
 
@@ -16,13 +16,19 @@ export function verdictOf(operation: Operation): Verdict {
 export function countOf(history: readonly Operation[]): Counts {
   const counts: Counts = {};
   for (const operation of history) {
-    const ofKind = (counts[operation.kind] ??= { done: 0, refused: 0, "503": 0, "no answer": 0, odd: 0 });
+    const ofKind = (counts[operation.kind] ??= {
+      done: 0,
+      refused: 0,
+      unavailable: 0,
+      "no answer": 0,
+      odd: 0,
+    });
     ofKind[verdictOf(operation)] += 1;
   }
   return counts;
 }
 
-export function reportOf({ history, faults, findings }: Result): string {
+export function reportOf({ history, strikes, findings }: Result): string {
   const counts = Object.entries(countOf(history)).map(([kind, verdicts]) => {
     const ended = Object.entries(verdicts).filter(([, count]) => count > 0);
     return `  ${kind}: ${ended.map(([verdict, count]) => `${count} ${verdict}`).join(", ")}`;
@@ -30,20 +36,24 @@ export function reportOf({ history, faults, findings }: Result): string {
   return [
     `${history.length} operations`,
     ...counts,
-    "Faults",
-    ...[...faults].map(([name, count]) => `  ${count} × ${name}`),
+    `${strikes.length} faults`,
+    ...strikes.map(({ name, ...span }) => `  ${spanOf(span)}: ${name}`),
     `${findings.length} findings`,
-    ...findings.map((finding) => `  ${describe(finding)}`),
+    ...findings.map(describe),
   ].join("\n");
 }
 
-export function describe({ rule, operation, because }: Finding): string {
-  const after = because ? `; it was ended by ${line(because)}` : "";
-  return `${rule}: ${line(operation)}${after}`;
+export function describe({ rule, operation, opening, because }: Finding): string {
+  const lines = [`${rule}: ${line(operation)}`];
+  if (opening) lines.push(`opened by ${line(opening)}`);
+  if (because) lines.push(`ended by ${line(because)}`);
+  return lines.join("\n    ");
 }
 
-function line({ kind, user, sid, instance, startedAt, endedAt, status, code }: Operation): string {
-  const span = `${startedAt.toFixed(1)}–${endedAt.toFixed(1)} ms`;
+function line({ kind, user, sid, instance, status, code, ...span }: Operation): string {
   const answer = [status ?? "no answer", code].filter((each) => each !== undefined).join(" ");
-  return `${kind} of ${user} (session ${String(sid)}, instance ${String(instance)}), ${span}: ${answer}`;
+  return `${kind} of ${user} (session ${String(sid)}, instance ${String(instance)}), ${spanOf(span)}: ${answer}`;
 }
+
+const spanOf = ({ startedAt, endedAt }: Pick<Operation, "startedAt" | "endedAt">) =>
+  `${startedAt.toFixed(1)}–${endedAt.toFixed(1)} ms`;

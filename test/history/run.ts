@@ -5,12 +5,14 @@ import { createActs, type Acts, type Session } from "./acts";
 import { judge, type Finding } from "./judge";
 import { createRecorder, type Operation } from "./operation";
 import { createRandom, type Random } from "./random";
-import type { Fault, Hands, World } from "./world";
+import { DONE, type Fault, type Hands, type World } from "./world";
+
+/** A fault that came, until all services were ready again. */
+export type Strike = { name: string; startedAt: number; endedAt: number };
 
 export type Result = {
   history: readonly Operation[];
-  /** How often each fault came. */
-  faults: Map<string, number>;
+  strikes: Strike[];
   findings: Finding[];
 };
 
@@ -42,13 +44,14 @@ export async function run({ startWorld, seconds, seed }: RunOptions): Promise<Re
   try {
     const faults = [...world.faults, serviceIsKilled(services, world)];
     const striking = strikeAll(faults, services, { recorder, random: createRandom(seed + 1) }, seconds);
-    // A client that fails ends it all: nothing would move any more.
+    striking.catch(() => undefined);
+    // A client that fails ends it all: a fault would wait for ever for something to happen.
     await Promise.race([striking, clients]);
-    const struck = await striking;
+    const strikes = await striking;
     isOver = true;
     await clients;
     await checkAll(acts);
-    return { history: recorder.history, faults: struck, findings: judge(recorder.history, world) };
+    return { history: recorder.history, strikes, findings: judge(recorder.history, world) };
   } finally {
     isOver = true;
     for (const service of services) service.process.kill("SIGKILL");
@@ -94,19 +97,23 @@ async function strikeAll(
   services: TestService[],
   { recorder, random }: Omit<Hands, "hold">,
   seconds: number,
-): Promise<Map<string, number>> {
-  const struck = new Map<string, number>();
+): Promise<Strike[]> {
+  const strikes: Strike[] = [];
   const between = (fromMs: number, toMs: number) => async () => {
     await Promise.all([sleep(random.whole(fromMs, toMs)), recorder.untilMore(20)]);
   };
   const [rest, hold] = [between(50, 500), between(300, 1200)];
   for (const fault of inTurn(faults, random, performance.now() + seconds * 1000)) {
     await rest();
+    const startedAt = performance.now();
     await fault.strike({ recorder, random, hold });
-    struck.set(fault.name, (struck.get(fault.name) ?? 0) + 1);
-    await Promise.all(services.map(untilReady));
+    await recorder.perform({ kind: "calm", user: "" }, async () => {
+      await Promise.all(services.map(untilReady));
+      return DONE;
+    });
+    strikes.push({ name: fault.name, startedAt, endedAt: performance.now() });
   }
-  return struck;
+  return strikes;
 }
 
 /** Each once; then any, for as long as there is time. */

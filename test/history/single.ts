@@ -1,10 +1,13 @@
 import { startProxy, type Proxy } from "../helpers/proxy";
 import { startRedis, type TestRedis } from "../helpers/redis";
-import type { Fault, World } from "./world";
+import { DONE, type Fault, type Hands, type World } from "./world";
+
+/** What Redis acknowledges is on its disk. */
+export const KEEPS_ALL = ["--appendonly yes", "--appendfsync always"];
 
 /** One Redis that keeps what it acknowledges. The first service is connected to it by a wire that can break. */
 export async function startSingle(services: number): Promise<World> {
-  const redis = await startRedis(["--appendonly yes", "--appendfsync always"]);
+  const redis = await startRedis(KEEPS_ALL);
   const wire = await startProxy(redis.port);
   const wired = redis.url.replace(String(redis.port), String(wire.port));
   return {
@@ -65,27 +68,25 @@ function faultsOf(redis: TestRedis): Fault[] {
       strike: ({ recorder }) =>
         recorder.perform({ kind: "flush", user: "" }, async () => {
           await admin.flushall();
-          return { status: 200, headers: new Headers(), body: undefined };
+          return DONE;
         }),
     },
     connectionsEnd(() => Promise.resolve(redis)),
-    scriptsAreForgotten(() => Promise.resolve([redis])),
+    scriptsAreForgotten([redis]),
   ];
 }
 
-export const connectionsEnd = (one: () => Promise<TestRedis>): Fault => ({
+export const connectionsEnd = (nodeFor: (hands: Hands) => Promise<TestRedis>): Fault => ({
   name: "Redis ends all connections",
-  async strike() {
-    const { admin } = await one();
+  async strike(hands) {
+    const { admin } = await nodeFor(hands);
     await admin.call("CLIENT", "KILL", "TYPE", "normal");
   },
 });
 
-export const scriptsAreForgotten = (all: () => Promise<TestRedis[]>): Fault => ({
+export const scriptsAreForgotten = (nodes: TestRedis[]): Fault => ({
   name: "Redis forgets its scripts",
-  async strike() {
-    for (const { admin } of await all()) await admin.script("FLUSH");
-  },
+  strike: () => Promise.all(nodes.map(({ admin }) => admin.script("FLUSH"))),
 });
 
 function faultsOn(wire: Proxy): Fault[] {

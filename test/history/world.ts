@@ -1,3 +1,4 @@
+import type { Answer } from "../helpers/client";
 import type { Random } from "./random";
 import type { Recorder } from "./operation";
 
@@ -24,3 +25,6 @@ export type World = {
   mayLose: boolean;
   stop(): Promise<void>;
 };
+
+/** The answer of what isn't a request. */
+export const DONE: Answer = { status: 200, headers: new Headers(), body: undefined };

@@ -1,0 +1,27 @@
+import "../faults/outside-jest";
+import { randomInt } from "node:crypto";
+import { startClusterWorld, startSentinelWorld } from "./failing-over";
+import { reportOf } from "./report";
+import { run } from "./run";
+import { startSingle } from "./single";
+
+/** `scripts/check-history`: as long as is asked for, and with any Redis that a service can have. */
+const WORLDS = { single: startSingle, sentinel: startSentinelWorld, cluster: startClusterWorld };
+
+const isMode = (mode: string): mode is keyof typeof WORLDS => mode in WORLDS;
+
+async function main([seconds = "300", mode = "single", seed = String(randomInt(2 ** 31))]: string[]) {
+  if (!isMode(mode) || !/^\d+$/.test(seconds) || !/^\d+$/.test(seed)) {
+    throw new TypeError(`[SECONDS] [${Object.keys(WORLDS).join("|")}] [SEED] expected, such as 300 single`);
+  }
+  process.stdout.write(`${seconds} seconds, ${mode}, seed ${seed}\n`);
+  const result = await run({ startWorld: WORLDS[mode], seconds: Number(seconds), seed: Number(seed) });
+  process.stdout.write(`${reportOf(result)}\n`);
+  process.exit(result.findings.length > 0 ? 1 : 0);
+}
+
+process.once("SIGINT", () => process.exit(130));
+main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`${String(error)}\n`);
+  process.exit(2);
+});

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { ErrorCode } from "../errors";
+import { requireForm } from "./body";
 import { STATUS } from "./error-handler";
 import { endpointOf, stepsOf, type Endpoint, type Route } from "./routes";
 
@@ -50,12 +51,14 @@ export function createOpenApi(tables: readonly RouteTable[], accessCookie: strin
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
         cookie: { type: "apiKey", in: "cookie", name: accessCookie },
+        client: { type: "http", scheme: "basic" },
       },
     },
   };
 }
 
 const TOKEN = [{ bearer: [] }, { cookie: [] }];
+const CLIENT = [{ client: [] }];
 
 type Manifest = { version: string; license: string };
 
@@ -63,6 +66,7 @@ function operationOf(base: string, route: Route): object {
   const endpoint = endpointOf(route);
   const errors = [...stepsOf(route).flatMap(({ errors }) => errors), ...endpoint.errors, "internal" as const];
   const isGuarded = stepsOf(route).some(({ errors }) => errors.includes("token_missing"));
+  const isForClients = stepsOf(route).some(({ errors }) => errors.includes("invalid_credentials"));
   // A logout takes an access token, but a refresh token will do.
   const takesToken = endpoint.errors.includes("token_missing");
   const parameters = [...route[1].matchAll(/:(\w+)/g)].map(([, name]) => ({
@@ -76,26 +80,36 @@ function operationOf(base: string, route: Route): object {
     tags: [base === "" ? "others" : base],
     ...(parameters.length > 0 && { parameters }),
     ...(isGuarded && { security: TOKEN }),
+    ...(isForClients && { security: CLIENT }),
     ...(takesToken && { security: [...TOKEN, {}] }),
-    ...(endpoint.body && { requestBody: requestBodyOf(endpoint.body) }),
+    ...(endpoint.body && { requestBody: requestBodyOf(endpoint.body, mediaTypeOf(route)) }),
     responses: { ...successesOf(endpoint), ...refusalsOf(errors), default: OTHER },
   };
 }
 
-function requestBodyOf(body: z.ZodType): object {
+const mediaTypeOf = (route: Route) =>
+  stepsOf(route).includes(requireForm) ? "application/x-www-form-urlencoded" : "application/json";
+
+function requestBodyOf(body: z.ZodType, mediaType: string): object {
   const required = !body.safeParse(undefined).success;
-  return { required, content: { "application/json": { schema: jsonSchema(body, "input") } } };
+  return { required, content: { [mediaType]: { schema: jsonSchema(body, "input") } } };
 }
 
 const successesOf = ({ answers }: Endpoint) =>
   Object.fromEntries(
-    Object.entries(answers).map(([status, { description, schema }]) => [
+    Object.entries(answers).map(([status, { description, headers, schema }]) => [
       status,
       {
         description,
+        ...(headers && { headers: headersOf(headers) }),
         ...(schema && { content: { "application/json": { schema: jsonSchema(schema, "output") } } }),
       },
     ]),
+  );
+
+const headersOf = (headers: Record<string, string>) =>
+  Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: "string" } }]),
   );
 
 /** One answer for each status, which says the codes that it may carry. */

@@ -6,7 +6,8 @@ import type { Step } from "./step";
 
 type Method = "get" | "post" | "delete" | "all";
 
-export type SuccessAnswer = { description: string; schema?: z.ZodType };
+/** `headers` says of each what it holds. */
+export type SuccessAnswer = { description: string; headers?: Record<string, string>; schema?: z.ZodType };
 
 /** What a route does, and what is said of it in the API's description. */
 export type Endpoint = {
@@ -38,12 +39,16 @@ export function endpoint<Body = undefined>(options: {
   };
 }
 
-/** A router for a table of routes. Where a path is known and the method isn't, it answers 405 and says which are. */
-export function createRouter(routes: readonly Route[]): Router {
+/**
+ * A router for a table of routes. Where a path is known and the method isn't, it answers 405 and says which are. `first`
+ * runs before anything else where the path is one of ours, and nowhere else.
+ */
+export function createRouter(routes: readonly Route[], first: readonly RequestHandler[] = []): Router {
   const router = Router();
   for (const path of new Set(routes.map(([, path]) => path))) {
     const here = routes.filter((route) => route[1] === path);
     const route = router.route(path);
+    if (first.length > 0) route.all(...first);
     for (const row of here) route[row[0]](...handlersOf(row));
     route.all(refuseMethod(here.map(([method]) => method.toUpperCase())));
   }

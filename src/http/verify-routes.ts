@@ -6,18 +6,34 @@ import { endpoint } from "./routes";
 
 /**
  * A gateway asks with a method of its own; which one its client used, it says in a header. Silence counts as POST. Of two
- * that differ one may be the client's own, so that the more dangerous one counts.
+ * that differ one may be the client's own, so that the more dangerous one counts. A WebSocket is opened by a GET that
+ * browsers send for any page, cookies included: it counts as the CONNECT that it is in HTTP/2 (RFC 8441). Their header for
+ * it no page can set or leave out, and gateways pass it on, which they don't Upgrade.
  */
 export function originalMethod(req: Request): string {
+  if (req.get("Sec-WebSocket-Version") !== undefined) return "CONNECT";
   const said = [req.get("X-Forwarded-Method"), req.get("X-Original-Method")].filter(
     (method) => method !== undefined,
   );
   return said.find(isStateChanging) ?? said[0] ?? "POST";
 }
 
+/** The headers of a yes. */
+const IDENTITY = {
+  "X-Auth-Subject": "Whose token it is: a user's id, or `<issuer name>:<subject>`",
+  "X-Auth-Token-Id": "Its `jti`",
+  "X-Auth-Session": "Its `sid`",
+  "X-Auth-Issuer": "Its `iss`",
+  "X-Auth-Roles": "Comma-separated",
+  "X-Auth-Expires": "Its `exp`, in Unix seconds",
+};
+
 export const verify = endpoint({
   summary: "Tell a gateway whose token a request carries",
-  answers: { 204: { description: "Accepted; the X-Auth- headers say who it is" } },
+  answers: {
+    204: { description: "Accepted; the X-Auth- headers say who it is", headers: IDENTITY },
+    200: { description: "The same, for a gateway that asks with `X-Verify-Status: 200`", headers: IDENTITY },
+  },
   handle(req, res) {
     const caller = callerOf(req);
     const { jti, sid, iss, exp } = caller;
@@ -28,8 +44,9 @@ export const verify = endpoint({
       "X-Auth-Issuer": headerValue(iss),
       "X-Auth-Roles": rolesOf(caller).map(headerValue).join(","),
       "X-Auth-Expires": String(exp),
-    });
-    res.status(204).end();
+    } satisfies Record<keyof typeof IDENTITY, string>);
+    // Envoy takes nothing but 200 for a yes.
+    res.status(req.get("X-Verify-Status") === "200" ? 200 : 204).end();
   },
 });
 

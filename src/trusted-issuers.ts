@@ -30,9 +30,10 @@ const ISSUER = z.strictObject({
   since_epoch: z.boolean().optional(),
 });
 
-type Entry = z.infer<typeof ISSUER>;
+/** An issuer as it stands in the list. */
+export type IssuerEntry = z.infer<typeof ISSUER>;
 
-const WRITE: Record<keyof Entry, string> = {
+const WRITE: Record<keyof IssuerEntry, string> = {
   name: "1 to 32 of a to z, 0 to 9 and -, another for each issuer",
   issuer: "what its tokens say as iss, exactly, another for each issuer",
   jwks_uri: "an https URL without a user; plain http on loopback only, and not in production",
@@ -46,12 +47,15 @@ const WRITE: Record<keyof Entry, string> = {
 };
 
 /** Says what is wrong with one member of one issuer. `found` never repeats what stands there: it may be a secret. */
-type Refuse = (name: keyof Entry | "", found: string, write?: string) => void;
+type Refuse = (name: keyof IssuerEntry | "", found: string, write?: string) => void;
 
 /** Reads the list of trusted issuers, or throws one TypeError with a line for everything that is wrong with it. */
-export function readTrustedIssuers(json: string, surroundings: Surroundings): TrustedIssuer[] {
+export const readTrustedIssuers = (json: string, surroundings: Surroundings) =>
+  readIssuers(readList(json), surroundings);
+
+/** The same, of a list that needn't be read first. */
+export function readIssuers(entries: readonly unknown[], surroundings: Surroundings): TrustedIssuer[] {
   const problems: string[] = [];
-  const entries = readList(json);
   const issuers = entries.flatMap((raw, at) => {
     const refuse: Refuse = (name, found, write) => {
       const place = `[${at}]${name && `.${name}`}`;
@@ -101,10 +105,10 @@ function readIssuer(
 }
 
 /** The members that are as they should be; of the others it is said what they should be. */
-function readEntry(raw: unknown, refuse: Refuse): Partial<Entry> {
+function readEntry(raw: unknown, refuse: Refuse): Partial<IssuerEntry> {
   const { error } = ISSUER.safeParse(raw);
   const sound: Record<string, unknown> = isObject(raw) ? { ...raw } : {};
-  for (const name of new Set(error?.issues.map(({ path }) => path[0] as keyof Entry | undefined))) {
+  for (const name of new Set(error?.issues.map(({ path }) => path[0] as keyof IssuerEntry | undefined))) {
     if (name !== undefined) refuse(name, sound[name] === undefined ? "it is missing" : "it can't be that");
     else refuse("", isObject(raw) ? `it has ${unknownNamesIn(raw)}` : "it is not an object");
     Reflect.deleteProperty(sound, name ?? "");
@@ -114,7 +118,7 @@ function readEntry(raw: unknown, refuse: Refuse): Partial<Entry> {
 
 /** Only what looks like the name of a member: a secret may stand there by mistake. */
 function unknownNamesIn(raw: Record<string, unknown>): string {
-  const names = Object.keys(raw).filter((name) => !(name in WRITE));
+  const names = Object.keys(raw).filter((name) => !Object.hasOwn(WRITE, name));
   return names.map((name) => (/^[a-z_]{1,24}$/.test(name) ? name : "a name that is not known")).join(", ");
 }
 
@@ -126,7 +130,7 @@ function readSource(raw: Record<string, unknown>, refuse: Refuse): Source | unde
   return undefined;
 }
 
-function readAlgorithms({ algorithms }: Partial<Entry>, source: Source, refuse: Refuse) {
+function readAlgorithms({ algorithms }: Partial<IssuerEntry>, source: Source, refuse: Refuse) {
   if (!algorithms) return undefined;
   const family: readonly string[] = source === "secret_env" ? SYMMETRIC : ASYMMETRIC;
   const belonging = algorithms.filter((each) => family.includes(each));
@@ -138,7 +142,7 @@ function readAlgorithms({ algorithms }: Partial<Entry>, source: Source, refuse: 
 }
 
 function readKeys(
-  entry: Partial<Entry>,
+  entry: Partial<IssuerEntry>,
   source: Source,
   algorithms: IssuerAlgorithm[] | undefined,
   surroundings: Surroundings,

@@ -8,6 +8,7 @@ import type { SigningKey } from "./keys";
 /** The claims of an access token, verified. */
 export type AccessToken = {
   iss: string;
+  aud: string;
   sub: string;
   sid: string;
   jti: string;
@@ -79,7 +80,7 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
         isString(sub) && sub !== "" && isString(jti) && ID.test(jti) && isString(sid) && ID.test(sid),
       );
       assertThat(Array.isArray(roles) && roles.every(isString) && isString(epoch));
-      return { iss: issuer, sub, sid, jti, iat, exp, roles, epoch };
+      return { iss: issuer, aud: audience, sub, sid, jti, iat, exp, roles, epoch };
     },
   };
 }

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { readPrivateKey, readPrivateKeyFile, readSecret, type SigningKey } from "./keys";
+import { replaceFile } from "../replace-file";
+import { pemOf, readPrivateKey, readPrivateKeyFile, readSecret, type SigningKey } from "./keys";
 
 /** A key as it stands in the file that JWT_VERIFY_KEYS_FILE names. The times are for `curfew keys` alone. */
 export type KeyEntry = {
@@ -46,28 +47,38 @@ export function readKeyList(file: string): { listed: ListedKey[]; problems: stri
   };
 }
 
+export function writeKeyList(file: string, listed: ListedKey[]): void {
+  const entries = listed.map(({ entry }) => entry);
+  replaceFile(file, `${JSON.stringify(entries, null, 2)}\n`);
+}
+
+/** A key by value, wherever it came from: the file that it was in may be written over. */
+export const sourceOf = ({ algorithm, signWith }: SigningKey): KeyEntry =>
+  algorithm === "HS256" ? { secret: signWith.export().toString() } : { private_key: pemOf(signWith) };
+
 const listIn = (folder: string) =>
   z
     .array(entryIn(folder), { error: "it is not a JSON array" })
     .max(MAX_LISTED_KEYS, { error: `it holds more than ${MAX_LISTED_KEYS} keys` })
-    .superRefine((listed, context) => {
+    .transform((listed, context) => {
       for (const [at, { key }] of listed.entries()) {
         const first = listed.findIndex((other) => other.key.kid === key.kid);
-        if (first !== at)
+        if (first < at)
           context.addIssue({ code: "custom", path: [at], message: `it is the key of [${first}] again` });
       }
+      return listed;
     });
 
-const text = z.string({ error: "it is not a string" });
+const source = z.string({ error: "it is not a string" });
 const time = z.iso.datetime({ error: "it is not a time such as 2030-01-31T12:00:00Z" });
 
 const entryIn = (folder: string) =>
   z
     .strictObject(
       {
-        secret: text.optional(),
-        private_key: text.optional(),
-        private_key_file: text.optional(),
+        secret: source.optional(),
+        private_key: source.optional(),
+        private_key_file: source.optional(),
         added_at: time.optional(),
         needed_until: time.optional(),
       },
@@ -78,16 +89,16 @@ const entryIn = (folder: string) =>
       },
     )
     .transform((entry, context): ListedKey => {
-      const [source, ...others] = SOURCES.filter((name) => entry[name] !== undefined);
-      if (source === undefined || others.length > 0) {
+      const [name, ...others] = SOURCES.filter((each) => entry[each] !== undefined);
+      if (name === undefined || others.length > 0) {
         context.addIssue({ code: "custom", message: NOT_ONE_SOURCE });
         return z.NEVER;
       }
       try {
-        return { key: READ[source](entry[source] ?? "", folder), entry };
+        return { key: READ[name](entry[name] ?? "", folder), entry };
       } catch (error) {
         if (!(error instanceof TypeError)) throw error;
-        context.addIssue({ code: "custom", path: [source], message: error.message });
+        context.addIssue({ code: "custom", path: [name], message: error.message });
         return z.NEVER;
       }
     });

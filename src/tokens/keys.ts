@@ -76,6 +76,8 @@ export function publicJwkOf({ kid, algorithm, verifyWith }: SigningKey): JsonWeb
   return { ...verifyWith.export({ format: "jwk" }), kid, alg: algorithm, use: "sig" };
 }
 
+export const pemOf = (key: KeyObject) => key.export({ type: "pkcs8", format: "pem" }).toString();
+
 function readPem(pem: string): { signWith: KeyObject; jwk: JsonWebKey } {
   try {
     const signWith = createPrivateKey(pem);

@@ -1,4 +1,4 @@
-import type { AccessToken, AccessTokens } from "./access-tokens";
+import { isString, type AccessToken, type AccessTokens } from "./access-tokens";
 import type { ForeignToken, ForeignTokens } from "./foreign-tokens";
 
 /** A verified token: one of ours, or one of an outside issuer that we trust. */
@@ -19,6 +19,12 @@ export const createTokens = (own: AccessTokens, foreign: ForeignTokens): Tokens 
 
 /** Whose token it is: a user id of ours, or `<issuer name>:<subject>`. */
 export const subjectOf = (token: Token) => ("issuer" in token ? `${token.issuer}:${token.sub}` : token.sub);
+
+/** Whom it is for. An outside issuer may not say, where it needn't. */
+export function audienceOf(token: Token): string | string[] | undefined {
+  const aud = "issuer" in token ? token.claims["aud"] : token.aud;
+  return isString(aud) || (Array.isArray(aud) && aud.every(isString)) ? aud : undefined;
+}
 
 /** An outside issuer's roles mean nothing here. */
 export const rolesOf = (token: Token) => ("issuer" in token ? [] : token.roles);

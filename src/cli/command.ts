@@ -1,0 +1,33 @@
+/** What a command ends with. */
+export const EXIT = { done: 0, missing: 1, misused: 2, misconfigured: 78 } as const;
+
+/** One word after `curfew`. It prints for itself, and gives its exit code. */
+export type Command = {
+  /** How it is written, and what it does. */
+  readonly usage: readonly (readonly [line: string, does: string])[];
+  run(args: string[], env: NodeJS.ProcessEnv): number;
+};
+
+export function usageOf(commands: Iterable<Command>): string {
+  const rows = [...commands].flatMap(({ usage }) => usage);
+  return `Usage:\n${table(rows.map(([line, does]) => [`  curfew ${line}`, does]))}`;
+}
+
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows.reduce<number[]>(
+    (widest, row) => row.map((cell, at) => Math.max(cell.length, widest[at] ?? 0)),
+    [],
+  );
+  const lineOf = (row: readonly string[]) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ");
+  return rows.map((row) => `${lineOf(row).trimEnd()}\n`).join("");
+}
+
+export function print(text: string): number {
+  process.stdout.write(text);
+  return EXIT.done;
+}
+
+export function fail(exitCode: number, text: string): number {
+  process.stderr.write(text);
+  return exitCode;
+}

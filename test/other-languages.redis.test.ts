@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,21 +6,11 @@ import { join } from "node:path";
 import { createShards } from "../src/shards";
 import { call, me, register, type Tokens } from "./helpers/client";
 import { keySigner, vary } from "./helpers/jws";
+import { findPython } from "./helpers/python";
 import { startRedis, type TestRedis } from "./helpers/redis";
 import { startService, type TestService } from "./helpers/service";
 
 const PAGE = readFileSync("docs/other-languages.md", "utf8");
-
-/** Debian's packages are for Debian's Python, which needn't be the first on the PATH. */
-function findPython(): string {
-  const found = ["python3", "/usr/bin/python3"].find(
-    (python) => spawnSync(python, ["-c", "import redis, jwt, cryptography"]).status === 0,
-  );
-  if (found !== undefined) return found;
-  throw new Error(
-    "This test needs a Python with redis, PyJWT and cryptography (Debian: apt-get install python3-redis python3-jwt python3-cryptography).",
-  );
-}
 
 const ASK = `
 import sys
@@ -164,6 +154,7 @@ describe("the example in Python", () => {
 describe("the page", () => {
   it.each([
     ["python", "check.py"],
+    ["python", "check_foreign.py"],
     ["go", "check.go"],
   ])("shows the example in %s as it is in its file", (language, file) => {
     const example = readFileSync(join("docs/examples", file), "utf8");

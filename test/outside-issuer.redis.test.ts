@@ -1,0 +1,77 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { call, expectRefusal, me, register } from "./helpers/client";
+import { startNginx, startUpstream, type TestServer } from "./helpers/nginx";
+import { askAsClient, CLIENT, writeClients } from "./helpers/oauth-client";
+import { startProvider, writeIssuers, type TestProvider } from "./helpers/provider";
+import { findPython } from "./helpers/python";
+import { startRedis, type TestRedis } from "./helpers/redis";
+import { startService, type TestService } from "./helpers/service";
+
+const run = promisify(execFile);
+
+/** Client D's story, seen from everywhere: the guard, a gateway, a service that asks, and another language. */
+let redis: TestRedis;
+let provider: TestProvider;
+let service: TestService;
+let upstream: TestServer;
+let nginx: TestServer;
+beforeAll(async () => {
+  [redis, provider, upstream] = await Promise.all([startRedis(), startProvider("clerk"), startUpstream()]);
+  service = await startService({
+    REDIS_URL: redis.url,
+    TRUSTED_ISSUERS_FILE: writeIssuers(provider),
+    OAUTH_CLIENTS_FILE: writeClients(CLIENT),
+  });
+  nginx = await startNginx("docs/nginx.conf", {
+    "127.0.0.1:3000": new URL(service.url).host,
+    "127.0.0.1:8000": new URL(upstream.url).host,
+  });
+  await register(service.url);
+});
+afterAll(async () => {
+  await Promise.all([nginx.stop(), upstream.stop(), service.stop(), provider.stop()]);
+  await redis.stop();
+});
+
+const introspect = (token: string) => askAsClient(service.url, "/oauth/introspect", { token });
+
+const ASK = `
+import sys
+sys.path.insert(0, "docs/examples")
+import jwt
+from check_foreign import check
+try:
+    print(check(sys.argv[1])["sub"])
+except jwt.InvalidTokenError:
+    print("401")
+`;
+
+/** Not synchronously: it fetches the provider's keys from this very process. */
+async function askPython(token: string): Promise<string> {
+  const env = {
+    JWKS_URI: String(provider.entry["jwks_uri"]),
+    REDIS_URL: redis.url.replace("//curfew:", "//admin:"),
+  };
+  const { stdout } = await run(findPython(), ["-c", ASK, token], { env });
+  return stdout.trim();
+}
+
+it("a provider's token is accepted everywhere, logged out once, and refused everywhere", async () => {
+  const token = provider.mint({ sub: "user_2aBc", sid: "sess_1" });
+  const behindNginx = () => call(nginx.url, "GET", "/reports", { token });
+  expect((await me(service.url, token)).status).toBe(200);
+  expect((await behindNginx()).status).toBe(200);
+  expect((await introspect(token)).body).toMatchObject({ active: true, sub: "clerk:user_2aBc" });
+  expect(await askPython(token)).toBe("user_2aBc");
+
+  expect((await call(service.url, "DELETE", "/v1/auth/session", { token })).status).toBe(200);
+
+  expectRefusal(await me(service.url, token), 401, "token_revoked");
+  expect((await behindNginx()).status).toBe(401);
+  expect((await introspect(token)).body).toEqual({ active: false });
+  expect(await askPython(token)).toBe("401");
+  // So is what the provider still mints for that session, but nobody else's.
+  expect(await askPython(provider.mint({ sub: "user_2aBc", sid: "sess_1" }))).toBe("401");
+  expect(await askPython(provider.mint({ sub: "user_2aBc", sid: "sess_2" }))).toBe("user_2aBc");
+});

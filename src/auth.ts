@@ -1,6 +1,8 @@
 import { normaliseEmail, type Account, type Accounts } from "./accounts";
-import type { Requester } from "./denylist/entry";
+import type { Denylist } from "./denylist/denylist";
+import { NOBODY, type Requester } from "./denylist/entry";
 import type { ForeignSessions } from "./denylist/foreign-sessions";
+import type { Because } from "./denylist/revoker";
 import { attempt, CurfewError } from "./errors";
 import type { Passwords } from "./passwords";
 import type { Opened, Session, Sessions } from "./sessions/sessions";
@@ -24,7 +26,7 @@ type Presented = { token: string; transport: "bearer" | "cookie" };
 type LogoutRequest = { access: Presented | undefined; refresh: Presented | undefined; allDevices: boolean };
 
 /** Whose token or session was named, as the log calls them. */
-export type LoggedOut = { sub: string; sid?: string; jti?: string };
+type LoggedOut = { sub: string; sid?: string; jti?: string };
 
 type RefreshRequest = {
   token: string;
@@ -40,10 +42,19 @@ export type Auth = {
   refresh(request: RefreshRequest, requester: Requester): Promise<Grant>;
   /** Resolves, and tells who it was, only when Redis has acknowledged every write: from then on the token is refused. */
   logout(request: LogoutRequest, requester: Requester): Promise<LoggedOut>;
+  /** What a token of either kind says, if it is alive. Else it throws what the guard would, and a refresh. */
+  introspect(token: string): Promise<Token | RefreshToken>;
+  /**
+   * Ends what a token of either kind names, in a client's name and just as truly as a logout. Undefined: it is none that is
+   * genuine, so that there is nothing to end.
+   */
+  revoke(token: string, client: string, requester: Requester): Promise<LoggedOut | undefined>;
   changePassword(caller: AccessToken, current: string, next: string, requester: Requester): Promise<Grant>;
   sessions(caller: AccessToken): Promise<Session[]>;
   endSession(caller: AccessToken, sid: string, requester: Requester): Promise<void>;
   endOtherSessions(caller: AccessToken, requester: Requester): Promise<void>;
+  /** Ends all of a user's sessions at the wish of somebody else. */
+  endAllOf(user: string, because: Because): Promise<void>;
   account(caller: AccessToken): Promise<Account>;
 };
 
@@ -56,10 +67,12 @@ export type AuthParts = {
   accessTokens: AccessTokens;
   tokens: Tokens;
   refreshTokens: RefreshTokens;
+  denylist: Pick<Denylist, "assertNotRevoked">;
 };
 
 export function createAuth(parts: AuthParts): Auth {
-  const { accounts, passwords, sessions, foreignSessions, accessTokens, tokens, refreshTokens } = parts;
+  const { accounts, passwords, sessions, foreignSessions, accessTokens, tokens, refreshTokens, denylist } =
+    parts;
 
   function assertAcceptable(password: string, email: string, path: string): void {
     const objection = passwords.objection(password, email);
@@ -119,6 +132,19 @@ export function createAuth(parts: AuthParts): Auth {
     return refresh?.sid === access.sid ? refresh : undefined;
   }
 
+  /** False: all devices were asked for with credentials that can no longer ask for them. */
+  function end(
+    accessToken: Token | undefined,
+    refreshToken: RefreshToken | undefined,
+    allDevices: boolean,
+    requester: Requester,
+    client?: string,
+  ): Promise<boolean> {
+    return accessToken && "issuer" in accessToken
+      ? foreignSessions.logout(accessToken, allDevices, requester, client)
+      : sessions.logout({ accessToken, refreshToken }, allDevices, requester, client);
+  }
+
   async function accountOf(caller: AccessToken): Promise<Account> {
     const account = await accounts.findById(caller.sub);
     if (!account) throw new CurfewError("token_revoked", { about: { sub: caller.sub } });
@@ -165,14 +191,31 @@ export function createAuth(parts: AuthParts): Auth {
         throw new CurfewError("refresh_token_invalid");
       }
       if (!token && !refreshToken) throw new CurfewError("token_missing");
-      const isDone =
-        token && "issuer" in token
-          ? await foreignSessions.logout(token, allDevices, requester)
-          : await sessions.logout({ accessToken: token, refreshToken }, allDevices, requester);
-      if (isDone) return namesOf(token, refreshToken);
+      if (await end(token, refreshToken, allDevices, requester)) return namesOf(token, refreshToken);
       if (!access) throw new CurfewError("refresh_token_invalid");
       await tokens.verify(access.token);
       throw new CurfewError("token_revoked");
+    },
+
+    async introspect(text) {
+      const refreshToken = attempt(() => refreshTokens.verify(text));
+      if (refreshToken) {
+        if (!(await sessions.isLive(refreshToken))) throw new CurfewError("refresh_token_invalid");
+        return refreshToken;
+      }
+      const token = await tokens.verify(text);
+      await denylist.assertNotRevoked(token);
+      return token;
+    },
+
+    async revoke(text, client, requester) {
+      const refreshToken = attempt(() => refreshTokens.verify(text));
+      const token = refreshToken
+        ? undefined
+        : await tokens.verify(text, { allowExpired: true }).catch(ignoreForged);
+      if (!token && !refreshToken) return undefined;
+      await end(token, refreshToken, false, requester, client);
+      return namesOf(token, refreshToken);
     },
 
     async changePassword(caller, current, next, requester) {
@@ -199,8 +242,15 @@ export function createAuth(parts: AuthParts): Auth {
     endOtherSessions: (caller, requester) =>
       sessions.endAll(caller.sub, "session_ended", requester, { except: caller.sid }),
 
+    endAllOf: (user, { reason, ...said }) => sessions.endAll(user, reason, NOBODY, said),
+
     account: accountOf,
   };
+}
+
+/** While it can't be known, because an issuer's keys can't be had, the token may live. */
+function ignoreForged(error: unknown): undefined {
+  if (!(error instanceof CurfewError && error.code === "token_invalid")) throw error;
 }
 
 function namesOf(token: Token | undefined, refreshToken: RefreshToken | undefined): LoggedOut {

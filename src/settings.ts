@@ -45,6 +45,14 @@ export type Rate = { limit: number; windowSeconds: number };
 /** The limits that can be set. */
 export type Rates = Record<"login" | "account" | "register" | "refresh" | "logout", Rate>;
 
+export const DEFAULT_RATES: Rates = {
+  login: { limit: 10, windowSeconds: 60 },
+  account: { limit: 5, windowSeconds: 60 },
+  register: { limit: 60, windowSeconds: 3600 },
+  refresh: { limit: 30, windowSeconds: 60 },
+  logout: { limit: 30, windowSeconds: 60 },
+};
+
 export const rate: Kind<Rate> = {
   parse: (text) => {
     const [, amount, unit] = /^([1-9]\d{0,5})\/([smhd])$/.exec(text) ?? [];

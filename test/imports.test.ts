@@ -4,16 +4,37 @@ import { readSource, readSources, type Import, type Source } from "./helpers/imp
 const MAY_IMPORT: Record<string, string[]> = {
   main: ["*"],
   cli: ["*"],
+  // The library: its face, what it puts together, and how it reads what an app gives it.
+  index: [
+    "curfew",
+    "type library",
+    "library/revoking",
+    "type accounts",
+    "type denylist",
+    "errors",
+    "type http",
+    "type tokens",
+  ],
+  curfew: ["library", "parts", "http", "redis", "shards", "tokens", "type denylist"],
+  library: [
+    ...["settings", "trusted-issuers", "tokens", "denylist/entry", "redis/app-client"],
+    ...["type accounts", "type denylist", "type redis"],
+  ],
   parts: [
     ...["auth", "sessions", "accounts", "passwords", "denylist", "tokens", "type redis", "type shards"],
   ],
-  config: ["settings", "trusted-issuers", "redis/address", "tokens/keys", "tokens/key-list", "type tokens"],
+  config: [
+    ...["settings", "trusted-issuers", "oauth-clients", "redis/address"],
+    ...["tokens/keys", "tokens/key-list", "type tokens"],
+  ],
   "trusted-issuers": ["settings", "tokens"],
+  "oauth-clients": [],
   settings: [],
   "write-once": [],
+  "replace-file": [],
   http: [
     ...["auth", "sessions", "accounts", "passwords", "denylist", "tokens", "redis", "shards", "errors"],
-    ...["type parts", "type settings"],
+    ...["oauth-clients", "type parts", "type settings"],
   ],
   auth: ["sessions", "accounts", "passwords", "denylist", "tokens", "redis", "errors"],
   // A session and its entries change together, in one script: it knows the denylist's key contract.
@@ -22,8 +43,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   passwords: ["queue", "errors"],
   queue: ["errors"],
   denylist: ["type tokens", "redis", "shards", "errors"],
-  tokens: ["write-once", "errors"],
-  shards: [],
+  tokens: ["write-once", "replace-file", "errors"],
+  shards: ["redis/crc16"],
   redis: ["write-once", "errors"],
   errors: [],
 };
@@ -40,7 +61,8 @@ const ONLY_IN: Record<string, string[]> = {
   "ioredis-mock": ["redis"],
 };
 
-const MAY_READ_ENV = ["main", "cli"];
+/** The library, for the variable that an issuer of its app's names. */
+const MAY_READ_ENV = ["main", "cli", "curfew"];
 
 /** The folder or, at the top, the file that a source belongs to. */
 const unitOf = (file: string) => file.split("/")[0] ?? file;

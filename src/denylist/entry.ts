@@ -1,17 +1,34 @@
 /** The denylist's keys and values: a public format, which ops staff and other languages read and write too. */
 
-export type Reason =
-  "logout" | "logout_all_devices" | "session_ended" | "password_changed" | "refresh_reused";
+export const REASONS = [
+  "logout",
+  "logout_all_devices",
+  "session_ended",
+  "password_changed",
+  "refresh_reused",
+  "revoked_by_client",
+] as const;
+
+export type Reason = (typeof REASONS)[number];
 
 /** Who asks for something, and from where. */
 export type Requester = { ip: string | null; userAgent: string | null };
 
-/** Who does something to whose tokens, and when. */
-export type Call = { sub: string; by: string; requester: Requester; nowMs: number };
+/** Where no request is behind it. */
+export const NOBODY: Requester = { ip: null, userAgent: null };
 
-export type Entry = {
+/** Who does something to whose tokens, and when; `note` in whose own words. `sub` is empty where that isn't known. */
+export type Call = { sub: string; by: string; requester: Requester; nowMs: number; note?: string };
+
+/** Who ends what a credential names, and why: its owner, or a client that it was shown to. */
+export const endedBy = (sub: string, client: string | undefined): { by: string; reason: Reason } =>
+  client === undefined
+    ? { by: sub, reason: "logout" }
+    : { by: `client:${client}`, reason: "revoked_by_client" };
+
+type Entry = {
   jti: string | null;
-  sub: string;
+  sub: string | null;
   sid: string | null;
   iss: string;
   iat: number | null;
@@ -23,6 +40,8 @@ export type Entry = {
   user_agent: string | null;
   /** Of a subject only: its tokens issued up to then (Unix seconds) are denied. */
   cutoff?: number;
+  /** In the words of whoever revoked it. */
+  note?: string;
 };
 
 const USER_AGENT_MAX = 128;
@@ -40,14 +59,19 @@ export const foreign = (issuer: string, id: string) => `${issuer}:${id}`;
 
 export const cutUserAgent = (userAgent: string | null) => userAgent?.slice(0, USER_AGENT_MAX) ?? null;
 
-type Named = { jti: string | null; sid: string | null; iat: number; exp: number };
+type Named = { jti: string | null; sid: string | null; iat: number | null; exp: number };
 
 /** An entry's text. What is null in it and not known to be, the scripts fill in. */
-export function entryOf(call: Call, iss: string, token?: Named, more: { cutoff?: number } = {}): string {
-  const { sub, by, requester, nowMs } = call;
+export function entryOf(
+  call: Call,
+  iss: string,
+  token?: Named,
+  more: { cutoff?: number; reason?: Reason } = {},
+): string {
+  const { sub, by, requester, nowMs, note } = call;
   const entry: Entry = {
     jti: token?.jti ?? null,
-    sub,
+    sub: sub === "" ? null : sub,
     sid: token?.sid ?? null,
     iss,
     iat: token?.iat ?? null,
@@ -58,6 +82,7 @@ export function entryOf(call: Call, iss: string, token?: Named, more: { cutoff?:
     ip: requester.ip,
     user_agent: cutUserAgent(requester.userAgent),
     ...more,
+    ...(note !== undefined && { note }),
   };
   return JSON.stringify(entry);
 }

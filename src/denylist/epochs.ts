@@ -32,7 +32,7 @@ export type Epochs = {
   witness(prefix: string, eventId: string): void;
   witnessLast(prefix: string): Promise<void>;
   /**
-   * Looks every second, asked or not, whether this is still the Redis we know; and where no replica has to confirm, remembers
+   * Looks every few seconds, asked or not, whether this is still the Redis we know; and where no replica has to confirm, remembers
    * what others wrote too, because who is left may be the only one who knows. (Else it may be what nobody confirmed.) Gives what
    * stops it.
    */
@@ -168,7 +168,7 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
 const lastEvent = (client: Client, prefix: string) =>
   client.xrevrange(eventsKey(prefix), "+", "-", "COUNT", 1);
 
-const WATCH_MS = 1000;
+const WATCH_MS = 5000;
 
 const LOST =
   "the denylist was lost: whatever was issued before is refused, and everybody has to log in again";

@@ -1,12 +1,26 @@
 import { join } from "node:path";
 import type { ForeignToken } from "../tokens/foreign-tokens";
-import { entryOf, foreign, jtiKey, sidKey, subKey, ttlMs, type Requester } from "./entry";
+import {
+  endedBy,
+  entryOf,
+  foreign,
+  jtiKey,
+  sidKey,
+  subKey,
+  ttlMs,
+  type Call,
+  type Reason,
+  type Requester,
+} from "./entry";
 import { readWritingScript, type Work, type Writer } from "./writer";
 
 /** What we know of sessions at an outside issuer: how to end them here. The issuer may open another at any time. */
 export type ForeignSessions = {
-  /** Denies the token and its session, or every token of its subject so far. False: it can no longer ask for all of them. */
-  logout(token: ForeignToken, allDevices: boolean, requester: Requester): Promise<boolean>;
+  /**
+   * Denies the token and its session, or every token of its subject so far. False: it can no longer ask for all of them.
+   * `client`: who asks, where it isn't the token's owner.
+   */
+  logout(token: ForeignToken, allDevices: boolean, requester: Requester, client?: string): Promise<boolean>;
 };
 
 const LOG_OUT = readWritingScript(join(__dirname, "log-out-foreign.lua"));
@@ -15,7 +29,7 @@ const LOG_OUT = readWritingScript(join(__dirname, "log-out-foreign.lua"));
 const CLOCK_LEAD_SECONDS = 30;
 
 export function createForeignSessions(writer: Writer, clockToleranceSeconds: number): ForeignSessions {
-  function work(token: ForeignToken, allDevices: boolean, call: Parameters<Writer["revoke"]>[0]): Work {
+  function work(token: ForeignToken, allDevices: boolean, reason: Reason, call: Call): Work {
     const { issuer, iss, sid, iat, exp, maxLifetimeSeconds, sinceEpoch } = token;
     const [now, jti] = [call.nowMs / 1000, foreign(issuer, token.jti)];
     const cutoff = Math.max(Math.floor(now), Math.ceil(iat));
@@ -34,6 +48,7 @@ export function createForeignSessions(writer: Writer, clockToleranceSeconds: num
         iat,
         is_expired: Number(now >= exp + clockToleranceSeconds),
         since_epoch: Number(sinceEpoch),
+        reason,
         all_devices: Number(allDevices),
         cutoff,
         token_entry: entryOf(call, iss, named),
@@ -46,10 +61,11 @@ export function createForeignSessions(writer: Writer, clockToleranceSeconds: num
   }
 
   return {
-    async logout(token, allDevices, requester) {
+    async logout(token, allDevices, requester, client) {
       const sub = foreign(token.issuer, token.subId);
-      const call = { sub, by: sub, requester, nowMs: Date.now() };
-      return (await writer.revoke(call, work(token, allDevices, call))) === "done";
+      const { by, reason } = endedBy(sub, client);
+      const call = { sub, by, requester, nowMs: Date.now() };
+      return (await writer.revoke(call, work(token, allDevices, reason, call))) === "done";
     },
   };
 }

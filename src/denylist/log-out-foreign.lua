@@ -5,6 +5,7 @@
 -- ARGV  as in entries.lua, and:
 --       sid, jti                          as they appear in keys
 --       iat, is_expired, since_epoch      of the token; whether its issuer's tokens from before the epoch are refused
+--       reason                            why, unless it is all devices
 --       all_devices                       1 or 0
 --       cutoff                            tokens issued up to it are denied (Unix seconds)
 --       token_entry, subject_entry        their reason still null
@@ -27,7 +28,7 @@ local isCutOff = cutoff and iat <= cutoff
 local isDenied = isCutOff or redis.call('EXISTS', KEYS[3]) == 1 or (KEYS[5] and redis.call('EXISTS', KEYS[5]) == 1)
 local isAlive = args.is_expired == '0' and not isBeforeEpoch and not isDenied
 
-local verdict, reason = 'done', 'logout'
+local verdict, reason = 'done', args.reason
 if args.all_devices == '1' and isAlive then
   reason = 'logout_all_devices'
 elseif args.all_devices == '1' and not isCutOff then
@@ -51,6 +52,7 @@ if KEYS[5] then
 end
 isNews = deny(KEYS[3], because(args.token_entry), tonumber(args.token_ttl_ms)) or isNews
 if isNews then
-  tell(reason, args.sid, args.jti)
+  local kind = reason == 'logout_all_devices' and 'user' or KEYS[5] and 'session' or 'token'
+  tell(reason, kind, args.sid, args.jti)
 end
 return { verdict, lastEventId }

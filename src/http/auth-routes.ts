@@ -99,7 +99,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     summary: "Change the password, which ends every session, and log in anew",
     body: PasswordChange,
     answers: { 200: { description: "The tokens of a new session", schema: Tokens } },
-    errors: ["invalid_credentials", "overloaded"],
+    errors: ["invalid_credentials", "own_session_required", "overloaded"],
     async handle(req, res, { current_password, new_password }) {
       const grant = await auth.changePassword(
         ownCallerOf(req),

@@ -1,28 +1,62 @@
-import { json } from "express";
+import { json, urlencoded, type Request, type RequestHandler } from "express";
 import type { z } from "zod";
 import { CurfewError, type Problem } from "../errors";
 import { step } from "./step";
 
 const MAX_BYTES = 16 * 1024;
 
+const parseJson: RequestHandler = json({
+  limit: MAX_BYTES,
+  strict: false,
+  type: () => true,
+  verify: (req, _res, body) => {
+    if (body.length > 0 && !isJson(req.headers["content-type"]))
+      throw new CurfewError("unsupported_media_type");
+  },
+});
+
 /** Parses a JSON body, if there is one. What a browser's form can send is refused, whatever it says. */
 export const readJson = step(
   ["invalid_json", "body_too_large", "unsupported_media_type"],
-  json({
-    limit: MAX_BYTES,
-    strict: false,
-    type: () => true,
-    verify: (req, _res, body) => {
-      if (body.length > 0 && !isJson(req.headers["content-type"]))
-        throw new CurfewError("unsupported_media_type");
-    },
-  }),
+  (req, res, next) => {
+    if (!req.readableEnded) {
+      parseJson(req, res, next);
+      return;
+    }
+    assertReadAsJson(req);
+    next();
+  },
 );
+
+/** An app that our routes are mounted in may have read the body before us, and not as strictly. */
+function assertReadAsJson(req: Request): void {
+  const body: unknown = req.body;
+  const length = req.get("Content-Length") ?? (req.headers["transfer-encoding"] ? Infinity : 0);
+  if (body === undefined && Number(length) > 0) {
+    throw new TypeError(
+      "Somebody read the request's body before Curfew's routes and left nothing in req.body.",
+    );
+  }
+  const isEmpty = body === undefined || (isObject(body) && Object.keys(body).length === 0);
+  if (isEmpty) return;
+  if (!isJson(req.get("Content-Type"))) throw new CurfewError("unsupported_media_type");
+  if (Number(req.get("Content-Length")) > MAX_BYTES) throw new CurfewError("body_too_large");
+}
 
 /** The same, where there must be a body: what a form can send is refused though it be empty, before anything counts it. */
 export const requireJson = step(readJson.errors, (req, res, next) => {
   if (!isJson(req.get("Content-Type"))) throw new CurfewError("unsupported_media_type");
   readJson(req, res, next);
+});
+
+const readForm: RequestHandler = urlencoded({ limit: MAX_BYTES, extended: false, type: () => true });
+
+/** Parses a form, as OAuth's requests are. */
+export const requireForm = step(["body_too_large", "unsupported_media_type"], (req, res, next) => {
+  if (!isForm(req.get("Content-Type"))) throw new CurfewError("unsupported_media_type");
+  // A request without a body is a form without fields.
+  req.body = {};
+  readForm(req, res, next);
 });
 
 /** The body as the schema describes it, or `invalid_request` with everything that is wrong with it. */
@@ -45,5 +79,13 @@ function problemsOf(issue: z.core.$ZodIssue): Problem[] {
   return [{ path, message: issue.message }];
 }
 
+const CHARSET = String.raw`\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$`;
+const JSON_IN_UTF8 = new RegExp(`^application/json${CHARSET}`, "i");
+const FORM_IN_UTF8 = new RegExp(`^application/x-www-form-urlencoded${CHARSET}`, "i");
+
 /** JSON is UTF-8 (RFC 8259 §8.1); the parser would take UTF-16 and others too. */
-const isJson = (type = "") => /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type);
+const isJson = (type = "") => JSON_IN_UTF8.test(type);
+const isForm = (type = "") => FORM_IN_UTF8.test(type);
+
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -13,12 +13,13 @@ export type Cookies = {
   clearRefresh(res: Response): void;
 };
 
-export function createCookies(secure: boolean): Cookies {
+/** The refresh cookie is sent to `refreshPath` and below: our routes, wherever they are mounted, must stand there. */
+export function createCookies(secure: boolean, refreshPath = "/api"): Cookies {
   const accessName = secure ? "__Host-curfew_access" : "curfew_access";
   const refreshName = secure ? "__Secure-curfew_refresh" : "curfew_refresh";
   const common: CookieOptions = { httpOnly: true, secure, sameSite: "lax" };
   const access: CookieOptions = { ...common, path: "/" };
-  const refresh: CookieOptions = { ...common, path: "/api" };
+  const refresh: CookieOptions = { ...common, path: refreshPath };
 
   return {
     accessName,

@@ -15,6 +15,7 @@ export const STATUS: Record<ErrorCode, number> = {
   invalid_credentials: 401,
   refresh_token_invalid: 401,
   refresh_token_reused: 401,
+  insufficient_role: 403,
   own_session_required: 403,
   cross_site_request: 403,
   not_found: 404,
@@ -55,7 +56,8 @@ export function createErrorHandler(log: Logger, tell: Tell): ErrorRequestHandler
     if (event && error.isNews) tell(req, event, error.about);
     if (status >= 500 && error.cause !== undefined)
       log.error({ request_id: res.get("X-Request-Id"), code: error.code, ...causeOf(error) }, "failed");
-    if (status === 401) {
+    // What takes other credentials than tokens has said which.
+    if (status === 401 && !res.hasHeader("WWW-Authenticate")) {
       res.set(
         "WWW-Authenticate",
         BLAMES_TOKEN.has(error.code) ? `${CHALLENGE}, error="invalid_token"` : CHALLENGE,

@@ -6,16 +6,11 @@ import type { Token, Tokens } from "../tokens/tokens";
 import type { Cookies } from "./cookies";
 import { readAccessToken, type Credential, type Transport } from "./credentials";
 import { isStateChanging } from "./cross-site";
+import "./middleware";
 import { step, type Step } from "./step";
 
-declare module "express-serve-static-core" {
-  // eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- only an interface can be added to
-  interface Request {
-    /** The caller's verified claims, and how the token came, behind requireToken. */
-    auth?: Token;
-    transport?: Transport;
-  }
-}
+/** How the caller's token came, behind requireToken. */
+const transports = new WeakMap<Request, Transport>();
 
 export type GuardParts = {
   tokens: Tokens;
@@ -24,13 +19,12 @@ export type GuardParts = {
   assertNotCrossSite: (req: Request) => void;
 };
 
-/**
- * Lets a request through only with an access token that is genuine, alive and not on the denylist. `methodOf` tells the
- * method of the request that is asked about, where that isn't the one that asks.
- */
-export function requireToken(parts: GuardParts, methodOf = (req: Request) => req.method): Step {
+/** Reads the token, verifies it and asks the denylist; throws unless it is genuine, alive and not revoked. */
+export type Check = (req: Request) => Promise<Token>;
+
+/** `methodOf` tells the method of the request that is asked about, where that isn't the one that asks. */
+export function createCheck(parts: GuardParts, methodOf = (req: Request) => req.method): Check {
   const { tokens, denylist, cookies, assertNotCrossSite } = parts;
-  const errors = ["token_missing", "token_invalid", "token_expired", "token_revoked"] as const;
 
   function readCredential(req: Request): Credential {
     const credential = readAccessToken(req, cookies);
@@ -39,13 +33,22 @@ export function requireToken(parts: GuardParts, methodOf = (req: Request) => req
     return credential;
   }
 
+  return async function check(req) {
+    const { token, transport } = readCredential(req);
+    const claims = await tokens.verify(token);
+    await denylist.assertNotRevoked(claims);
+    transports.set(req, transport);
+    return claims;
+  };
+}
+
+/** Lets a request through only with an access token that passes the check. */
+export function requireToken(check: Check): Step {
+  const errors = ["token_missing", "token_invalid", "token_expired", "token_revoked"] as const;
   return step(
     [...errors, "invalid_request", "cross_site_request", "denylist_unavailable"],
     async function guard(req, _res, next) {
-      const { token, transport } = readCredential(req);
-      const claims = await tokens.verify(token);
-      await denylist.assertNotRevoked(claims);
-      Object.assign(req, { auth: claims, transport });
+      req.auth = await check(req);
       next();
     },
   );
@@ -61,7 +64,7 @@ export function ownCallerOf(req: Request): AccessToken {
 }
 
 /** How the caller's token came, and so how the next one goes back. */
-export const transportOf = (req: Request): Transport => behindGuard(req.transport);
+export const transportOf = (req: Request): Transport => behindGuard(transports.get(req));
 
 function behindGuard<T>(value: T | undefined): T {
   if (value === undefined) throw new TypeError("This route must stand behind requireToken().");

@@ -22,7 +22,10 @@ export type LimitParts = {
   cookies: Cookies;
 };
 
-export type Limits = Record<"login" | "account" | "password" | "register" | "refresh" | "logout", Step> & {
+export type Limits = Record<
+  "login" | "account" | "password" | "register" | "refresh" | "logout" | "client",
+  Step
+> & {
   /** Remembers that this account signed in from here, so that nobody elsewhere can use up its owner's tries. */
   rememberAddress: (req: Request, email: string) => Promise<void>;
 };
@@ -108,6 +111,8 @@ export function createLimits(parts: LimitParts, rates: Rates | undefined): Limit
     register: limit("register", rates?.register, networkOf),
     refresh: limit("refresh", rates?.refresh, (req) => sessionOr(req, refreshTokenOf(req))),
     logout: limit("logout", rates?.logout, (req) => sessionOr(req, accessTokenOf(req), refreshTokenOf(req))),
+    // As many as at a password, though a secret that nobody chose can't be guessed.
+    client: limit("client", rates?.login, networkOf),
     async rememberAddress(req, email) {
       if (!rates) return;
       const key = knownKey(emailDigest(email), req);

@@ -11,6 +11,8 @@ const EVENTS = {
   logout: "info",
   session_ended: "info",
   password_changed: "info",
+  revoked_by_client: "info",
+  client_refused: "warn",
   refresh_reused: "warn",
   revoked_token_used: "warn",
   cross_site_request: "warn",
@@ -24,16 +26,18 @@ export type Tell = (req: Request, event: SecurityEvent, about?: Record<string, s
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 const PATH_MAX = 256;
 
-/**
- * Gives every answer the id of its request, the caller's own if that is fit to stand in a log line, and every request
- * one line. The query is left out: what people put there by mistake are tokens.
- */
+/** Gives an answer the id of its request: the caller's own, if that is fit to stand in a log line. */
+export const giveRequestId: RequestHandler = (req, res, next) => {
+  const given = req.get("X-Request-Id") ?? "";
+  res.set("X-Request-Id", REQUEST_ID.test(given) ? given : randomUUID());
+  next();
+};
+
+/** Gives every request one line. The query is left out: what people put there by mistake are tokens. */
 export function createRequestLog(log: Logger): RequestHandler {
   return function requestLog(req, res, next) {
-    const given = req.get("X-Request-Id") ?? "";
-    const requestId = REQUEST_ID.test(given) ? given : randomUUID();
-    res.set("X-Request-Id", requestId);
     const [ip, path, startedAt] = [addressOf(req), pathOf(req), performance.now()];
+    const requestId = res.get("X-Request-Id");
     res.once("close", () => {
       log.info(
         {

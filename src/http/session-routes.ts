@@ -23,6 +23,7 @@ export function createSessionEndpoints(auth: Auth, tell: Tell) {
   const listSessions = endpoint({
     summary: "List the caller's sessions, oldest first",
     answers: { 200: { description: "The live sessions", schema: Sessions } },
+    errors: ["own_session_required"],
     async handle(req, res) {
       const caller = ownCallerOf(req);
       const sessions = await auth.sessions(caller);
@@ -43,7 +44,7 @@ export function createSessionEndpoints(auth: Auth, tell: Tell) {
   const endSession = endpoint({
     summary: "End one of the caller's sessions",
     answers: { 204: { description: "The session is over" } },
-    errors: ["not_found"],
+    errors: ["own_session_required", "not_found"],
     async handle(req, res) {
       const [caller, sid] = [ownCallerOf(req), String(req.params["id"])];
       await auth.endSession(caller, sid, requesterOf(req));
@@ -55,6 +56,7 @@ export function createSessionEndpoints(auth: Auth, tell: Tell) {
   const endOtherSessions = endpoint({
     summary: "End all of the caller's sessions but the current one",
     answers: { 204: { description: "The other sessions are over" } },
+    errors: ["own_session_required"],
     async handle(req, res) {
       const caller = ownCallerOf(req);
       await auth.endOtherSessions(caller, requesterOf(req));

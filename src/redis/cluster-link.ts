@@ -2,6 +2,7 @@ import { Cluster, type ClusterOptions, type Redis as Node } from "ioredis";
 import type { Logger } from "pino";
 import type { Address } from "./address";
 import { clusterLike, type AppRedis } from "./app-client";
+import { TIME_UP } from "./budget";
 import { createClock, greatest, type Clock } from "./clock";
 import { slotOf } from "./crc16";
 import type { Info } from "./info";
@@ -48,6 +49,7 @@ export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: Link
   const contact = createContact();
   const clocks = new Map<Node, Clock>();
   const infos = new Map<Node, Info>();
+  const beats = new Map<Node, () => void>();
   let connections = 0;
 
   const infosOf = (nodes: Node[]) => nodes.flatMap((node) => infos.get(node) ?? []);
@@ -69,15 +71,23 @@ export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: Link
     if (!node.options.readOnly) void node.connect().catch(() => undefined);
     node.once("ready", () => {
       connections += 1;
-      void pulse.beat();
+      pulse.beat();
     });
+    beats.set(node, pulse.beat);
     node.once("end", () => {
       pulse.stop();
+      beats.delete(node);
       infos.delete(node);
       clocks.delete(node);
     });
   });
-  client.on("ready", reports.ready);
+  const beatAll = () => {
+    for (const beat of beats.values()) beat();
+  };
+  client.on("ready", () => {
+    reports.ready();
+    beatAll();
+  });
   const fail = (error: Error & { lastNodeError?: Error }) => {
     reports.failed(error.lastNodeError ?? error);
     contact.refused(error.lastNodeError ?? error);
@@ -92,7 +102,9 @@ export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: Link
     generation: (prefix) => `${client.slots[slotOf(prefix)]?.[0] ?? "nobody"} ${connections}`,
     infos: () => infosOf(client.nodes("master")),
     clockLeadMs: () => greatest([...clocks.values()].flatMap((clock) => clock.leadMs() ?? [])),
-    blame: () => undefined,
+    blame: (error) => {
+      if (error instanceof Error && error.message === TIME_UP) beatAll();
+    },
     firstContact: contact.promise,
     close: () => {
       client.disconnect();

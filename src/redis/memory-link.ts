@@ -1,8 +1,12 @@
 import MemoryClient from "ioredis-mock";
 import type { Link } from "./link";
+import { createRedis, type Redis } from "./redis";
 
 /** For a try-out: everything is lost when the process ends. */
-export function linkMemory(): Link {
+export const connectMemory = (timeoutMs: number): Redis =>
+  createRedis(linkMemory(), undefined, { timeoutMs, minReplicas: 0 });
+
+function linkMemory(): Link {
   const client = new MemoryClient();
   return {
     client,

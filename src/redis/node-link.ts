@@ -2,6 +2,7 @@ import { Redis as Node } from "ioredis";
 import type { Logger } from "pino";
 import type { Address } from "./address";
 import { nodeLike, type AppRedis } from "./app-client";
+import { TIME_UP } from "./budget";
 import { createClock } from "./clock";
 import type { Info } from "./info";
 import { connectTimeoutMs, FAIL_CLOSED, retryStrategy, type Link, type LinkOptions } from "./link";
@@ -70,7 +71,7 @@ export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOption
     }
     onInfo();
   });
-  client.on("ready", () => void pulse.beat());
+  client.on("ready", pulse.beat);
   client.on("close", () => {
     isOpen = false;
   });
@@ -93,7 +94,9 @@ export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOption
     infos: () => (info ? [info] : []),
     clockLeadMs: clock.leadMs,
     blame: (error) => {
-      if (error instanceof Error && error.message.startsWith("READONLY")) refuseReplica();
+      if (!(error instanceof Error)) return;
+      if (error.message.startsWith("READONLY")) refuseReplica();
+      if (error.message === TIME_UP) pulse.beat();
     },
     firstContact: contact.promise,
     close: () => {

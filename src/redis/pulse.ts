@@ -2,20 +2,19 @@ import type { Redis as Node } from "ioredis";
 import { inTime, outsideBudgets, TIME_UP } from "./budget";
 import { readInfo, type Info } from "./info";
 
-const BEAT_MS = 1000;
+const BEAT_MS = 5000;
 
 /**
- * Asks a connection once a second how Redis is. One that doesn't answer is dead, though TCP may take a quarter of an hour
- * to say so: it is destroyed, and ioredis makes a new one. (Its own socketTimeout outlives a reconnect in version 5 and
- * ends the new connection too.)
+ * Asks a connection how Redis is: every few seconds, and at once when something went unanswered. One that doesn't answer
+ * that either is dead, though TCP may take a quarter of an hour to say so: it is destroyed, and ioredis makes a new one. (Its
+ * own socketTimeout outlives a reconnect in version 5 and ends the new connection too.)
  */
 export function watchPulse(
   node: Node,
   timeoutMs: number,
   onBeat: (info: Info) => void,
-): { beat: () => Promise<void>; stop: () => void } {
-  const limitMs = Math.max(4 * timeoutMs, BEAT_MS);
-  let waitingSince: number | undefined;
+): { beat: () => void; stop: () => void } {
+  const limitMs = Math.max(4 * timeoutMs, 1000);
   let isBeating = false;
 
   /** Whoever isn't allowed INFO gets an answer all the same: Redis lives. */
@@ -30,21 +29,26 @@ export function watchPulse(
     }
   }
 
-  async function beat(): Promise<void> {
-    if (isBeating) return;
+  async function beatOnce(): Promise<void> {
+    if (isBeating || node.status !== "ready") return;
     isBeating = true;
-    if (node.status === "ready") await askForInfo();
-    // A connection was accepted, and nothing more: by a Redis that hangs, or by the kernel in its name.
-    if (node.status !== "connect") waitingSince = undefined;
-    else if (Date.now() - (waitingSince ??= Date.now()) >= limitMs) node.stream.destroy();
+    await askForInfo();
     isBeating = false;
   }
 
   // Connections are made where a request needs them, and would spend its time for ever.
-  const beatAlone = () => outsideBudgets(beat);
-  const timer = setInterval(() => void beatAlone(), BEAT_MS).unref();
+  const beat = () => void outsideBudgets(beatOnce);
+
+  // A connection that was accepted, and nothing more: by a Redis that hangs, or by the kernel in its name.
+  node.on("connect", () => {
+    const connection = node.stream;
+    setTimeout(() => {
+      if (node.status === "connect" && node.stream === connection) connection.destroy();
+    }, limitMs).unref();
+  });
+  const timer = setInterval(beat, BEAT_MS).unref();
   return {
-    beat: beatAlone,
+    beat,
     stop: () => {
       clearInterval(timer);
     },

@@ -7,7 +7,6 @@ import { inTime, leftMs } from "./budget";
 import { warningsOf, type Info, type Warning } from "./info";
 import { linkCluster } from "./cluster-link";
 import type { Link } from "./link";
-import { linkMemory } from "./memory-link";
 import { linkNode } from "./node-link";
 import { createWarningLog } from "./reports";
 import type { Script } from "./script";
@@ -60,12 +59,9 @@ export function connectRedis(address: Address | AppRedis, options: RedisOptions,
   return redis;
 }
 
-export const connectMemory = (timeoutMs: number): Redis =>
-  createRedis(linkMemory(), undefined, { timeoutMs, minReplicas: 0 });
-
 const TOUCHED_FOR_MS = 60_000;
 
-function createRedis(link: Link, confirming: Link | undefined, options: RedisOptions): Redis {
+export function createRedis(link: Link, confirming: Link | undefined, options: RedisOptions): Redis {
   const { timeoutMs, minReplicas } = options;
 
   async function askOn<T>(on: Link, command: (client: Client) => Promise<T>): Promise<T> {

@@ -3,7 +3,8 @@ import pino from "pino";
 import request from "supertest";
 import { createApp } from "../../src/http/app";
 import { createParts } from "../../src/parts";
-import { connectMemory, type Redis } from "../../src/redis/redis";
+import { connectMemory } from "../../src/redis/memory-link";
+import type { Redis } from "../../src/redis/redis";
 import { createOneShard } from "../../src/shards";
 import { createAccessTokens } from "../../src/tokens/access-tokens";
 import { createForeignTokens } from "../../src/tokens/foreign-tokens";
@@ -37,6 +38,7 @@ const OPTIONS = {
   trustProxy: 0,
   redisTimeoutMs: 250,
   rateLimits: undefined,
+  oauthClients: [],
 };
 
 const { app } = createTestApp();

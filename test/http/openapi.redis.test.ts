@@ -1,10 +1,11 @@
 import { Ajv2020, type AnySchema } from "ajv/dist/2020";
 import addFormats from "ajv-formats";
 import { call, login, PASSWORD, register, type Answer } from "../helpers/client";
+import { basic, CLIENT, writeClients } from "../helpers/oauth-client";
 import { startRedis, type TestRedis } from "../helpers/redis";
 import { startService, type TestService } from "../helpers/service";
 
-type Media = { content?: { "application/json": { schema: AnySchema } } };
+type Media = { headers?: Record<string, object>; content?: { "application/json": { schema: AnySchema } } };
 type Operation = { responses: Record<string, Media>; requestBody?: Media };
 type Description = { openapi: string; paths: Record<string, Record<string, Operation>>; components: object };
 
@@ -20,6 +21,7 @@ beforeAll(async () => {
     RATE_LIMIT_LOGIN: "1000/m",
     RATE_LIMIT_REGISTER: "1000/m",
     RATE_LIMIT_ACCOUNT: "5/m",
+    OAUTH_CLIENTS_FILE: writeClients(CLIENT),
   });
   description = (await call(service.url, "GET", "/openapi.json")).body as Description;
   ajv = new Ajv2020({ strict: false });
@@ -39,6 +41,8 @@ function expectAsDescribed(method: string, path: string, answer: Answer): void {
   const response = operation?.responses[String(answer.status)];
   if (!response) throw new Error(`${method} ${path} is not said to answer ${answer.status}`);
   seen.add(`${method} ${path}`);
+  for (const name of Object.keys(response.headers ?? {}))
+    expect([...answer.headers.keys()]).toContain(name.toLowerCase());
   const schema = response.content?.["application/json"].schema;
   if (!schema) {
     expect(answer.body).toBeUndefined();
@@ -104,6 +108,7 @@ it.each(["/api/auth", "/api/v1/auth"])("%s answers as it is described", async (b
   await ask("DELETE", `${base}/sessions`, 204, { token });
   for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"])
     await ask(method, `${base}/verify`, 204, { token });
+  await ask("GET", `${base}/verify`, 200, { token, headers: { "X-Verify-Status": "200" } });
   const change = { current_password: PASSWORD, new_password: "another unlikely passphrase" };
   await ask("POST", `${base}/password`, 400, { token, body: {} });
   const changed = (await ask("POST", `${base}/password`, 200, { token, body: change })).body as {
@@ -117,7 +122,36 @@ it("the other routes answer as they are described", async () => {
   const { access_token: token } = await register(service.url);
   await ask("GET", "/api/users/me", 200, { token });
   await ask("GET", "/api/users/me", 401);
-  for (const path of ["/healthz", "/readyz", "/openapi.json"]) await ask("GET", path, 200);
+  for (const path of ["/healthz", "/readyz", "/.well-known/jwks.json", "/openapi.json"]) {
+    await ask("GET", path, 200);
+  }
+  await ask("DELETE", "/v1/auth/session", 200, { token });
+});
+
+it.each(["/oauth/introspect", "/oauth/revoke"])("%s answers as it is described", async (path) => {
+  const { access_token, refresh_token } = await register(service.url);
+  const headers = { Authorization: basic(CLIENT) };
+  for (const token of [access_token, refresh_token, "x"])
+    await ask("POST", path, 200, { form: new URLSearchParams({ token }).toString(), headers });
+  await ask("POST", path, 400, { form: "", headers });
+  await ask("POST", path, 401, { form: "token=x" });
+  await ask("POST", path, 413, { form: `token=${"x".repeat(20_000)}`, headers });
+  await ask("POST", path, 415, { body: { token: access_token }, headers });
+  expect(description.paths[path]?.["post"]).toMatchObject({
+    security: [{ client: [] }],
+    requestBody: {
+      required: true,
+      content: {
+        "application/x-www-form-urlencoded": {
+          schema: {
+            type: "object",
+            required: ["token"],
+            properties: { token: { type: "string", minLength: 1 } },
+          },
+        },
+      },
+    },
+  });
 });
 
 it("without Redis, they answer as they are described", async () => {
@@ -141,11 +175,14 @@ it("describes every route, and every error code somewhere", () => {
   expect(securityOf("get", "/api/users/me")).toEqual([{ bearer: [] }, { cookie: [] }]);
   expect(securityOf("post", "/api/auth/logout")).toEqual([{ bearer: [] }, { cookie: [] }, {}]);
   expect(securityOf("post", "/api/auth/login")).toBeUndefined();
-  expect(description.components).toMatchObject({ securitySchemes: { cookie: { name: "curfew_access" } } });
+  expect(description.components).toMatchObject({
+    securitySchemes: { cookie: { name: "curfew_access" }, client: { type: "http", scheme: "basic" } },
+  });
   const { enum: codes } = (
     description.components as { schemas: { Error: { properties: { code: { enum: string[] } } } } }
   ).schemas.Error.properties.code;
   const text = JSON.stringify(description.paths);
   const unnamed = codes.filter((code) => !text.includes(`"${code}"`));
-  expect(unnamed).toEqual(["method_not_allowed"]);
+  // The one only where an app asks for a role, the other wherever a route is.
+  expect(unnamed).toEqual(["insufficient_role", "method_not_allowed"]);
 });

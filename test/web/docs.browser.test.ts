@@ -80,6 +80,16 @@ describe("the page at /docs", () => {
     await routeOf(page, "DELETE /api/v1/auth/sessions/{id}").getByLabel("id, in the path").waitFor();
   });
 
+  it("shows what is for servers, and has nothing to send it with", async () => {
+    const { page } = await openDocs("#post-oauth-introspect");
+    const route = routeOf(page, "POST /oauth/introspect");
+
+    await route.getByText("A form, sent by a server").waitFor();
+    expect(await route.locator(".takes").innerText()).toContain("token: string");
+    for (const part of ["button", "textarea", ".lock"])
+      expect(await route.locator(part).filter({ visible: true }).count()).toBe(0);
+  });
+
   it("registers, asks who it is, logs out, and is refused from then on", async () => {
     const { page, complaints, hosts } = await openDocs();
 

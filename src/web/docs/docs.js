@@ -4,6 +4,9 @@ const FIRST = "/api/auth";
 const TWIN = "/api/v1/auth";
 const RANK = { [FIRST]: 0, [TWIN]: 2 };
 
+const FOR_CLIENTS =
+  "A form, sent by a server with its client’s id and secret. No page should have them, not even this one.";
+
 const TIMEOUT_MS = 30_000;
 const TELLING_HEADER = /^(www-authenticate|retry-after|ratelimit.*|x-request-id|x-auth-.*|allow)$/;
 const BLANKS = { string: "", number: 0, integer: 0, boolean: false, array: [] };
@@ -98,11 +101,14 @@ function routeDetails(route) {
   find(".method").textContent = find(".method").dataset.method = methods.length > 1 ? "ANY" : methods[0];
   find(".path").textContent = path;
   find(".says").textContent = operation.summary;
-  if (operation.security) find(".lock").removeAttribute("hidden");
+  const isForClients = operation.security?.some((each) => "client" in each);
+  if (operation.security && !isForClients) find(".lock").removeAttribute("hidden");
   find("select").append(...methods.map((method) => element("option", {}, method)));
   find(".choice").hidden = methods.length === 1;
   find(".choice").after(...(operation.parameters ?? []).map(parameterLabel));
   showBody(details, schemaIn(operation.requestBody));
+  if (isForClients) find(".body").replaceWith(element("p", { className: "quiet" }, FOR_CLIENTS));
+  find("form button").hidden = isForClients;
   find(".answers").append(...Object.entries(operation.responses).flatMap(answerRow));
   find("form").addEventListener("submit", (event) => {
     event.preventDefault();

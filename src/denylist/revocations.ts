@@ -1,0 +1,206 @@
+import type { Logger } from "pino";
+import { loggable } from "../errors";
+import { outsideBudgets } from "../redis/budget";
+import type { Redis } from "../redis/redis";
+import type { Shards } from "../shards";
+import { REASONS, type Reason } from "./entry";
+import { epochKey } from "./epochs";
+import { eventsKey, isLater } from "./events";
+
+/** What was revoked: one token, one session with all its tokens, all that a user had so far, or, the denylist being lost, everything. */
+export type Revocation =
+  | {
+      readonly kind: "token" | "session" | "user";
+      /** A user id, or `<issuer name>:<subject>`; null for a token that was revoked by its id alone. */
+      readonly sub: string | null;
+      readonly sid?: string;
+      readonly jti?: string;
+      readonly reason: Reason;
+      readonly at: string;
+    }
+  | { readonly kind: "everything"; readonly at: string };
+
+type Listener = (revocation: Revocation) => unknown;
+
+export type Revocations = {
+  /** Tells of what any instance revokes from now on, each once. Gives what ends it. */
+  follow(listener: Listener): () => void;
+  close(): void;
+};
+
+/** `after`: where each shard's events ended when it came; what was told before is none of its business. */
+type Follower = { listener: Listener; after: Map<string, string> };
+
+/** How far a shard's events have been read, and the epoch they are of. Undefined before the first look. */
+type Place = { lastId: string; epoch: string | null };
+
+type Event = [id: string, fields: string[]];
+
+const POLL_MS = 250;
+const BATCH = 1000;
+const START = "0-0";
+
+/**
+ * Follows the event streams, by asking for what is new. Everything before and behind a question goes over one connection,
+ * in order, so that what this process revokes after it began to follow is told.
+ */
+export function createRevocations(redis: Redis, shards: Shards, log: Logger): Revocations {
+  const followers = new Set<Follower>();
+  let stop: (() => void) | undefined;
+
+  function tell(to: readonly Follower[], revocation: Revocation): void {
+    for (const follower of to) {
+      if (followers.has(follower)) void call(follower.listener, revocation);
+    }
+  }
+
+  /** Neither what one listener throws, nor a promise it breaks, is anything to the others. */
+  async function call(listener: Listener, revocation: Revocation): Promise<void> {
+    try {
+      await listener(revocation);
+    } catch (error) {
+      log.error({ cause: reasonOf(error) }, "a listener of onRevoked failed");
+    }
+  }
+
+  async function look(prefix: string): Promise<Place> {
+    const [[last], epoch] = await redis.ask((client) =>
+      Promise.all([client.xrevrange(eventsKey(prefix), "+", "-", "COUNT", 1), client.get(epochKey(prefix))]),
+    );
+    return { lastId: last?.[0] ?? START, epoch };
+  }
+
+  /** What is new behind a place, and the next one. With `isLost`, what came between can't be known. */
+  async function read(prefix: string, { lastId, epoch }: Place) {
+    const [events, now, [last]] = await redis.ask((client) =>
+      Promise.all([
+        client.xrange(eventsKey(prefix), lastId, "+", "COUNT", BATCH + 1),
+        client.get(epochKey(prefix)),
+        client.xrevrange(eventsKey(prefix), "+", "-", "COUNT", 1),
+      ]),
+    );
+    // The place itself is still there, unless the stream went back in time or was trimmed further than we have read.
+    const isGone = lastId !== START && events[0]?.[0] !== lastId;
+    const isLost = isGone || (epoch !== null && now !== epoch);
+    const news = (events as Event[]).filter(([id]) => id !== lastId);
+    const readTo = isLost ? (last?.[0] ?? START) : (news.at(-1)?.[0] ?? lastId);
+    return { isLost, news, next: { lastId: readTo, epoch: now }, isMore: !isLost && news.length >= BATCH };
+  }
+
+  /** Gives what ends it. */
+  function followShard(prefix: string): () => void {
+    let place: Place | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    let isAsking = false;
+    let isFailing = false;
+    let isStopped = false;
+
+    async function step(): Promise<boolean> {
+      // For whoever comes while we ask, the answer is past.
+      const present = [...followers];
+      if (!place) {
+        place = await look(prefix);
+        return false;
+      }
+      const { isLost, news, next, isMore } = await read(prefix, place);
+      place = next;
+      if (isLost) tell(present, { kind: "everything", at: new Date().toISOString() });
+      else for (const event of news) tellEvent(present, prefix, event);
+      return isMore;
+    }
+
+    async function poll(): Promise<void> {
+      if (isAsking || isStopped) return;
+      isAsking = true;
+      clearTimeout(timer);
+      let isMore = false;
+      try {
+        isMore = await step();
+        isFailing = false;
+      } catch (error) {
+        if (!isFailing)
+          log.warn({ cause: reasonOf(error) }, "revocations are told of only when Redis is back");
+        isFailing = true;
+      }
+      isAsking = false;
+      if (!stopped()) timer = setTimeout(() => void poll(), isMore ? 0 : POLL_MS).unref();
+    }
+    const stopped = () => isStopped;
+
+    void poll();
+    // Before this process can have let anybody in.
+    redis.firstContact.then(poll, () => undefined);
+    return () => {
+      isStopped = true;
+      clearTimeout(timer);
+    };
+  }
+
+  function start(): () => void {
+    const stops = shards.prefixes.map(followShard);
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  function tellEvent(present: readonly Follower[], prefix: string, [id, fields]: Event): void {
+    const revocation = readRevocation(fields);
+    if (!revocation) return;
+    const behind = present.filter(({ after }) => isLater(id, after.get(prefix) ?? START));
+    tell(behind, revocation);
+  }
+
+  function end(): void {
+    stop?.();
+    stop = undefined;
+  }
+
+  return {
+    follow: (listener) =>
+      outsideBudgets(() => {
+        const follower: Follower = { listener, after: new Map() };
+        followers.add(follower);
+        for (const prefix of shards.prefixes) {
+          look(prefix).then(
+            ({ lastId }) => follower.after.set(prefix, lastId),
+            // Then it is told a little too much, rather than too little.
+            () => undefined,
+          );
+        }
+        stop ??= start();
+        return () => {
+          followers.delete(follower);
+          if (followers.size === 0) end();
+        };
+      }),
+
+    close() {
+      followers.clear();
+      end();
+    },
+  };
+}
+
+function readRevocation(fields: readonly string[]): Revocation | undefined {
+  const field = (name: string) =>
+    fields[fields.findIndex((each, at) => at % 2 === 0 && each === name) + 1] ?? "";
+  const kind = KINDS.find((each) => each === field("kind"));
+  const reason = REASONS.find((each) => each === field("event"));
+  if (!kind || !reason) return undefined;
+  const [sub, sid, jti] = [field("sub"), field("sid"), field("jti")];
+  return {
+    kind,
+    sub: sub === "" ? null : sub,
+    ...(sid !== "" && { sid }),
+    ...(jti !== "" && { jti }),
+    reason,
+    at: field("timestamp"),
+  };
+}
+
+const KINDS = ["token", "session", "user"] as const;
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? loggable(error.cause) : loggable(error);
+}

@@ -1,0 +1,72 @@
+import type { Parts } from "../parts";
+import type { Rates } from "../settings";
+import { createAuthEndpoints } from "./auth-routes";
+import { readJson, requireJson } from "./body";
+import { createCookies } from "./cookies";
+import { createCrossSiteCheck } from "./cross-site";
+import { createCheck, requireToken } from "./guard";
+import { createLimits } from "./limits";
+import { createLogoutEndpoints } from "./logout-routes";
+import { createOwnPagesOnly } from "./own-pages";
+import { createTell } from "./request-log";
+import type { Route } from "./routes";
+import { createSessionEndpoints } from "./session-routes";
+import { originalMethod, verify } from "./verify-routes";
+
+export type AuthTableOptions = {
+  cookieSecure: boolean;
+  refreshCookiePath?: string;
+  corsOrigins: readonly string[];
+  rateLimits: Rates | undefined;
+};
+
+/** How a logout that is done is answered. */
+export type LogoutAnswer = "json" | "no-content";
+
+/** The routes by which people log in and out, for the service and for the apps that mount them; and what they are made of. */
+export function createAuthTable(parts: Parts, options: AuthTableOptions) {
+  const { auth, tokens, refreshTokens, denylist, redis, shards, log } = parts;
+  const cookies = createCookies(options.cookieSecure, options.refreshCookiePath);
+  const assertNotCrossSite = createCrossSiteCheck(options.corsOrigins);
+
+  const tell = createTell(log);
+  const limit = createLimits({ redis, shards, tokens, refreshTokens, cookies }, options.rateLimits);
+
+  const guard = { tokens, denylist, cookies, assertNotCrossSite };
+  const check = createCheck(guard);
+  const token = requireToken(check);
+  const forwardedToken = requireToken(createCheck(guard, originalMethod));
+
+  const ownPagesOnly = createOwnPagesOnly(cookies, assertNotCrossSite);
+
+  const story = { auth, cookies, assertNotCrossSite, tell };
+  const { register, login, refresh, changePassword } = createAuthEndpoints({
+    ...story,
+    rememberAddress: limit.rememberAddress,
+  });
+  const { logoutWithJson, logoutWithoutContent } = createLogoutEndpoints(story);
+  const { listSessions, endSession, endOtherSessions } = createSessionEndpoints(auth, tell);
+
+  // Neither of the two that stand behind ownPagesOnly is guarded: they take credentials that the guard would refuse, and
+  // judge them themselves.
+  const logoutRoute = (method: "post" | "delete", path: string, answer: LogoutAnswer): Route => [
+    ...([method, path, readJson, ownPagesOnly, limit.logout] as const),
+    answer === "json" ? logoutWithJson : logoutWithoutContent,
+  ];
+
+  const authRoutes = (answerLogoutWith: LogoutAnswer): Route[] => [
+    // The body first: a page of somebody else's can't send JSON, and must not use up its visitor's tries.
+    ["post", "/register", requireJson, limit.register, register],
+    ["post", "/login", requireJson, limit.login, limit.account, login],
+    ["post", "/refresh", readJson, ownPagesOnly, limit.refresh, refresh],
+    logoutRoute("post", "/logout", answerLogoutWith),
+    ["get", "/sessions", token, listSessions],
+    ["delete", "/sessions", token, endOtherSessions],
+    ["delete", "/sessions/:id", token, endSession],
+    ["post", "/password", token, limit.password, requireJson, changePassword],
+  ];
+  // Gateways pass on the method of the request they ask about. It may be OPTIONS, and a preflight's answer would let it in.
+  const verifyRoutes: Route[] = [["all", "/verify{/*path}", forwardedToken, verify]];
+
+  return { authRoutes, logoutRoute, verifyRoutes, token, check, limit, cookies, tell };
+}

@@ -1,0 +1,68 @@
+import type { Request } from "express";
+import { CurfewError } from "../errors";
+import { createClientCheck, type OAuthClient } from "../oauth-clients";
+import type { Tell } from "./request-log";
+import { step, type Step } from "./step";
+
+declare module "express-serve-static-core" {
+  // eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- only an interface can be added to
+  interface Request {
+    /** The id of the client that asks, behind requireClient. */
+    oauthClient?: string;
+  }
+}
+
+export type ClientGuardParts = {
+  clients: readonly OAuthClient[];
+  /** Stands only in the way of those who are refused. */
+  limitTries: Step;
+  tell: Tell;
+};
+
+/** Lets a request through only in a client's name. A token, in a header or a cookie, is no credential here. */
+export function requireClient({ clients, limitTries, tell }: ClientGuardParts): Step {
+  const isClient = createClientCheck(clients);
+  const nameOf = (id: string | undefined) => clients.find((each) => each.id === id)?.id ?? "unknown";
+
+  return step([...limitTries.errors, "invalid_credentials"], function clientGuard(req, res, next) {
+    const { id, secret } = readBasic(req) ?? {};
+    if (id !== undefined && secret !== undefined && isClient(id, secret)) {
+      req.oauthClient = id;
+      next();
+      return;
+    }
+    limitTries(req, res, (error?: unknown) => {
+      if (error !== undefined) {
+        next(error);
+        return;
+      }
+      tell(req, "client_refused", { client: nameOf(id) });
+      res.set("WWW-Authenticate", 'Basic realm="curfew"');
+      next(new CurfewError("invalid_credentials", { isNews: false }));
+    });
+  });
+}
+
+/** The client that asks. */
+export function clientOf({ oauthClient }: Request): string {
+  if (oauthClient === undefined) throw new TypeError("This route must stand behind requireClient().");
+  return oauthClient;
+}
+
+const BASIC = /^basic +(?<encoded>[A-Za-z0-9+/]+={0,2})$/i;
+
+/** Id and secret are each encoded as in a form before they are put together (RFC 6749 §2.3.1). */
+function readBasic(req: Request): { id: string; secret: string } | undefined {
+  const [header = "", ...repeated] = req.headersDistinct["authorization"] ?? [];
+  const encoded = repeated.length === 0 ? BASIC.exec(header)?.groups?.["encoded"] : undefined;
+  const [id, secret] =
+    /^([^:]*):(.*)$/s.exec(Buffer.from(encoded ?? "", "base64").toString())?.slice(1) ?? [];
+  if (id === undefined || secret === undefined) return undefined;
+  try {
+    return { id: formDecode(id), secret: formDecode(secret) };
+  } catch {
+    return undefined;
+  }
+}
+
+const formDecode = (text: string) => decodeURIComponent(text.replaceAll("+", " "));

@@ -1,0 +1,128 @@
+import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
+import { CurfewError } from "../errors";
+import type { Parts } from "../parts";
+import { withBudget } from "../redis/budget";
+import { rolesOf, type Token } from "../tokens/tokens";
+import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./auth-table";
+import { createErrorHandler } from "./error-handler";
+import type { Middleware } from "./middleware";
+import { neverCached } from "./never-cached";
+import { giveRequestId } from "./request-log";
+import { createRouter } from "./routes";
+
+export type MountOptions = AuthTableOptions & { redisTimeoutMs: number };
+
+export type RoutesOptions = {
+  /** What a logout that is done is answered with: 200 and JSON, which is the default, or 204. */
+  answerLogoutWith?: LogoutAnswer | undefined;
+};
+
+export type TokenRequirement = {
+  /** A role that the token must have. */
+  role?: string;
+  /** Roles of which the token must have one. */
+  roles?: readonly string[];
+};
+
+export type Mount = {
+  routes(options?: RoutesOptions): Middleware;
+  requireToken(requirement?: TokenRequirement): Middleware;
+};
+
+/** What apps mount: our routes, and the guard of theirs. Neither leaves an answer to the app that the app could get wrong. */
+export function createMount(parts: Parts, options: MountOptions): Mount {
+  const { authRoutes, verifyRoutes, check, tell } = createAuthTable(parts, options);
+  const handleError = createErrorHandler(parts.log, tell);
+
+  const inBudget: RequestHandler = (_req, _res, next) => {
+    withBudget(options.redisTimeoutMs, next);
+  };
+
+  async function checkAll(req: Request, roles: readonly string[] | undefined): Promise<Token> {
+    const claims = await withBudget(options.redisTimeoutMs, () => check(req));
+    if (roles && !rolesOf(claims).some((role) => roles.includes(role))) {
+      throw new CurfewError("insufficient_role");
+    }
+    return claims;
+  }
+
+  return {
+    routes(...given) {
+      const { answerLogoutWith = "json" } = readRoutesOptions(given);
+      const tables = [...verifyRoutes, ...authRoutes(answerLogoutWith)];
+      const router = Router().use(createRouter(tables, [giveRequestId, neverCached, inBudget]), handleError);
+      return router as unknown as Middleware;
+    },
+
+    requireToken(...given) {
+      const roles = readRequirement(given);
+      const guard: RequestHandler = function requiresToken(req, res, next) {
+        checkAll(req, roles).then(
+          (claims) => {
+            req.auth = claims;
+            next();
+          },
+          (error: unknown) => {
+            refuse(error, req, res, next, handleError);
+          },
+        );
+      };
+      return guard as unknown as Middleware;
+    },
+  };
+}
+
+/** Express 4 doesn't catch what an async middleware throws, and an app's error handler may let it through. */
+function refuse(
+  error: unknown,
+  req: Request,
+  res: Response,
+  next: (error: unknown) => void,
+  handleError: ErrorRequestHandler,
+): void {
+  if (!res.headersSent) {
+    if (!res.hasHeader("X-Request-Id")) giveRequestId(req, res, () => undefined);
+    neverCached(req, res, () => undefined);
+  }
+  handleError(error, req, res, next);
+}
+
+/** Handed to Express without the call, it gets a request for its options. */
+function readOptions<Name extends string>(
+  [options = {}, ...rest]: readonly unknown[],
+  names: readonly Name[],
+  write: string,
+): Partial<Record<Name, unknown>> {
+  const isPlain =
+    typeof options === "object" && options !== null && Object.getPrototypeOf(options) === Object.prototype;
+  if (
+    !isPlain ||
+    rest.length > 0 ||
+    Object.keys(options).some((name) => !names.some((each) => each === name))
+  ) {
+    throw new TypeError(`Write ${write}.`);
+  }
+  return options;
+}
+
+function readRoutesOptions(given: readonly unknown[]): RoutesOptions {
+  const write = 'curfew.routes() or curfew.routes({ answerLogoutWith: "no-content" }), with the call';
+  const { answerLogoutWith = "json" } = readOptions(given, ["answerLogoutWith"], write);
+  if (answerLogoutWith !== "json" && answerLogoutWith !== "no-content")
+    throw new TypeError(`Write ${write}.`);
+  return { answerLogoutWith };
+}
+
+/** The roles of which one is needed; undefined if none is. A role that is there and undefined is somebody's mistake. */
+function readRequirement(given: readonly unknown[]): readonly string[] | undefined {
+  const write =
+    'curfew.requireToken(), curfew.requireToken({ role: "analyst" }) or curfew.requireToken({ roles: ["analyst", "editor"] }), with the call';
+  const requirement = readOptions(given, ["role", "roles"], write);
+  const [name, another] = Object.keys(requirement);
+  if (name === undefined) return undefined;
+  const list: unknown = name === "role" ? [requirement.role] : requirement.roles;
+  const areRoles =
+    Array.isArray(list) && list.length > 0 && list.every((each) => typeof each === "string" && each !== "");
+  if (!areRoles || another !== undefined) throw new TypeError(`Write ${write}.`);
+  return [...(list as string[])];
+}

@@ -1,0 +1,113 @@
+import type { Request } from "express";
+import { z } from "zod";
+import type { Auth } from "../auth";
+import { CurfewError, type ErrorCode } from "../errors";
+import type { RefreshToken } from "../tokens/refresh-tokens";
+import { audienceOf, subjectOf, type Token } from "../tokens/tokens";
+import { clientOf } from "./client-guard";
+import { requesterOf } from "./credentials";
+import type { Tell } from "./request-log";
+import { endpoint } from "./routes";
+
+// The one body that isn't strict: RFC 7009 §2.1 and RFC 7662 §2.1 let clients send more than we know, as RFC 6749 §3.2
+// does. Nothing hangs on the hint, because a token's form says of which kind it is.
+const TokenForm = z.object({
+  token: z.preprocess(
+    (value) => (typeof value === "string" ? value : ""),
+    z.string().min(1, "must be sent, and once"),
+  ),
+  token_type_hint: z.unknown().optional().describe("Not needed, and not looked at"),
+});
+
+const Introspection = z.discriminatedUnion("active", [
+  z.strictObject({ active: z.literal(false) }),
+  z.strictObject({
+    active: z.literal(true),
+    token_type: z.enum(["Bearer", "refresh_token"]),
+    iss: z.string().optional(),
+    sub: z.string(),
+    aud: z.union([z.string(), z.array(z.string())]).optional(),
+    jti: z.string().optional(),
+    sid: z.string().optional(),
+    iat: z.number().optional(),
+    exp: z.number(),
+    roles: z.array(z.string()).optional(),
+  }),
+]);
+
+type Introspection = z.infer<typeof Introspection>;
+
+/** RFC 7009 and RFC 7662, for clients: services that are shown tokens of either kind, ours and outside issuers'. */
+export function createOAuthEndpoints(auth: Auth, tell: Tell) {
+  async function introspectionOf(req: Request, token: string): Promise<Introspection> {
+    try {
+      return describe(await auth.introspect(token));
+    } catch (error) {
+      if (!(error instanceof CurfewError && MEANS_DEAD.has(error.code))) throw error;
+      // The client has it from somebody who used it.
+      if (error.code === "token_revoked" && error.isNews)
+        tell(req, "revoked_token_used", { ...error.about, client: clientOf(req) });
+      return { active: false };
+    }
+  }
+
+  const introspect = endpoint({
+    summary: "Tell a client whether a token is alive, and what it says (RFC 7662)",
+    body: TokenForm,
+    answers: {
+      200: {
+        description: "What is said of a token that is alive; of any other, that it isn't",
+        schema: Introspection,
+      },
+    },
+    errors: ["denylist_unavailable"],
+    async handle(req, res, { token }) {
+      res.json(await introspectionOf(req, token));
+    },
+  });
+
+  const revoke = endpoint({
+    summary: "Revoke a token, and end the session that it names, in a client's name (RFC 7009)",
+    body: TokenForm,
+    answers: { 200: { description: "The token is refused from now on, if it was ever good" } },
+    errors: ["denylist_unavailable"],
+    async handle(req, res, { token }) {
+      const client = clientOf(req);
+      const whose = await auth.revoke(token, client, requesterOf(req));
+      if (whose) tell(req, "revoked_by_client", { ...whose, client });
+      res.status(200).end();
+    },
+  });
+
+  return { introspect, revoke };
+}
+
+/** What the guard refuses, or a refresh. That Redis can't be asked isn't among it: then the token may live, or not. */
+const MEANS_DEAD = new Set<ErrorCode>([
+  "token_invalid",
+  "token_expired",
+  "token_revoked",
+  "refresh_token_invalid",
+]);
+
+function describe(token: Token | RefreshToken): Introspection {
+  if ("generation" in token) {
+    const { sub, sid, exp } = token;
+    return { active: true, token_type: "refresh_token", sub, sid, exp };
+  }
+  const { iss, jti, sid, iat, exp } = token;
+  const aud = audienceOf(token);
+  return {
+    active: true,
+    token_type: "Bearer",
+    iss,
+    // With its issuer's name, so that no outside issuer can name one of our users.
+    sub: subjectOf(token),
+    ...(aud !== undefined && { aud }),
+    jti,
+    ...(sid !== undefined && { sid }),
+    iat,
+    exp,
+    ...("roles" in token && { roles: token.roles }),
+  };
+}

@@ -1,0 +1,71 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { z } from "zod";
+
+/** A service that may ask about every token, and revoke it. Of its secret we know the SHA-256 alone. */
+export type OAuthClient = { readonly id: string; readonly secretHash: Buffer };
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest();
+
+/** What hashing gives when the secret got lost on the way. */
+const NO_SECRET = sha256("");
+
+const CLIENT = z.strictObject(
+  {
+    client_id: z
+      .string({ error: "it is not a string" })
+      .regex(/^[\x21-\x7e]{1,128}$/, { error: "it is not 1 to 128 letters, digits and signs of ASCII" }),
+    client_secret_sha256: z
+      .string({ error: "it is not a string" })
+      .regex(/^[0-9a-f]{64}$/i, { error: "it is not a SHA-256 in 64 hexadecimal digits" })
+      .refine((hex) => !NO_SECRET.equals(Buffer.from(hex, "hex")), {
+        error: "it is that of an empty secret",
+      }),
+  },
+  {
+    // The name of what isn't known may be the secret itself.
+    error: ({ code }) =>
+      code === "unrecognized_keys" ? "it holds a name that is not known" : "it is not a JSON object",
+  },
+);
+
+const CLIENTS = z.array(CLIENT, { error: "it is not a JSON array" }).superRefine((clients, context) => {
+  for (const [at, { client_id }] of clients.entries()) {
+    const first = clients.findIndex((other) => other.client_id === client_id);
+    if (first !== at)
+      context.addIssue({
+        code: "custom",
+        path: [at, "client_id"],
+        message: `it is that of [${first}] again`,
+      });
+  }
+});
+
+/** Reads the list of clients, or says what is wrong and where. No problem repeats what stands there. */
+export function readOAuthClients(json: string): { clients: OAuthClient[]; problems: string[] } {
+  let list: unknown;
+  try {
+    list = JSON.parse(json);
+  } catch {
+    return { clients: [], problems: ["it is not JSON"] };
+  }
+  const { data, error } = CLIENTS.safeParse(list);
+  if (!data) return { clients: [], problems: error.issues.map(problemOf) };
+  const clients = data.map((each) => ({
+    id: each.client_id,
+    secretHash: Buffer.from(each.client_secret_sha256, "hex"),
+  }));
+  return { clients, problems: [] };
+}
+
+const problemOf = ({ path, message }: z.core.$ZodIssue) =>
+  path.length === 0 ? message : `${z.core.toDotPath(path)}: ${message}`;
+
+/** What tells whether a secret is that client's. It takes as long for a client that there isn't. */
+export function createClientCheck(clients: readonly OAuthClient[]) {
+  const hashes = new Map(clients.map(({ id, secretHash }) => [id, secretHash]));
+  return function isClient(id: string, secret: string): boolean {
+    const hash = hashes.get(id);
+    const isRight = timingSafeEqual(sha256(secret), hash ?? NO_SECRET);
+    return isRight && hash !== undefined;
+  };
+}

@@ -23,6 +23,17 @@ export default defineConfig(
     },
   },
   {
+    // Programs of somebody who has the package: they run as they are written, too.
+    files: ["docs/examples/*.mjs", "test/library/*.mjs"],
+    extends: [tseslint.configs.disableTypeChecked],
+    rules: { "no-console": "off" },
+    languageOptions: {
+      globals: Object.fromEntries(
+        ["console", "process", "setTimeout", "clearTimeout"].map((name) => [name, "readonly"]),
+      ),
+    },
+  },
+  {
     // Pages run as they are written: no types, and a browser around them.
     files: ["src/web/**/*.js"],
     extends: [tseslint.configs.disableTypeChecked],

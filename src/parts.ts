@@ -4,6 +4,8 @@ import { createAuth, type Auth } from "./auth";
 import { createDenylist, type Denylist } from "./denylist/denylist";
 import { createEpochs } from "./denylist/epochs";
 import { createForeignSessions } from "./denylist/foreign-sessions";
+import { createRevocations, type Revocations } from "./denylist/revocations";
+import { createRevoker, type Revoker } from "./denylist/revoker";
 import { createWriter } from "./denylist/writer";
 import { createPasswords } from "./passwords";
 import type { Redis } from "./redis/redis";
@@ -23,17 +25,21 @@ export type Parts = {
   tokens: Tokens;
   refreshTokens: RefreshTokens;
   denylist: Denylist;
+  revoker: Revoker;
+  revocations: Revocations;
   auth: Auth;
   log: Logger;
+  /** Stops all that runs by itself. Redis is the one's to close who connected it. */
+  close(): void;
 };
 
 export type PartsOptions = {
   redis: Redis;
   shards: Shards;
   keys: KeyRing;
-  foreignTokens: ForeignTokens;
+  foreignTokens: ForeignTokens & { close(): void };
   /** Whose accounts; ours if it is left out. */
-  accounts?: Accounts;
+  accounts?: Accounts | undefined;
   log: Logger;
   issuer: string;
   audience: string;
@@ -51,8 +57,9 @@ export function createParts(options: PartsOptions): Parts {
   const refreshTokens = createRefreshTokens(keys);
   const tokens = createTokens(accessTokens, foreignTokens);
   const epochs = createEpochs(redis, log);
-  epochs.watch(shards.prefixes);
+  const stopWatching = epochs.watch(shards.prefixes);
   const writer = createWriter(redis, shards, epochs);
+  const denylist = createDenylist(redis, shards, epochs);
   const auth = createAuth({
     accounts: options.accounts ?? createAccounts(redis, shards),
     passwords: createPasswords(options.passwordMinLength),
@@ -61,7 +68,17 @@ export function createParts(options: PartsOptions): Parts {
     accessTokens,
     tokens,
     refreshTokens,
+    denylist,
   });
-  const denylist = createDenylist(redis, shards, epochs);
-  return { redis, shards, keys, tokens, refreshTokens, denylist, auth, log };
+  const revoker = createRevoker(writer, shards, options);
+  const revocations = createRevocations(redis, shards, log);
+  function close(): void {
+    stopWatching();
+    revocations.close();
+    foreignTokens.close();
+  }
+  return {
+    ...{ redis, shards, keys, tokens, refreshTokens, denylist, revoker, revocations, auth, log },
+    close,
+  };
 }

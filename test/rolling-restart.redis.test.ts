@@ -1,15 +1,7 @@
 import { once } from "node:events";
-import { startBalancer, type Balancer, type Reply } from "./helpers/balancer";
-import {
-  call,
-  eventually,
-  expectRefusal,
-  me,
-  PASSWORD,
-  refresh,
-  register,
-  type Tokens,
-} from "./helpers/client";
+import { call, expectRefusal, me, refresh, register, type Tokens } from "./helpers/client";
+import { startFleet, type Fleet } from "./helpers/fleet";
+import { startLoad } from "./helpers/load";
 import { startRedis, type TestRedis } from "./helpers/redis";
 import { startService, type TestService } from "./helpers/service";
 
@@ -24,78 +16,27 @@ afterAll(async () => {
   await redis.stop();
 });
 
-const start = (graceMs = 0) =>
-  startService({ REDIS_URL: redis.url, SHUTDOWN_GRACE_MS: String(graceMs), LOG_LEVEL: "warn" });
+const envOf = (graceMs: number) => ({
+  REDIS_URL: redis.url,
+  SHUTDOWN_GRACE_MS: String(graceMs),
+  LOG_LEVEL: "warn",
+});
+const start = (graceMs = 0) => startService(envOf(graceMs));
 
 describe("D-03: three instances restarted one by one under load", () => {
-  const [ROUNDS, USERS, GRACE_MS, REFRESH_EVERY, LOGOUT_EVERY] = [2, 8, 4000, 5, 60];
+  const [ROUNDS, USERS, GRACE_MS] = [2, 8, 4000];
 
-  let balancer: Balancer;
-  beforeEach(() => {
-    balancer = startBalancer();
+  let fleet: Fleet;
+  beforeEach(async () => {
+    fleet = await startFleet(envOf(GRACE_MS));
   });
-  afterEach(() => balancer.stop());
-
-  type Load = { wrong: string[]; isOver: boolean; answers: number };
-
-  async function ask(load: Load, expected: number, ...request: Parameters<Balancer["send"]>): Promise<Reply> {
-    const answer = await balancer.send(...request).catch((error: unknown) => String(error));
-    load.answers += 1;
-    if (typeof answer !== "string" && answer.status === expected) return answer;
-    load.wrong.push(`${request[0]} ${request[1]}: ${JSON.stringify(answer)}, not ${expected}`);
-    load.isOver = true;
-    throw new Error("the load is over");
-  }
-
-  /** One user's frontend, until the load is over: each verdict is known beforehand, whichever instance gives it. */
-  async function use(load: Load, first: Tokens): Promise<void> {
-    let { access_token: token, refresh_token } = first;
-    for (let count = 1; !load.isOver; count += 1) {
-      await ask(load, 200, "GET", "/api/users/me", { token });
-      await ask(load, 204, "GET", "/api/auth/verify", { token });
-      if (count % LOGOUT_EVERY === 0) {
-        await ask(load, 200, "POST", "/api/auth/logout", { token });
-        await ask(load, 401, "GET", "/api/users/me", { token });
-        await ask(load, 401, "POST", "/api/auth/refresh", { body: { refresh_token } });
-        const credentials = { email: first.user.email, password: PASSWORD };
-        const login = await ask(load, 200, "POST", "/api/auth/login", { body: credentials });
-        ({ access_token: token, refresh_token } = login.body as Tokens);
-      } else if (count % REFRESH_EVERY === 0) {
-        const refreshed = await ask(load, 200, "POST", "/api/auth/refresh", { body: { refresh_token } });
-        ({ access_token: token, refresh_token } = refreshed.body as Tokens);
-      }
-    }
-  }
-
-  async function restart(old: TestService): Promise<TestService> {
-    const exit = once(old.process, "exit");
-    old.process.kill("SIGTERM");
-    expect(await exit).toEqual([0, null]);
-    balancer.remove(old);
-    const next = await start(GRACE_MS);
-    balancer.add(next);
-    await eventually(() => Promise.resolve(balancer.isReady(next)));
-    return next;
-  }
+  afterEach(() => fleet.stop());
 
   it("lose no connection, give no 5xx, and are right about every token", async () => {
-    const load: Load = { wrong: [], isOver: false, answers: 0 };
-    let instances = await Promise.all([1, 2, 3].map(() => start(GRACE_MS)));
-    for (const instance of instances) balancer.add(instance);
-    await eventually(() => Promise.resolve(instances.every((each) => balancer.isReady(each))));
     const users = await Promise.all(Array.from({ length: USERS }, () => register(steady.url)));
-
-    const startedAt = performance.now();
-    const using = Promise.allSettled(users.map((tokens) => use(load, tokens)));
-    for (let round = 0; round < ROUNDS; round += 1) {
-      for (const old of [...instances]) {
-        const next = await restart(old);
-        instances = [...instances.filter((each) => each !== old), next];
-      }
-    }
-    load.isOver = true;
-    await using;
-    const perSecond = (1000 * load.answers) / (performance.now() - startedAt);
+    const load = startLoad(fleet.balancer, users);
+    for (let round = 0; round < ROUNDS; round += 1) await fleet.restart(envOf(GRACE_MS));
+    const perSecond = await load.stop();
 
     expect(load.wrong).toEqual([]);
     expect(perSecond).toBeGreaterThan(200);

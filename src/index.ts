@@ -1,0 +1,15 @@
+export type { Account, Accounts } from "./accounts";
+export { createCurfew, type Curfew } from "./curfew";
+export type { Revocation } from "./denylist/revocations";
+export { CurfewError, type ErrorCode } from "./errors";
+export type { Middleware } from "./http/middleware";
+export type { RoutesOptions, TokenRequirement } from "./http/mount";
+export type { CurfewOptions, Key } from "./library/options";
+export {
+  isEndedBy,
+  type AppReason,
+  type ForeignSubject,
+  type TokenToRevoke,
+  type Why,
+} from "./library/revoking";
+export type { Token as Claims } from "./tokens/tokens";

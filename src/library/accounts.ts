@@ -1,0 +1,46 @@
+import { z } from "zod";
+import type { Account, Accounts } from "../accounts";
+
+const FUNCTIONS = ["create", "findByEmail", "findById", "replacePasswordHash"] as const;
+
+const APP_ACCOUNT = z.object({
+  id: z.string().min(1),
+  email: z.string().min(1),
+  roles: z.array(z.string().regex(/^[^,]+$/)),
+  createdAt: z.string(),
+  passwordHash: z.string().startsWith("$argon2id$"),
+});
+
+export function readAccounts(value: unknown): Accounts {
+  const missing = FUNCTIONS.filter(
+    (name) => typeof (value as Partial<Record<string, unknown>> | null)?.[name] !== "function",
+  );
+  if (missing.length === 0) return checkAccounts(value as Accounts);
+  throw new TypeError(`it lacks the functions ${missing.join(", ")}, write all four, or leave it out`);
+}
+
+/** An app's own table of users, whose every answer is looked at: what isn't an account must not become a token. */
+function checkAccounts(accounts: Accounts): Accounts {
+  return {
+    create: async (email, passwordHash) => accountOf("create", await accounts.create(email, passwordHash)),
+    findByEmail: async (email) => optional("findByEmail", await accounts.findByEmail(email)),
+    findById: async (id) => optional("findById", await accounts.findById(id)),
+    replacePasswordHash: async (id, seen, next) => isTrue(await accounts.replacePasswordHash(id, seen, next)),
+  };
+}
+
+const isTrue = (value: unknown) => value === true;
+
+/** Many databases say null for what isn't there. */
+const optional = (name: string, value: unknown) =>
+  value === undefined || value === null ? undefined : accountOf(name, value);
+
+/** The message names what is wrong and never what it is: there is a password's hash in it. */
+function accountOf(name: string, value: unknown): Account {
+  const { data, error } = APP_ACCOUNT.safeParse(value);
+  if (data) return data;
+  const wrong = [...new Set(error.issues.map(({ path }) => String(path[0] ?? "it")))].join(", ");
+  throw new TypeError(
+    `accounts.${name}() gave no account: ${wrong} is not as it should be. Give { id, email, roles: [], createdAt, passwordHash }, the hash being what create() was given: argon2id.`,
+  );
+}

@@ -1,0 +1,31 @@
+import pino, { type Logger } from "pino";
+
+type Write = (about: object, message: string) => void;
+
+/** A logger as pino's are: first an object, then a message. Of other loggers, what has these three. */
+export type Log = { info: Write; warn: Write; error: Write; child?: (bindings: object) => Log };
+
+const LEVELS = ["info", "warn", "error"] as const;
+
+/** Without one, what is wrong is seen all the same; what is as it should be, only by whoever asks for it. */
+export function readLog(value: unknown): Logger {
+  if (value === undefined) {
+    return pino({ level: "warn", timestamp: pino.stdTimeFunctions.isoTime }, process.stderr);
+  }
+  const log = value as Partial<Record<string, unknown>> | null;
+  if (LEVELS.every((level) => typeof log?.[level] === "function")) return toLogger(value as Log);
+  throw new TypeError("write a logger as pino's are, with info(), warn() and error()");
+}
+
+/** Ours for theirs: of all that pino's can do, what we use. */
+function toLogger(log: Log): Logger {
+  const write = (level: (typeof LEVELS)[number]) => (about: object | string, message?: string) => {
+    if (typeof about === "string") log[level]({}, about);
+    else log[level](about, message ?? "");
+  };
+  const used = {
+    ...{ info: write("info"), warn: write("warn"), error: write("error") },
+    child: (bindings: object) => (log.child ? toLogger(log.child(bindings)) : toLogger(log)),
+  };
+  return used as unknown as Logger;
+}

@@ -1,0 +1,102 @@
+import { foreign, REASONS, type Reason } from "../denylist/entry";
+import type { Revocation } from "../denylist/revocations";
+import type { Because, NamedToken } from "../denylist/revoker";
+import type { Token } from "../tokens/tokens";
+
+/** Why, in one of these words; and in your own. */
+export type Why = { reason?: AppReason | undefined; note?: string | undefined };
+
+/** That a refresh token was used twice is not for an app to say. */
+export type AppReason = Exclude<Reason, "refresh_reused">;
+
+/** One of our tokens. `sub`, its subject, spares a cluster the search for where it is looked for. */
+export type TokenToRevoke = Why & { jti: string; exp: number; sub?: string | undefined };
+
+/** A subject of a trusted issuer, by the issuer's name and what its tokens say. */
+export type ForeignSubject = { issuer: string; sub: string };
+
+export type UserToRevoke = string | ForeignSubject;
+
+const JTI = /^[A-Za-z0-9._~-]{1,128}$/;
+const NOTE_MAX = 256;
+/** In milliseconds it would be later. */
+const LATEST_EXP = 100_000_000_000;
+
+const TOKEN_HINT =
+  'curfew.revoke({ jti, exp }), exp in Unix seconds; further sub, reason and note: "a few words"';
+const USER_HINT =
+  "curfew.revokeUser(id) or curfew.revokeUser({ issuer, sub }), issuer being a name from issuers";
+
+/** Throws a TypeError unless it can be what is meant: what isn't understood must not look as if it had been revoked. */
+export function readToken(token: TokenToRevoke): { token: NamedToken; because: Because } {
+  const { jti, exp, sub, reason, note } = assertOnly(
+    token,
+    ["jti", "exp", "sub", "reason", "note"],
+    TOKEN_HINT,
+  );
+  const isNamed = typeof jti === "string" && JTI.test(jti);
+  const isTimed = typeof exp === "number" && exp > 0 && exp < LATEST_EXP;
+  if (!isNamed || !isTimed || (sub !== undefined && !isText(sub)))
+    throw new TypeError(`Write ${TOKEN_HINT}.`);
+  return {
+    token: { jti, exp, ...(sub !== undefined && { sub }) },
+    because: readWhy({ reason, note } as Why),
+  };
+}
+
+/** `issuers`: the names that are known. An own user's id that reads like a foreign subject would end nothing. */
+export function readUser(user: UserToRevoke, issuers: readonly string[]): UserToRevoke {
+  if (typeof user === "string") {
+    if (user === "" || issuers.some((name) => user.startsWith(`${name}:`)))
+      throw new TypeError(`Write ${USER_HINT}.`);
+    return user;
+  }
+  assertOnly(user, ["issuer", "sub"], USER_HINT);
+  if (!issuers.includes(user.issuer) || !isText(user.sub)) throw new TypeError(`Write ${USER_HINT}.`);
+  return user;
+}
+
+export function readWhy(why: Why): Because {
+  const { reason = "revoked_by_client", note } = assertOnly(why, ["reason", "note"], WHY_HINT);
+  const known = APP_REASONS.find((each) => each === reason);
+  const isNote = note === undefined || (isText(note) && note.length <= NOTE_MAX);
+  if (!known || !isNote) throw new TypeError(`Write ${WHY_HINT}.`);
+  return { reason: known, by: "app", ...(note !== undefined && { note }) };
+}
+
+const APP_REASONS = REASONS.filter((reason) => reason !== "refresh_reused");
+const WHY_HINT = `reason: ${APP_REASONS.join(" or ")}; note: ${NOTE_MAX} characters at most`;
+
+/**
+ * Whether a revocation ends what these claims let in: whether the WebSocket or stream that they opened must be closed.
+ */
+export function isEndedBy(claims: Token, revocation: Revocation): boolean {
+  if (revocation.kind === "everything") return true;
+  const isForeign = "issuer" in claims;
+  const sub = isForeign ? foreign(claims.issuer, claims.subId) : claims.sub;
+  if (revocation.sub !== null && revocation.sub !== sub) return false;
+  switch (revocation.kind) {
+    case "user":
+      return true;
+    case "session":
+      return revocation.sid === claims.sid;
+    case "token":
+      // Only tokens of ours are revoked by their id alone.
+      return revocation.jti === claims.jti && !(revocation.sub === null && isForeign);
+  }
+}
+
+function assertOnly<Name extends string>(
+  given: unknown,
+  names: readonly Name[],
+  write: string,
+): Partial<Record<Name, unknown>> {
+  const isRight =
+    typeof given === "object" &&
+    given !== null &&
+    Object.keys(given).every((name) => names.some((each) => each === name));
+  if (!isRight) throw new TypeError(`Write ${write}.`);
+  return given;
+}
+
+const isText = (value: unknown): value is string => typeof value === "string" && value !== "";

@@ -1,0 +1,350 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Cluster, Redis as Client } from "ioredis";
+import { createCurfew, isEndedBy, type Curfew, type CurfewOptions, type Revocation } from "../../src";
+import { eventually } from "../helpers/client";
+import { startCluster, type TestCluster } from "../helpers/cluster";
+import { connectedUntilTestsEnd } from "../helpers/processes";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { SECRET } from "../helpers/service";
+
+const keys = { secret: SECRET };
+const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const issuers = [
+  {
+    name: "clerk",
+    issuer: "https://clerk.example.com",
+    audience: null,
+    algorithms: ["HS256" as const],
+    secret_env: "CURFEW_TEST_ISSUER_SECRET",
+  },
+];
+process.env["CURFEW_TEST_ISSUER_SECRET"] = `other-${SECRET}`;
+
+const opened: Curfew[] = [];
+function open(options: Partial<CurfewOptions> & Pick<CurfewOptions, "redis">): Curfew {
+  const curfew = createCurfew({ keys, log, timeoutMs: 1000, ...options });
+  opened.push(curfew);
+  return curfew;
+}
+afterAll(() => Promise.all(opened.map((curfew) => curfew.close())));
+
+const inAnHour = () => Math.floor(Date.now() / 1000) + 3600;
+
+/** Everything that a listener is told, and a wait until there is so much of it. */
+function listen(curfew: Curfew) {
+  const told: Revocation[] = [];
+  const stop = curfew.onRevoked((revocation) => told.push(revocation));
+  return { told, stop, until: (count: number) => eventually(() => Promise.resolve(told.length >= count)) };
+}
+
+/** Long enough for what must not come to have come. */
+const POLLED_TWICE_MS = 700;
+
+/** Until Redis has answered. */
+const untilUp = (curfew: Curfew) =>
+  eventually(() =>
+    curfew.revoke({ jti: "up", exp: 1 }).then(
+      () => true,
+      () => false,
+    ),
+  );
+
+describe("with a Redis", () => {
+  let redis: TestRedis;
+  let curfew: Curfew;
+  beforeAll(async () => {
+    redis = await startRedis();
+    curfew = open({ redis: redis.url, issuers });
+    await untilUp(curfew);
+  });
+  afterAll(() => redis.stop());
+
+  it("revokes a token by its id, for as long as it would have lived, and says who and why", async () => {
+    const [jti, exp] = [randomUUID(), inAnHour()];
+    await curfew.revoke({ jti, exp, note: 'she said "stop"' });
+    const entry = JSON.parse((await redis.admin.get(`curfew:denylist:jti:${jti}`)) ?? "") as unknown;
+    expect(entry).toMatchObject({
+      jti,
+      exp,
+      sub: null,
+      iss: "curfew",
+      reason: "revoked_by_client",
+      by: "app",
+    });
+    expect(entry).toMatchObject({ note: 'she said "stop"' });
+    const ttl = await redis.admin.pttl(`curfew:denylist:jti:${jti}`);
+    expect(Math.abs(exp * 1000 - Date.now() - ttl)).toBeLessThan(1000);
+    await curfew.revoke({ jti, exp: exp - 1000 });
+    expect(await redis.admin.pttl(`curfew:denylist:jti:${jti}`)).toBeGreaterThan(ttl - 2000);
+  });
+
+  it("writes nothing for a token that has expired", async () => {
+    const jti = randomUUID();
+    await curfew.revoke({ jti, exp: 1_000_000_000 });
+    expect(await redis.admin.exists(`curfew:denylist:jti:${jti}`)).toBe(0);
+  });
+
+  it("cuts off a subject of an outside issuer, and never moves a cutoff back", async () => {
+    await curfew.revokeUser({ issuer: "clerk", sub: "user|1" });
+    const [key = ""] = await redis.admin.keys("curfew:denylist:sub:clerk:*");
+    expect(key).toMatch(/sub:clerk:sha256-/);
+    const later = `{"cutoff":${inAnHour()}}`;
+    await redis.admin.set(key, later, "KEEPTTL");
+    await curfew.revokeUser({ issuer: "clerk", sub: "user|1" });
+    expect(await redis.admin.get(key)).toBe(later);
+    expect(await redis.admin.ttl(key)).toBeGreaterThan(86_000);
+  });
+
+  it("tells a listener what comes after it, once, and nothing from before", async () => {
+    const other = open({ redis: redis.url, issuers });
+    await untilUp(other);
+    await curfew.revoke({ jti: randomUUID(), exp: inAnHour() });
+    const [here, there] = [listen(curfew), listen(other)];
+    const jti = randomUUID();
+    await curfew.revoke({ jti, exp: inAnHour(), sub: "ada", reason: "password_changed" });
+    await curfew.revokeUser({ issuer: "clerk", sub: "ben" });
+    await Promise.all([here.until(2), there.until(2)]);
+    const late = listen(curfew);
+    await sleep(POLLED_TWICE_MS);
+    const at = expect.stringMatching(/^\d{4}-.*Z$/) as string;
+    for (const { told } of [here, there]) {
+      expect(told).toEqual([
+        { kind: "token", sub: "ada", jti, reason: "password_changed", at },
+        { kind: "user", sub: "clerk:ben", reason: "revoked_by_client", at },
+      ]);
+    }
+    expect(late.told).toEqual([]);
+    here.stop();
+    there.stop();
+    await curfew.revoke({ jti: randomUUID(), exp: inAnHour() });
+    await late.until(1);
+    expect(here.told).toHaveLength(2);
+    late.stop();
+  });
+
+  it("tells of a burst that is longer than one answer, in order", async () => {
+    const { told, until, stop } = listen(curfew);
+    const jtis = Array.from({ length: 2500 }, (_, at) => `burst-${at}`);
+    for (const jti of jtis) void curfew.revoke({ jti, exp: inAnHour() });
+    await until(jtis.length);
+    expect(told.map((each) => "jti" in each && each.jti)).toEqual(jtis);
+    stop();
+  });
+
+  it("says that everything was revoked when the denylist is lost, whether or not the events are", async () => {
+    const { told, until, stop } = listen(curfew);
+    await curfew.revoke({ jti: randomUUID(), exp: inAnHour() });
+    await until(1);
+    await redis.admin.set("curfew:denylist:epoch", "1700000000-abc");
+    await until(2);
+    await redis.admin.flushall();
+    await until(3);
+    await eventually(async () => (await redis.admin.exists("curfew:denylist:epoch")) === 1);
+    await curfew.revoke({ jti: randomUUID(), exp: inAnHour() });
+    await until(4);
+    await redis.admin.xtrim("curfew:events", "MAXLEN", 0);
+    await until(5);
+    await sleep(POLLED_TWICE_MS);
+    const [everything, token] = ["everything", "token"];
+    expect(told.map(({ kind }) => kind)).toEqual([token, everything, everything, token, everything]);
+    stop();
+  });
+
+  it("tells, once Redis is back, what was revoked while it could not be reached", async () => {
+    const own = await startRedis(["--appendonly yes", "--appendfsync always"]);
+    const [here, there] = [open({ redis: own.url }), open({ redis: own.url })];
+    await Promise.all([untilUp(here), untilUp(there)]);
+    const { told, until } = listen(there);
+    await here.revoke({ jti: "before", exp: inAnHour() });
+    await until(1);
+    await own.kill();
+    await expect(here.revoke({ jti: "during", exp: inAnHour() })).rejects.toMatchObject({
+      code: "denylist_unavailable",
+    });
+    await own.start();
+    await eventually(() =>
+      here.revoke({ jti: "after", exp: inAnHour() }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await until(2);
+    expect(told.map((each) => "jti" in each && each.jti)).toEqual(["before", "after"]);
+    await own.stop();
+  });
+
+  it("takes the app's client for where Redis is, and nothing else of it", async () => {
+    const client = connectedUntilTestsEnd(
+      new Client(redis.url, {
+        keyPrefix: "app:",
+        stringNumbers: true,
+        enableAutoPipelining: true,
+        lazyConnect: true,
+      }),
+    );
+    expect(() => open({ redis: client })).toThrow(/keyPrefix.*write prefix too/);
+    const withClient = open({ redis: client, prefix: "curfew:mine:" });
+    await untilUp(withClient);
+    const jti = randomUUID();
+    await withClient.revoke({ jti, exp: inAnHour() });
+    expect(await redis.admin.exists(`curfew:mine:denylist:jti:${jti}`)).toBe(1);
+    expect(client.status).toBe("wait");
+    await withClient.close();
+    await client.connect();
+    expect(await client.ping()).toBe("PONG");
+    await expect(withClient.revoke({ jti, exp: inAnHour() })).rejects.toMatchObject({
+      code: "denylist_unavailable",
+    });
+  });
+
+  it.each([
+    [{}, /curfew\.revoke\(\{ jti, exp \}\)/],
+    [{ jti: "a b", exp: inAnHour() }, /curfew\.revoke/],
+    [{ jti: "a", exp: Date.now() }, /Unix seconds/],
+    [{ jti: "a", exp: inAnHour(), reasn: "logout" }, /curfew\.revoke/],
+    [{ jti: "a", exp: inAnHour(), reason: "revoked_by_ops" }, /reason: logout or/],
+  ])("revoke(%j) is refused, rather than done by half", async (token, message) => {
+    await expect(curfew.revoke(token as never)).rejects.toThrow(message);
+  });
+
+  it.each(["", "clerk:ben", { issuer: "nobody", sub: "ben" }, { issuer: "clerk" }, null])(
+    "revokeUser(%j) is refused",
+    async (user) => {
+      await expect(curfew.revokeUser(user as never)).rejects.toThrow(/Write curfew\.revokeUser/);
+    },
+  );
+});
+
+describe("with a Redis Cluster", () => {
+  let cluster: TestCluster;
+  beforeAll(async () => {
+    cluster = await startCluster();
+  }, 90_000);
+  afterAll(() => cluster.stop());
+
+  it("B-75: denies a token in every shard, tells of it once, and never reads from a replica", async () => {
+    const { username, password, hostname, port } = new URL(cluster.nodes[0]?.url ?? "");
+    const client = connectedUntilTestsEnd(
+      new Cluster([{ host: hostname, port: Number(port) }], {
+        scaleReads: "slave",
+        lazyConnect: true,
+        redisOptions: { username, password },
+      }),
+    );
+    const curfew = open({ redis: client, shards: 4 });
+    await untilUp(curfew);
+    const { told, until } = listen(curfew);
+    await sleep(POLLED_TWICE_MS);
+    await curfew.revoke({ jti: "everywhere", exp: inAnHour() });
+    await until(1);
+    await curfew.revoke({ jti: "there", exp: inAnHour(), sub: "ada" });
+    await until(2);
+    await sleep(POLLED_TWICE_MS);
+    expect(told.map((each) => "jti" in each && each.jti)).toEqual(["everywhere", "there"]);
+    const found = async (jti: string) => {
+      const keysOf = cluster.nodes.map(({ admin }) => admin.keys(`curfew:*denylist:jti:${jti}`));
+      return new Set((await Promise.all(keysOf)).flat()).size;
+    };
+    expect([await found("everywhere"), await found("there")]).toEqual([4, 1]);
+    for (const { admin } of cluster.nodes) {
+      const isReplica = (await admin.info("replication")).includes("role:slave");
+      const stats = await admin.info("commandstats");
+      if (isReplica) expect(stats).not.toMatch(/cmdstat_exists/);
+    }
+  });
+});
+
+describe("createCurfew", () => {
+  const REDIS = "redis://127.0.0.1:1";
+  it.each<[object | undefined, RegExp]>([
+    [undefined, /not an object/],
+    [{}, /redis: it is no client of ioredis 5.*\n.*keys: write/],
+    [{ keys }, /redis: .*, write new Redis/],
+    [{ redis: { duplicate: () => undefined, options: {}, isOpen: true }, keys }, /redis: it is no client/],
+    [{ redis: "http://x", keys }, /redis: .*redis:\/\/user:password@host/],
+    [{ redis: REDIS, keys: { secret: "short" } }, /keys: it is 5 bytes long/],
+    [{ redis: REDIS, keys: { secret: SECRET, privateKey: "x" } }, /keys: a key is one text/],
+    [{ redis: REDIS, keys: { ...keys, verify: [{ secret: "short" }] } }, /keys: it is 5 bytes long/],
+    [{ redis: REDIS, keys, secret: SECRET }, /secret: there is no such option, write one of redis/],
+    [{ redis: REDIS, keys, shards: 4 }, /shards are for a Redis Cluster/],
+    [{ redis: REDIS, keys, timeoutMs: "250" }, /timeoutMs: write a whole number from 10 to 60000/],
+    [{ redis: REDIS, keys, accessTtlSeconds: 900, refreshTtlSeconds: 60 }, /refreshTtlSeconds is shorter/],
+    [{ redis: REDIS, keys, issuers: [{ name: "x" }] }, /issuers: \[0\]\.issuer: it is missing, write/],
+    [{ redis: REDIS, keys, accounts: { create: () => undefined } }, /accounts: it lacks the functions find/],
+    [{ redis: REDIS, keys, cookies: { secur: false } }, /cookies: .*\n?.*secur: there is no such option/],
+    [{ redis: REDIS, keys, cookies: { refreshPath: "auth; x" } }, /refreshPath: write the path/],
+    [{ redis: REDIS, keys, trustedOrigins: ["*"] }, /trustedOrigins: write an origin/],
+    [{ redis: REDIS, keys, rateLimits: { login: 10 } }, /login: write a number per second/],
+    [{ redis: REDIS, keys, log: {} }, /log: write a logger/],
+  ])("refuses %j and says what to write", (options, message) => {
+    let refusal: unknown;
+    try {
+      createCurfew(options as CurfewOptions);
+    } catch (error) {
+      refusal = error;
+    }
+    expect(refusal).toBeInstanceOf(TypeError);
+    expect((refusal as TypeError).message).toMatch(message);
+    expect((refusal as TypeError).message).not.toContain(SECRET);
+  });
+
+  it("refuses roles that can't be meant, and a listener that is none, at start", async () => {
+    const curfew = open({ redis: REDIS });
+    for (const requirement of [
+      { role: undefined },
+      { roles: [] },
+      { role: "" },
+      { role: "a", roles: ["b"] },
+      { rol: "a" },
+      "a",
+    ]) {
+      expect(() => curfew.requireToken(requirement as never)).toThrow(/^Write curfew\.requireToken\(\)/);
+    }
+    expect(() => curfew.routes({ answerLogoutWith: "xml" } as never)).toThrow(/^Write curfew\.routes\(\)/);
+    expect(() => curfew.onRevoked(undefined as never)).toThrow(/^Write curfew\.onRevoked/);
+    await curfew.close();
+  });
+});
+
+describe("isEndedBy", () => {
+  const own = {
+    iss: "curfew",
+    aud: "curfew",
+    sub: "ada",
+    sid: "s",
+    jti: "j",
+    iat: 1,
+    exp: 2,
+    roles: [],
+    epoch: "1-a",
+  };
+  const foreign = {
+    ...{
+      issuer: "clerk",
+      iss: "https://clerk",
+      sub: "ada",
+      subId: "ada",
+      jti: "j",
+      sid: "s",
+      iat: 1,
+      exp: 2,
+    },
+    ...{ sinceEpoch: true, maxLifetimeSeconds: 60, claims: {} },
+  };
+  const said = { reason: "logout", at: "2030-01-01T00:00:00.000Z" } as const;
+
+  it.each<[Revocation, boolean, boolean]>([
+    [{ kind: "everything", at: said.at }, true, true],
+    [{ kind: "user", sub: "ada", ...said }, true, false],
+    [{ kind: "user", sub: "clerk:ada", ...said }, false, true],
+    [{ kind: "session", sub: "ada", sid: "s", ...said }, true, false],
+    [{ kind: "session", sub: "ada", sid: "another", ...said }, false, false],
+    [{ kind: "session", sub: "clerk:ada", sid: "s", ...said }, false, true],
+    [{ kind: "token", sub: "ada", jti: "j", ...said }, true, false],
+    [{ kind: "token", sub: "ada", jti: "another", ...said }, false, false],
+    [{ kind: "token", sub: null, jti: "j", ...said }, true, false],
+  ])("%j ends a token of ours: %s, an outside issuer's: %s", (revocation, endsOwn, endsForeign) => {
+    expect([isEndedBy(own, revocation), isEndedBy(foreign, revocation)]).toEqual([endsOwn, endsForeign]);
+  });
+});

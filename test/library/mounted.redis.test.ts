@@ -1,0 +1,217 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { call, expectRefusal, PASSWORD, type Answer, type Tokens } from "../helpers/client";
+import { createProject, startHost, type Host, type Project } from "../helpers/packed";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { SECRET } from "../helpers/service";
+
+const keys = { secret: SECRET };
+
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
+  let project: Project;
+  beforeAll(() => {
+    project = createProject(express);
+  });
+  afterAll(() => {
+    project.remove();
+  });
+
+  const start = (settings: object = {}) =>
+    startHost(project, "host.mjs", { redis: redis.url, options: { keys }, ...settings });
+
+  async function signUp({ url }: Host, base = "/api/auth", name = "someone"): Promise<Tokens> {
+    const email = `${name}-${String(process.hrtime.bigint())}@example.com`;
+    const answer = await call(url, "POST", `${base}/register`, { body: { email, password: PASSWORD } });
+    expect(answer.status).toBe(201);
+    return answer.body as Tokens;
+  }
+
+  const any = ({ url }: Host, token: string) => call(url, "GET", "/any", { token });
+
+  describe.each([{ parses: true }, { parses: false }])("where the app's parser: %o", (settings) => {
+    let host: Host;
+    beforeAll(async () => {
+      host = await start(settings);
+    });
+    afterAll(() => host.stop());
+
+    it("logs in, guards, and logs out: the token is refused from then on", async () => {
+      const { access_token: token, user } = await signUp(host);
+      const answer = await any(host, token);
+      expect(answer.status).toBe(200);
+      expect(answer.body).toMatchObject({ auth: { sub: user.id, iss: "curfew", roles: [] } });
+      // What is the app's is the app's: no header of ours stands on its own answers.
+      expect(answer.headers.get("x-request-id")).toBeNull();
+      const out = await call(host.url, "POST", "/api/auth/logout", { token });
+      expect(out.body).toEqual({ success: true, message: "Logged out successfully" });
+      expect(out.headers.get("cache-control")).toBe("no-store");
+      expect(out.headers.get("x-request-id")).toBeTruthy();
+      expectRefusal(await any(host, token), 401, "token_revoked");
+      expectRefusal(await call(host.url, "GET", "/any"), 401, "token_missing");
+      expectRefusal(await any(host, "x.y.z"), 401, "token_invalid");
+    });
+
+    it("lists and ends sessions, refreshes, changes the password, tells a gateway", async () => {
+      const { access_token: token, refresh_token } = await signUp(host);
+      const ask = (method: string, path: string, body?: unknown) =>
+        call(host.url, method, `/api/auth${path}`, { token, ...(body !== undefined && { body }) });
+      expect((await ask("GET", "/sessions")).body).toMatchObject({ sessions: [{ current: true }] });
+      expect((await ask("GET", "/verify/some/path")).status).toBe(204);
+      expect((await ask("POST", "/refresh", { refresh_token })).status).toBe(200);
+      expect((await ask("DELETE", "/sessions")).status).toBe(204);
+      const change = { current_password: PASSWORD, new_password: `${PASSWORD}, another` };
+      expect((await ask("POST", "/password", change)).status).toBe(200);
+      expectRefusal(await any(host, token), 401, "token_revoked");
+    });
+
+    it("refuses what a form can send, what is too large, and what isn't known", async () => {
+      const login = (type: string, body: string) =>
+        fetch(`${host.url}/api/auth/login`, { method: "POST", headers: { "Content-Type": type }, body });
+      const form = await login("application/x-www-form-urlencoded", "email=a&password=b");
+      expect(form.status).toBe(415);
+      expect(await form.json()).toMatchObject({ code: "unsupported_media_type" });
+      const logout = await fetch(`${host.url}/api/auth/logout`, {
+        method: "POST",
+        headers: { "Content-Type": "application/x-www-form-urlencoded" },
+        body: "all_devices=true",
+      });
+      expect(logout.status).toBe(415);
+      const large = await login("application/json", JSON.stringify({ email: "x".repeat(20_000) }));
+      expect(large.status).toBe(413);
+      const typo = await call(host.url, "POST", "/api/auth/logout", { body: { all_device: true } });
+      expect(typo.body).toMatchObject({ code: "invalid_request", details: [{ path: "all_device" }] });
+    });
+  });
+
+  describe("beside the app's own", () => {
+    let host: Host;
+    beforeAll(async () => {
+      host = await start({
+        mountAt: "/auth",
+        hasOwnAccounts: true,
+        options: { keys, cookies: { secure: false, refreshPath: "/auth" } },
+      });
+    });
+    afterAll(() => host.stop());
+
+    it("leaves to the app what is the app's: its errors, its paths, also those under ours", async () => {
+      expect(await statusAndBody(call(host.url, "GET", "/breaks"))).toEqual([
+        500,
+        { from: "the app", message: "the app's own" },
+      ]);
+      for (const path of ["/nothing", "/auth/nothing"]) {
+        expect(await statusAndBody(call(host.url, "GET", path))).toEqual([404, { from: "the app" }]);
+      }
+      const answer = await call(host.url, "PUT", "/auth/login");
+      expect(answer.headers.get("allow")).toBe("POST");
+      expectRefusal(answer, 405, "method_not_allowed");
+    });
+
+    it("uses the app's own accounts, and their roles", async () => {
+      const nobody = await signUp(host, "/auth");
+      const analyst = await signUp(host, "/auth", "analyst");
+      expect(analyst.user.id).toMatch(/^own-/);
+      const reports = (token: string) => call(host.url, "GET", "/reports", { token });
+      expect((await reports(analyst.access_token)).status).toBe(200);
+      expectRefusal(await reports(nobody.access_token), 403, "insufficient_role");
+      const again = { email: analyst.user.email, password: PASSWORD };
+      expectRefusal(await call(host.url, "POST", "/auth/register", { body: again }), 409, "email_taken");
+      expect((await call(host.url, "POST", "/auth/login", { body: again })).status).toBe(200);
+      const wrong = { ...again, password: "not that one, sorry" };
+      expectRefusal(await call(host.url, "POST", "/auth/login", { body: wrong }), 401, "invalid_credentials");
+      expect(await redis.admin.keys(`curfew:user:${analyst.user.id}`)).toEqual([]);
+    });
+
+    it("keeps the refresh cookie where it is mounted", async () => {
+      const { user } = await signUp(host, "/auth");
+      const body = { email: user.email, password: PASSWORD, transport: "cookie" };
+      const login = await call(host.url, "POST", "/auth/login", { body });
+      const cookies = login.headers.getSetCookie();
+      expect(cookies.map((each) => /Path=([^;]*)/.exec(each)?.[1])).toEqual(["/", "/auth"]);
+      const Cookie = cookies.map((each) => each.replace(/;.*/, "")).join("; ");
+      const byCookie = (method: string, path: string, headers = {}) =>
+        call(host.url, method, path, { headers: { Cookie, ...headers } });
+      expect((await byCookie("POST", "/any")).status).toBe(200);
+      const elsewhere = { Origin: "https://evil.example", "Sec-Fetch-Site": "cross-site" };
+      expectRefusal(await byCookie("POST", "/any", elsewhere), 403, "cross_site_request");
+      expect((await byCookie("POST", "/auth/refresh")).status).toBe(200);
+      const out = await byCookie("POST", "/auth/logout");
+      expect(out.status).toBe(200);
+      expect(out.headers.getSetCookie().join()).toMatch(/curfew_refresh=;.*Path=\/auth;/);
+      expectRefusal(await byCookie("GET", "/any"), 401, "token_revoked");
+    });
+
+    it("D-15: never lets a request through where the call was forgotten", async () => {
+      const { access_token: token } = await signUp(host, "/auth");
+      for (const path of ["/never/guard", "/never/routes"]) {
+        for (const options of [{}, { token }]) {
+          const answer = await call(host.url, "GET", path, options);
+          expect(answer.status).toBe(500);
+          expect(answer.body).toMatchObject({
+            message: expect.stringMatching(/^Write curfew\.\w+\(/) as string,
+          });
+        }
+      }
+      const { body } = await call(host.url, "GET", "/passed");
+      expect((body as string[]).filter((path) => path.startsWith("/never"))).toEqual([]);
+    });
+  });
+
+  it("answers 503 while Redis is away, and recovers", async () => {
+    const own = await startRedis();
+    const host = await startHost(project, "host.mjs", {
+      redis: own.url,
+      options: { keys },
+      hasOwnAccounts: true,
+    });
+    const { access_token: token, user } = await signUp(host);
+    await own.kill();
+    expectRefusal(await any(host, token), 503, "denylist_unavailable");
+    expectRefusal(await call(host.url, "POST", "/api/auth/logout", { token }), 503, "denylist_unavailable");
+    const body = { email: user.email, password: PASSWORD };
+    expectRefusal(await call(host.url, "POST", "/api/auth/login", { body }), 503, "denylist_unavailable");
+    await own.start();
+    let answer: Answer;
+    do {
+      await sleep(50);
+      answer = await call(host.url, "POST", "/api/auth/login", { body });
+    } while (answer.status === 503);
+    expect(answer.status).toBe(200);
+    // It came back empty, so that nothing from before counts.
+    expectRefusal(await any(host, token), 401, "token_revoked");
+    await host.stop();
+    await own.stop();
+  });
+
+  it("tells every instance of a revocation, once, and the process ends after close()", async () => {
+    const hosts = [await start(), await start()];
+    const [first] = hosts as [Host];
+    const { access_token: token, user } = await signUp(first);
+    await call(first.url, "POST", "/api/auth/logout", { token });
+    await sleep(700);
+    for (const host of hosts) {
+      const { body } = await call(host.url, "GET", "/revoked");
+      const mine = (body as { sub: string }[]).filter(({ sub }) => sub === user.id);
+      expect(mine).toEqual([
+        {
+          ...{ kind: "session", sub: user.id, reason: "logout" },
+          ...{ sid: expect.any(String) as string, jti: expect.any(String) as string },
+          at: expect.stringMatching(/^\d{4}-.*Z$/) as string,
+        },
+      ]);
+      await call(host.url, "GET", "/control/close");
+      expect(await host.exited).toEqual([0, null]);
+      expect(host.errors.join("\n")).toContain("a listener that breaks");
+    }
+  });
+});
+
+const statusAndBody = async (answer: Promise<Answer>) => {
+  const { status, body } = await answer;
+  return [status, body];
+};

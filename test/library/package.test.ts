@@ -1,0 +1,108 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { createProject, type Project } from "../helpers/packed";
+
+let project: Project;
+beforeAll(() => {
+  project = createProject("express");
+});
+afterAll(() => {
+  project.remove();
+});
+
+const NAMES = ["CurfewError", "createCurfew", "isEndedBy"];
+
+it("gives the same names to import and to require", () => {
+  const imports = `import * as all from "curfew"; import { ${NAMES.join()} } from "curfew"; console.log(Object.keys(all).sort().join())`;
+  expect(project.run("--input-type=module", "-e", imports)).toContain(
+    "CurfewError,__esModule,createCurfew,default,isEndedBy",
+  );
+  expect(project.run("-p", `Object.keys(require("curfew")).sort().join()`).trim()).toBe(NAMES.join());
+});
+
+it("says of nothing else where it is", () => {
+  const hidden = `try { require("curfew/dist/parts") } catch ({ code }) { console.log(code) }`;
+  expect(project.run("-e", hidden).trim()).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED");
+  expect(project.run("-p", `require("curfew/package.json").name`).trim()).toBe("curfew");
+});
+
+it("does nothing when it is imported that Express and ioredis don't: no timer, no connection, no look at the environment", () => {
+  writeFileSync(
+    join(project.dir, "import.cjs"),
+    `const reads = [];
+     process.env = new Proxy(process.env, {
+       get(env, name) {
+         if (/curfew.dist/.test(new Error().stack.split("\\n")[2])) reads.push(name);
+         return env[name];
+       },
+     });
+     require("express");
+     require("ioredis");
+     const before = process.getActiveResourcesInfo().length;
+     require("curfew");
+     const begun = process.getActiveResourcesInfo().slice(before);
+     process.stdout.write(JSON.stringify({ begun, reads, hasMock: Object.keys(require.cache).some((file) => /ioredis-mock/.test(file)) }));`,
+  );
+  expect(JSON.parse(project.run("import.cjs"))).toEqual({ begun: [], reads: [], hasMock: false });
+});
+
+const APP = `
+import express from "express";
+import { Cluster, Redis } from "ioredis";
+import pino from "pino";
+import { createCurfew, CurfewError, isEndedBy, type Accounts, type Claims } from "curfew";
+
+declare const accounts: Accounts;
+const redis = Math.random() < 0.5 ? new Redis() : new Cluster([]);
+const curfew = createCurfew({
+  redis,
+  keys: { secret: process.env["JWT_SECRET"] ?? "", verify: [{ privateKey: "" }] },
+  prefix: process.env["PREFIX"],
+  accounts,
+  log: pino(),
+  issuers: [{ name: "clerk", issuer: "https://x", jwks_uri: "https://x", audience: null, algorithms: ["RS256"] }],
+});
+createCurfew({ redis: "redis://x", keys: { secret: "" }, log: console, rateLimits: { login: "10/m" } });
+
+const app = express();
+app.use("/api/auth", curfew.routes({ answerLogoutWith: "no-content" }));
+app.get("/reports/:id", curfew.requireToken({ role: "analyst" }), (req, res) => {
+  const id: string = req.params.id;
+  const claims: Claims | undefined = req.auth;
+  res.json({ id, sub: claims?.sub });
+});
+app.use(curfew.requireToken());
+const stop: () => void = curfew.onRevoked((revocation) => {
+  if (revocation.kind !== "everything") console.log(revocation.sub, revocation.sid, revocation.reason);
+});
+export async function end(claims: Claims) {
+  stop();
+  console.log(isEndedBy(claims, { kind: "everything", at: "" }), new CurfewError("email_taken").code);
+  await curfew.revoke({ jti: claims.jti, exp: claims.exp, reason: "logout", note: "why" });
+  await curfew.revokeUser({ issuer: "clerk", sub: "x" }, { reason: "session_ended" });
+  await curfew.close();
+}
+
+// @ts-expect-error -- an option that isn't known
+createCurfew({ redis, keys: { secret: "" }, secret: "" });
+// @ts-expect-error -- a role may not be undefined
+curfew.requireToken({ role: process.env["ROLE"] });
+// @ts-expect-error -- it is for ops
+curfew.revokeUser("id", { reason: "revoked_by_ops" });
+`;
+
+it("has types that need nothing which isn't there, checked in full", () => {
+  mkdirSync(join(project.dir, "node_modules/@types"), { recursive: true });
+  for (const name of ["node", "express"]) {
+    symlinkSync(resolve("node_modules/@types", name), join(project.dir, "node_modules/@types", name));
+  }
+  writeFileSync(join(project.dir, "app.ts"), APP);
+  const options = [
+    ...["--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "false", "--noEmit", "--types", "node"],
+    ...["--module", "nodenext", "--target", "es2023", "--lib", "es2023"],
+  ];
+  const tsc = [resolve("node_modules/typescript/bin/tsc"), ...options, "app.ts"];
+  const { stdout } = spawnSync(process.execPath, tsc, { cwd: project.dir, encoding: "utf8" });
+  expect(stdout).toBe("");
+});

@@ -81,7 +81,7 @@ function refuse(
   handleError: ErrorRequestHandler,
 ): void {
   if (!res.headersSent) {
-    if (!res.hasHeader("X-Request-Id")) giveRequestId(req, res, () => undefined);
+    giveRequestId(req, res, () => undefined);
     neverCached(req, res, () => undefined);
   }
   handleError(error, req, res, next);

@@ -26,10 +26,12 @@ export type Tell = (req: Request, event: SecurityEvent, about?: Record<string, s
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 const PATH_MAX = 256;
 
-/** Gives an answer the id of its request: the caller's own, if that is fit to stand in a log line. */
+/** Gives an answer the id of its request, unless an app around us has: the caller's own, if it is fit to stand in a log line. */
 export const giveRequestId: RequestHandler = (req, res, next) => {
   const given = req.get("X-Request-Id") ?? "";
-  res.set("X-Request-Id", REQUEST_ID.test(given) ? given : randomUUID());
+  if (!res.hasHeader("X-Request-Id")) {
+    res.set("X-Request-Id", REQUEST_ID.test(given) ? given : randomUUID());
+  }
   next();
 };
 

@@ -8,7 +8,7 @@ import { createRandom, type Random } from "./random";
 import { DONE, type Fault, type Hands, type World } from "./world";
 
 /** A fault that came, until all services were ready again. */
-export type Strike = { name: string; startedAt: number; endedAt: number };
+type Strike = { name: string; startedAt: number; endedAt: number };
 
 export type Result = {
   history: readonly Operation[];

@@ -9,6 +9,8 @@ const config: Config = {
   transform: { "^.+\\.ts$": ["ts-jest", {}] },
   setupFilesAfterEnv: ["<rootDir>/test/helpers/processes.ts"],
   testTimeout: 30_000,
+  // Most of the time is spent waiting, for servers and for faults.
+  maxWorkers: 2,
 };
 
 export default config;

@@ -1,4 +1,4 @@
-import type { Revocation } from "./denylist/revocations";
+import type { Revocation } from "./denylist/revocation";
 import type { Middleware } from "./http/middleware";
 import { createMount, type RoutesOptions, type TokenRequirement } from "./http/mount";
 import type { CurfewOptions } from "./library/options";

@@ -1,6 +1,6 @@
 export type { Account, Accounts } from "./accounts";
 export { createCurfew, type Curfew } from "./curfew";
-export type { Revocation } from "./denylist/revocations";
+export type { Revocation } from "./denylist/revocation";
 export { CurfewError, type ErrorCode } from "./errors";
 export type { Middleware } from "./http/middleware";
 export type { RoutesOptions, TokenRequirement } from "./http/mount";

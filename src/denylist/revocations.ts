@@ -3,22 +3,9 @@ import { loggable } from "../errors";
 import { outsideBudgets } from "../redis/budget";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../shards";
-import { REASONS, type Reason } from "./entry";
 import { epochKey } from "./epochs";
 import { eventsKey, isLater } from "./events";
-
-/** What was revoked: one token, one session with all its tokens, all that a user had so far, or, the denylist being lost, everything. */
-export type Revocation =
-  | {
-      readonly kind: "token" | "session" | "user";
-      /** A user id, or `<issuer name>:<subject>`; null for a token that was revoked by its id alone. */
-      readonly sub: string | null;
-      readonly sid?: string;
-      readonly jti?: string;
-      readonly reason: Reason;
-      readonly at: string;
-    }
-  | { readonly kind: "everything"; readonly at: string };
+import { readRevocation, type Revocation } from "./revocation";
 
 type Listener = (revocation: Revocation) => unknown;
 
@@ -180,25 +167,6 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
     },
   };
 }
-
-function readRevocation(fields: readonly string[]): Revocation | undefined {
-  const field = (name: string) =>
-    fields[fields.findIndex((each, at) => at % 2 === 0 && each === name) + 1] ?? "";
-  const kind = KINDS.find((each) => each === field("kind"));
-  const reason = REASONS.find((each) => each === field("event"));
-  if (!kind || !reason) return undefined;
-  const [sub, sid, jti] = [field("sub"), field("sid"), field("jti")];
-  return {
-    kind,
-    sub: sub === "" ? null : sub,
-    ...(sid !== "" && { sid }),
-    ...(jti !== "" && { jti }),
-    reason,
-    at: field("timestamp"),
-  };
-}
-
-const KINDS = ["token", "session", "user"] as const;
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

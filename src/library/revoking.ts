@@ -1,5 +1,5 @@
 import { foreign, REASONS, type Reason } from "../denylist/entry";
-import type { Revocation } from "../denylist/revocations";
+import type { Revocation } from "../denylist/revocation";
 import type { Because, NamedToken } from "../denylist/revoker";
 import type { Token } from "../tokens/tokens";
 

@@ -23,7 +23,7 @@ process.env["CURFEW_TEST_ISSUER_SECRET"] = `other-${SECRET}`;
 
 const opened: Curfew[] = [];
 function open(options: Partial<CurfewOptions> & Pick<CurfewOptions, "redis">): Curfew {
-  const curfew = createCurfew({ keys, log, timeoutMs: 1000, ...options });
+  const curfew = createCurfew({ keys, log, timeoutMs: 5000, ...options });
   opened.push(curfew);
   return curfew;
 }
@@ -39,7 +39,7 @@ function listen(curfew: Curfew) {
 }
 
 /** Long enough for what must not come to have come. */
-const POLLED_TWICE_MS = 700;
+const POLLED_TWICE_MS = 1500;
 
 /** Until Redis has answered. */
 const untilUp = (curfew: Curfew) =>
@@ -101,6 +101,8 @@ describe("with a Redis", () => {
     await untilUp(other);
     await curfew.revoke({ jti: randomUUID(), exp: inAnHour() });
     const [here, there] = [listen(curfew), listen(other)];
+    // The other one asks over a connection of its own, where its events end.
+    await sleep(POLLED_TWICE_MS);
     const jti = randomUUID();
     await curfew.revoke({ jti, exp: inAnHour(), sub: "ada", reason: "password_changed" });
     await curfew.revokeUser({ issuer: "clerk", sub: "ben" });
@@ -156,6 +158,7 @@ describe("with a Redis", () => {
     const [here, there] = [open({ redis: own.url }), open({ redis: own.url })];
     await Promise.all([untilUp(here), untilUp(there)]);
     const { told, until } = listen(there);
+    await sleep(POLLED_TWICE_MS);
     await here.revoke({ jti: "before", exp: inAnHour() });
     await until(1);
     await own.kill();

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { WebSocket } from "ws";
-import { call, expectRefusal, PASSWORD, type Tokens } from "../helpers/client";
+import { call, expectRefusal, PASSWORD, type Answer, type Tokens } from "../helpers/client";
 import { createProject, startHost, type Host, type Project } from "../helpers/packed";
 import { startRedis, type TestRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
@@ -30,7 +30,11 @@ afterAll(async () => {
 
 async function signUp(url = hosts[0].url): Promise<Tokens> {
   const body = { email: `${String(process.hrtime.bigint())}@example.com`, password: PASSWORD };
-  return (await call(url, "POST", "/api/auth/register", { body })).body as Tokens;
+  let answer: Answer;
+  // These programs listen before Redis has answered.
+  do answer = await call(url, "POST", "/api/auth/register", { body });
+  while (answer.status === 503);
+  return answer.body as Tokens;
 }
 
 /** Connects to the instance that the revocation doesn't come to. */

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
+import { readKey, readListedKeys, readRefreshTtl } from "./key-settings";
 import { readOAuthClients, type OAuthClient } from "./oauth-clients";
-import { readNodes, type Address } from "./redis/address";
+import { readRedis, type RedisSource } from "./redis-settings";
 import {
   createSettings,
   DEFAULT_RATES,
@@ -14,12 +15,11 @@ import {
   webOrigin,
   whole,
   type Rates,
+  type Settings,
 } from "./settings";
 import { readTrustedIssuers } from "./trusted-issuers";
 import type { TrustedIssuer } from "./tokens/foreign-tokens";
-import type { KeyFileOptions } from "./tokens/key-files";
-import { readKeyList, type ListedKey } from "./tokens/key-list";
-import { readPrivateKeyFile, readSecret, type SigningKey } from "./tokens/keys";
+import type { SigningKey } from "./tokens/keys";
 
 export type Config = {
   production: boolean;
@@ -27,8 +27,7 @@ export type Config = {
   host: string;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
   shutdownGraceMs: number;
-  /** Where Redis is, or where it comes from without a URL. */
-  redis: Address | { mode: "embedded" } | { mode: "memory" };
+  redis: RedisSource;
   redisPrefix: string;
   redisTimeoutMs: number;
   /** In how many denylists a cluster's keys are. */
@@ -66,8 +65,6 @@ const ONLY = [
   ["DENYLIST_MODE", "direct"],
   ["ACCOUNTS", "on"],
 ] as const;
-
-type Settings = ReturnType<typeof createSettings>;
 
 /** Reads every setting once, or throws one TypeError that names every bad variable. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
@@ -135,21 +132,6 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   return config;
 }
 
-/** The settings of `curfew keys`, read as the service reads them; but the list of keys, it can make. */
-export function readKeySettings(env: NodeJS.ProcessEnv): KeyFileOptions {
-  const settings = createSettings(env);
-  const { text, refuse, problems } = settings;
-  const key = readKey(settings, true);
-  const verifyKeysFile = text("JWT_VERIFY_KEYS_FILE");
-  if (verifyKeysFile === undefined) refuse("JWT_VERIFY_KEYS_FILE", "it is not set", KEY_LIST_HINT);
-  const listed = existsSync(verifyKeysFile ?? "") ? readListedKeys(settings) : [];
-  const refreshTtlSeconds = readRefreshTtl(settings);
-  if (!key || verifyKeysFile === undefined || problems.length > 0) throw new TypeError(problems.join("\n"));
-  return { key, privateKeyFile: text("JWT_PRIVATE_KEY_FILE"), listed, verifyKeysFile, refreshTtlSeconds };
-}
-
-const readRefreshTtl = ({ read }: Settings) => read("REFRESH_TTL", durationSeconds, 30 * 86_400);
-
 /** Never `true`: then whoever sends a header decides which address it comes from. */
 function readTrustProxy({ text, read }: Settings): number | string[] {
   const isCount = /^\d+$/.test(text("TRUST_PROXY") ?? "");
@@ -170,83 +152,6 @@ function readRateLimits({ read }: Settings): Rates | undefined {
     logout: read("RATE_LIMIT_LOGOUT", rate, DEFAULT_RATES.logout),
   };
   return read("RATE_LIMIT", oneOf("on", "off"), "on") === "on" ? limits : undefined;
-}
-
-function readRedis(settings: Settings, production: boolean): Config["redis"] {
-  const { text, read, refuse } = settings;
-  const mode = read("REDIS_MODE", oneOf("single", "sentinel", "cluster"), "single");
-  const name = text("REDIS_SENTINEL_NAME");
-  if (mode === "sentinel" && name === undefined) {
-    refuse("REDIS_SENTINEL_NAME", "it is not set", "the name under which the sentinels know the primary");
-  } else if (mode !== "sentinel" && name !== undefined) {
-    refuse("REDIS_SENTINEL_NAME", `REDIS_MODE is ${mode}`, "nothing, or set REDIS_MODE=sentinel");
-  }
-  const url = text("REDIS_URL");
-  if (url === undefined || url === "memory://") return readRedisOfOurOwn(settings, url, mode, production);
-  try {
-    if (mode === "cluster") return { mode, ...readNodes(url, mode) };
-    if (mode === "sentinel") {
-      const sentinelPassword = text("REDIS_SENTINEL_PASSWORD");
-      return { mode, name: name ?? "", sentinelPassword, ...readNodes(url, mode) };
-    }
-    if (url.includes(",")) throw new TypeError("it names several nodes");
-    if (!/^rediss?:$/.test(URL.canParse(url) ? new URL(url).protocol : "")) {
-      throw new TypeError("it is not a Redis URL");
-    }
-    // ioredis would take them for its own, and for more than ours.
-    if (url.includes("?")) throw new TypeError("it has options behind a ?");
-  } catch (error) {
-    // The URL may hold a password, so that it is never repeated.
-    refuse("REDIS_URL", error instanceof TypeError ? error.message : "it can't be read", URL_HINT[mode]);
-  }
-  return { mode: "single", url };
-}
-
-function readRedisOfOurOwn(
-  { refuse }: Settings,
-  url: string | undefined,
-  mode: keyof typeof URL_HINT,
-  production: boolean,
-): Config["redis"] {
-  if (production || mode !== "single") {
-    refuse("REDIS_URL", url === undefined ? "it is not set" : "memory:// forgets everything", URL_HINT[mode]);
-  }
-  return { mode: url === undefined ? "embedded" : "memory" };
-}
-
-const URL_HINT = {
-  single: "redis://user:password@host:6379 or rediss://…; with several nodes, set REDIS_MODE",
-  sentinel:
-    "the sentinels: redis://user:password@sentinel1:26379,sentinel2:26379 (user and password are Redis's)",
-  cluster: "some of its nodes: redis://user:password@node1:6379,node2:6379",
-};
-
-function readKey({ text, refuse }: Settings, production: boolean): SigningKey | undefined {
-  const secret = text("JWT_SECRET");
-  const file = text("JWT_PRIVATE_KEY_FILE");
-  if (secret !== undefined && file !== undefined) {
-    refuse("JWT_SECRET", "JWT_PRIVATE_KEY_FILE is set too", "only one of them");
-    return undefined;
-  }
-  try {
-    if (secret !== undefined) return readSecret(secret);
-    if (file !== undefined) return readPrivateKeyFile(file);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    if (secret === undefined) refuse("JWT_PRIVATE_KEY_FILE", error.message, FILE_HINT);
-    else refuse("JWT_SECRET", error.message, SECRET_HINT);
-    return undefined;
-  }
-  if (production) refuse("JWT_SECRET", "neither it nor JWT_PRIVATE_KEY_FILE is set", SECRET_HINT);
-  return undefined;
-}
-
-function readListedKeys({ text, refuse }: Settings): ListedKey[] {
-  const file = text("JWT_VERIFY_KEYS_FILE");
-  if (file === undefined) return [];
-  const { listed, problems } = readKeyList(file);
-  for (const problem of problems) refuse("JWT_VERIFY_KEYS_FILE", problem, KEY_LIST_HINT);
-  return listed;
 }
 
 function readIssuersFile(
@@ -290,10 +195,5 @@ const errorCode = (error: unknown) => String((error as NodeJS.ErrnoException).co
 const ISSUERS_HINT = "the name of a JSON file with the issuers to trust, as the README describes it";
 const CLIENTS_HINT =
   'the name of a JSON file with the clients: [{"client_id": "…", "client_secret_sha256": "…"}]';
-const SECRET_HINT = "the output of `openssl rand -base64 48`, or set JWT_PRIVATE_KEY_FILE";
-const KEY_LIST_HINT =
-  'the name of a JSON file with the next and the previous keys: [{"secret": "…"}, {"private_key": "…"}, {"private_key_file": "…"}]';
-const FILE_HINT = "the name of a PEM file with an RSA (2048 bits or more) or P-256 private key";
-
 export const isLoopback = (host: string) =>
   host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));

@@ -105,3 +105,5 @@ export function createSettings(env: NodeJS.ProcessEnv) {
 
   return { text, read, refuse, problems };
 }
+
+export type Settings = ReturnType<typeof createSettings>;

@@ -24,9 +24,10 @@ const MAY_IMPORT: Record<string, string[]> = {
     ...["auth", "sessions", "accounts", "passwords", "denylist", "tokens", "type redis", "type shards"],
   ],
   config: [
-    ...["settings", "trusted-issuers", "oauth-clients", "redis/address"],
-    ...["tokens/keys", "tokens/key-list", "type tokens"],
+    ...["settings", "redis-settings", "key-settings", "trusted-issuers", "oauth-clients", "type tokens"],
   ],
+  "redis-settings": ["settings", "redis/address"],
+  "key-settings": ["settings", "tokens/keys", "tokens/key-list", "type tokens"],
   "trusted-issuers": ["settings", "tokens"],
   "oauth-clients": [],
   settings: [],

@@ -43,7 +43,8 @@ it("the session from register to refused, and the look into Redis, go as the REA
 });
 
 it("names every setting that is read", () => {
-  const settings = [...source("config.ts").matchAll(/"([A-Z][A-Z_]{3,})"/g)].map(([, name]) => name ?? "");
+  const sources = ["config.ts", "redis-settings.ts", "key-settings.ts"].map(source).join("");
+  const settings = [...sources.matchAll(/"([A-Z][A-Z_]{3,})"/g)].map(([, name]) => name ?? "");
   expect(settings.length).toBeGreaterThan(15);
   for (const name of settings) expect(README).toContain(`\`${name}\``);
 });

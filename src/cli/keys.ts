@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { readKeySettings } from "../config";
+import { readKeySettings } from "../key-settings";
 import {
   createKeyFiles,
   type KeyFileOptions,

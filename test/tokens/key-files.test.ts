@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readKeySettings } from "../../src/config";
+import { readKeySettings } from "../../src/key-settings";
 import { createKeyFiles, type Outcome } from "../../src/tokens/key-files";
 import { readKeyList } from "../../src/tokens/key-list";
 import { readPrivateKey } from "../../src/tokens/keys";

@@ -34,6 +34,8 @@ export type Config = {
   redisShards: number;
   /** How many replicas must have a revocation before it counts as done. */
   revokeMinReplicas: number;
+  /** How lately replicas must have confirmed a write for a check to be answered. 0: no matter. */
+  partitionToleranceMs: number;
   /** Whether a Redis that may evict entries is put up with in production. */
   allowsEviction: boolean;
   /** Undefined outside production when none is configured: the process then makes one and keeps it. */
@@ -88,6 +90,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     redisTimeoutMs: read("REDIS_TIMEOUT_MS", whole(10, 60_000), 250),
     redisShards: read("REDIS_SHARDS", whole(1, 100), 16),
     revokeMinReplicas: read("REVOKE_MIN_REPLICAS", whole(0, 100), 0),
+    partitionToleranceMs: read("PARTITION_TOLERANCE_MS", whole(0, 60_000), 0),
     allowsEviction: read("ALLOW_EVICTION", oneOf("on", "off"), "off") === "on",
     key: readKey(settings, production),
     verifyKeys: readListedKeys(settings).map(({ key }) => key),
@@ -114,6 +117,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   for (const [name, value] of ONLY) read(name, oneOf(value), value);
   if (config.revokeMinReplicas > 0 && ["memory", "embedded"].includes(config.redis.mode)) {
     refuse("REVOKE_MIN_REPLICAS", "a Redis of our own has no replicas", "0, or set REDIS_URL");
+  }
+  if (config.partitionToleranceMs > 0 && config.revokeMinReplicas === 0) {
+    refuse("PARTITION_TOLERANCE_MS", "no replica is asked to confirm", "0, or set REVOKE_MIN_REPLICAS");
   }
   if (config.redis.mode === "memory" && !isLoopback(config.host)) {
     refuse(

@@ -1,9 +1,11 @@
 import type { Logger } from "pino";
 import { createAccounts, type Accounts } from "./accounts";
 import { createAuth, type Auth } from "./auth";
+import { createConfirmations } from "./denylist/confirmations";
 import { createDenylist, type Denylist } from "./denylist/denylist";
 import { createEpochs } from "./denylist/epochs";
 import { createForeignSessions } from "./denylist/foreign-sessions";
+import { createPast } from "./denylist/past";
 import { createRevocations, type Revocations } from "./denylist/revocations";
 import { createRevoker, type Revoker } from "./denylist/revoker";
 import { createWriter } from "./denylist/writer";
@@ -48,6 +50,7 @@ export type PartsOptions = {
   sessionMaxTtlSeconds: number;
   refreshGraceSeconds: number;
   clockToleranceSeconds: number;
+  partitionToleranceMs: number;
   passwordMinLength: number;
 };
 
@@ -57,9 +60,10 @@ export function createParts(options: PartsOptions): Parts {
   const refreshTokens = createRefreshTokens(keys);
   const tokens = createTokens(accessTokens, foreignTokens);
   const epochs = createEpochs(redis, log);
-  const stopWatching = epochs.watch(shards.prefixes);
-  const writer = createWriter(redis, shards, epochs);
-  const denylist = createDenylist(redis, shards, epochs);
+  const past = createPast(redis, epochs, createConfirmations(redis, options.partitionToleranceMs));
+  const stopWatching = past.watch(shards.prefixes);
+  const writer = createWriter(redis, shards, past);
+  const denylist = createDenylist(redis, shards, epochs, past);
   const auth = createAuth({
     accounts: options.accounts ?? createAccounts(redis, shards),
     passwords: createPasswords(options.passwordMinLength),

@@ -64,6 +64,7 @@ describe("without any setting", () => {
       redisTimeoutMs: 250,
       redisShards: 16,
       revokeMinReplicas: 0,
+      partitionToleranceMs: 0,
       allowsEviction: false,
       key: undefined,
       verifyKeys: [],
@@ -132,6 +133,7 @@ const WRONG: readonly (readonly [name: string, value: string, write: string])[] 
   ["REDIS_SHARDS", "0", "a whole number from 1 to 100"],
   ["DENYLIST_MODE", "mirror", "direct"],
   ["REVOKE_MIN_REPLICAS", "-1", "a whole number from 0 to 100"],
+  ["PARTITION_TOLERANCE_MS", "1s", "a whole number from 0 to 60000"],
   ["ALLOW_EVICTION", "yes", "on or off"],
   ["ACCOUNTS", "off", "on"],
 ];
@@ -343,6 +345,7 @@ describe("REDIS_MODE", () => {
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://:hunter2@a,redis://:hunter3@b" }],
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a,rediss://b" }],
     ["REVOKE_MIN_REPLICAS", { REVOKE_MIN_REPLICAS: "1" }],
+    ["PARTITION_TOLERANCE_MS", { PARTITION_TOLERANCE_MS: "500", REDIS_URL: "redis://127.0.0.1:6379" }],
     ["REVOKE_MIN_REPLICAS", { REVOKE_MIN_REPLICAS: "1", REDIS_URL: "memory://" }],
   ])("has to fit the rest, or %s is refused: %j", (name, env) => {
     expect(expectProblem(env, name)).not.toMatch(/hunter/);

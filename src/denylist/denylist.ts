@@ -1,11 +1,12 @@
 import { CurfewError } from "../errors";
-import type { Redis } from "../redis/redis";
+import type { Client, Redis } from "../redis/redis";
 import type { Shards } from "../shards";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../tokens/foreign-tokens";
 import type { Token } from "../tokens/tokens";
 import { foreign, jtiKey, probeKey, sidKey, subKey } from "./entry";
 import { beganAt, epochKey, type Epochs } from "./epochs";
+import type { Past } from "./past";
 
 export type Denylist = {
   /** Refuses a verified token that the denylist, or the session it belongs to, or the epoch rules out. */
@@ -16,19 +17,22 @@ export type Denylist = {
   assertWritable(): Promise<void>;
 };
 
-export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs): Denylist {
+export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, past: Past): Denylist {
+  const ask = <T>(prefix: string, command: (client: Client) => Promise<T>) =>
+    past.ask(prefix, () => redis.ask(command));
+
   // One key for each command: while a slot moves to another node, each is where it is, and follows its own redirect.
   // The entries first: were the denylist emptied between the two, the epoch would be gone as well.
   async function assertOwn({ sub, jti, sid, epoch }: AccessToken): Promise<void> {
     const prefix = shards.prefixOf(sub);
-    const [byJti, bySid, value] = await epochs.ask(prefix, (client) =>
+    const [byJti, bySid, value] = await ask(prefix, (client) =>
       Promise.all([
         client.exists(jtiKey(prefix, jti)),
         client.exists(sidKey(prefix, sid)),
         client.get(epochKey(prefix)),
       ]),
     );
-    const current = value === null ? await epochs.restore(prefix, true) : epochs.read(prefix, value);
+    const current = await epochs.current(prefix, value);
     if (byJti !== 0 || bySid !== 0) throw new CurfewError("token_revoked", { about: { sub, sid, jti } });
     if (current !== epoch) {
       epochs.tellLost(prefix, epoch);
@@ -39,7 +43,7 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs): De
   async function assertForeign({ issuer, subId, jti, sid, iat, sinceEpoch }: ForeignToken): Promise<void> {
     const sub = foreign(issuer, subId);
     const prefix = shards.prefixOf(sub);
-    const [bySub, byJti, bySid, value] = await epochs.ask(prefix, (client) =>
+    const [bySub, byJti, bySid, value] = await ask(prefix, (client) =>
       Promise.all([
         client.get(subKey(prefix, sub)),
         client.exists(jtiKey(prefix, foreign(issuer, jti))),
@@ -47,7 +51,7 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs): De
         client.get(epochKey(prefix)),
       ]),
     );
-    const current = value === null ? await epochs.restore(prefix, false) : epochs.read(prefix, value);
+    const current = await epochs.current(prefix, value);
     const about = { sub, jti, ...(sid !== undefined && { sid }) };
     if (byJti !== 0 || bySid !== 0 || isCutOff(bySub, iat)) {
       throw new CurfewError("token_revoked", { about });
@@ -62,9 +66,8 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs): De
     async assertAnswering() {
       await Promise.all(
         shards.prefixes.map(async (prefix) => {
-          const value = await epochs.ask(prefix, (client) => client.get(epochKey(prefix)));
-          if (value === null) await epochs.restore(prefix, false);
-          else epochs.read(prefix, value);
+          const value = await ask(prefix, (client) => client.get(epochKey(prefix)));
+          await epochs.current(prefix, value);
         }),
       );
     },

@@ -14,8 +14,10 @@ for i = 1, #ARGV, 2 do
   args[ARGV[i]] = ARGV[i + 1]
 end
 
--- What the events since the script began end with.
-local lastEventId = ''
+-- What the events end with: none is newer that the caller can be told of. Empty if there are none, and under memory://,
+-- which has no tables in tables, and no other Redis to be mistaken for.
+local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
+local lastEventId = type(newest) == 'table' and newest[1] or ''
 
 local function readEpoch()
   local epoch = redis.call('GET', epochKey)

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { CurfewError } from "../errors";
-import type { Client, Redis } from "../redis/redis";
+import type { Redis } from "../redis/redis";
 import { readScript } from "../redis/script";
-import { EVENTS_KEPT, eventsKey, isLater } from "./events";
+import { EVENTS_KEPT, eventsKey } from "./events";
 
 export const epochKey = (prefix: string) => `${prefix}denylist:epoch`;
 
@@ -14,32 +14,19 @@ export const epochKey = (prefix: string) => `${prefix}denylist:epoch`;
  */
 export type Epochs = {
   /**
-   * To be awaited before Redis is asked. After a reconnect it makes sure that this is the Redis we knew: that it has its
-   * epoch, and still knows the last revocation that it acknowledged to us. If not, a new epoch begins.
+   * The epoch that holds, where Redis says that it is this one. A new one begins where there is none, or one that we saw
+   * end: then Redis went back in time.
    */
-  settle(prefix: string): Promise<void>;
-  /** Asks a Redis that was settled before and is the same afterwards. */
-  ask<T>(prefix: string, command: (client: Client) => Promise<T>): Promise<T>;
-  /** The same, for what is asked in another way. */
-  askBy<T>(prefix: string, ask: () => Promise<T>): Promise<T>;
-  /** The epoch is missing. `isLoss`: something older was seen that proves that there was one. */
-  restore(prefix: string, isLoss: boolean): Promise<string>;
-  /** What Redis says the epoch is. Throws if that is none, and tells if it isn't the one we knew. */
-  read(prefix: string, value: unknown): string;
+  current(prefix: string, said: string | null): Promise<string>;
+  /** Begins an epoch where this one is over. Returns the one that holds: this one, or that of an instance that was first. */
+  begin(prefix: string, over: string | null): Promise<string>;
+  /** The last one that we know to hold; undefined before the first. */
+  known(prefix: string): string | undefined;
   /** A genuine token carries an epoch that is over. Told once for each: it proves a loss, not a theft. */
   tellLost(prefix: string, epoch: string): void;
-  /** Remembers an event that Redis has acknowledged; of several the last. */
-  witness(prefix: string, eventId: string): void;
-  witnessLast(prefix: string): Promise<void>;
-  /**
-   * Looks every few seconds, asked or not, whether this is still the Redis we know; and where no replica has to confirm, remembers
-   * what others wrote too, because who is left may be the only one who knows. (Else it may be what nobody confirmed.) Gives what
-   * stops it.
-   */
-  watch(prefixes: readonly string[]): () => void;
 };
 
-type Memory = { epoch?: string; eventId?: string; settledFor?: string; lost: Set<string> };
+type Memory = { epoch?: string; over: Set<string>; told: Set<string> };
 
 const BEGIN_EPOCH = readScript(join(__dirname, "begin-epoch.lua"));
 
@@ -47,136 +34,64 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
   const memories = new Map<string, Memory>();
 
   function memoryOf(prefix: string): Memory {
-    const memory = memories.get(prefix) ?? { lost: new Set() };
+    const memory = memories.get(prefix) ?? { over: new Set(), told: new Set() };
     memories.set(prefix, memory);
     return memory;
   }
 
   const tellLost: Epochs["tellLost"] = (prefix, epoch) => {
-    const { lost } = memoryOf(prefix);
-    if (lost.has(epoch)) return;
-    lost.add(epoch);
+    const { told } = memoryOf(prefix);
+    if (told.has(epoch)) return;
+    told.add(epoch);
     log.error({ event: "denylist_lost", lost_epoch: epoch, prefix }, LOST);
   };
 
-  const read: Epochs["read"] = (prefix, value) => {
+  /** An epoch that ended never comes back; nor does one that began before the one we know, unless that is yet to come. */
+  function isOver({ epoch, over }: Memory, said: string): boolean {
+    const since = epoch === undefined ? 0 : Math.min(beganAt(epoch), Date.now() / 1000);
+    return over.has(said) || beganAt(said) < Math.floor(since);
+  }
+
+  function end(prefix: string, epoch: string): void {
+    memoryOf(prefix).over.add(epoch);
+    tellLost(prefix, epoch);
+  }
+
+  const current: Epochs["current"] = async (prefix, said) => {
     const memory = memoryOf(prefix);
-    if (!isEpoch(value)) {
-      throw new CurfewError("denylist_unavailable", { cause: new Error("the epoch is malformed") });
-    }
-    if (value !== memory.epoch) {
-      if (memory.epoch !== undefined) tellLost(prefix, memory.epoch);
-      memory.epoch = value;
-      delete memory.eventId;
-    }
-    return value;
+    if (said === memory.epoch) return said;
+    if (said === null) return begin(prefix, null);
+    assertEpoch(said);
+    if (isOver(memory, said)) return begin(prefix, said);
+    if (memory.epoch !== undefined) end(prefix, memory.epoch);
+    memory.epoch = said;
+    return said;
   };
 
-  async function begin(prefix: string, over: string, isLoss: boolean): Promise<string> {
-    const event = isLoss || memoryOf(prefix).epoch !== undefined ? "denylist_lost" : "denylist_began";
-    const epoch = await redis.run(BEGIN_EPOCH, [epochKey(prefix), eventsKey(prefix)], {
-      over,
-      next: newEpoch(),
-      event,
-      now: new Date().toISOString(),
+  async function begin(prefix: string, over: string | null): Promise<string> {
+    const { epoch } = memoryOf(prefix);
+    const now = new Date();
+    const next = await redis.run(BEGIN_EPOCH, [epochKey(prefix), eventsKey(prefix)], {
+      over: over ?? "",
+      next: `${Math.floor(now.getTime() / 1000)}-${randomBytes(9).toString("hex")}`,
+      event: epoch === undefined ? "denylist_began" : "denylist_lost",
+      now: now.toISOString(),
       events_kept: EVENTS_KEPT,
     });
-    return read(prefix, epoch);
+    if (over !== null && over !== next) memoryOf(prefix).over.add(over);
+    return current(prefix, String(next));
   }
 
-  async function settleAnew(prefix: string): Promise<void> {
-    const epoch = await redis.ask((client) => client.get(epochKey(prefix)));
-    if (epoch === null) {
-      await begin(prefix, "", false);
-      return;
-    }
-    read(prefix, epoch);
-    // Only now: what was remembered of another epoch tells nothing of this one.
-    const { eventId } = memoryOf(prefix);
-    if (eventId !== undefined && !(await remembers(prefix, eventId))) await begin(prefix, epoch, true);
-  }
-
-  /** An event that is gone was trimmed if all that are left are later; else Redis went back to before it. */
-  async function remembers(prefix: string, eventId: string): Promise<boolean> {
-    const key = eventsKey(prefix);
-    const [[found], [oldest]] = await redis.ask((client) =>
-      Promise.all([client.xrange(key, eventId, eventId), client.xrange(key, "-", "+", "COUNT", 1)]),
-    );
-    return found !== undefined || (oldest !== undefined && isLater(oldest[0], eventId));
-  }
-
-  const witness: Epochs["witness"] = (prefix, eventId) => {
-    const memory = memoryOf(prefix);
-    if (memory.eventId === undefined || isLater(eventId, memory.eventId)) memory.eventId = eventId;
-  };
-
-  const epochs: Epochs = {
-    read,
-    tellLost,
-
-    async settle(prefix) {
-      const memory = memoryOf(prefix);
-      const generation = redis.generation(prefix);
-      if (memory.settledFor === generation) return;
-      await settleAnew(prefix);
-      memory.settledFor = generation;
-    },
-
-    ask: (prefix, command) => epochs.askBy(prefix, () => redis.ask(command)),
-
-    async askBy(prefix, ask) {
-      for (;;) {
-        const generation = redis.generation(prefix);
-        await epochs.settle(prefix);
-        const reply = await ask();
-        if (redis.generation(prefix) === generation) return reply;
-      }
-    },
-
-    restore: (prefix, isLoss) => begin(prefix, "", isLoss),
-    witness,
-
-    async witnessLast(prefix) {
-      const [last] = await redis.ask((client) => lastEvent(client, prefix));
-      if (last) witness(prefix, last[0]);
-    },
-
-    watch(prefixes) {
-      const look = async (prefix: string) => {
-        await epochs.settle(prefix);
-        const known = { ...memoryOf(prefix) };
-        const [epoch, [last]] = await redis.ask((client) =>
-          Promise.all([client.get(epochKey(prefix)), lastEvent(client, prefix)]),
-        );
-        if (epoch === null) await begin(prefix, "", false);
-        else if (read(prefix, epoch) !== known.epoch) return;
-        // Redis went back in time without our connection having ended.
-        else if (known.eventId !== undefined && !(last && !isLater(known.eventId, last[0])))
-          await begin(prefix, epoch, true);
-        else if (last && !redis.isConfirming) witness(prefix, last[0]);
-      };
-      // When it fails there is no Redis to be had, which others tell.
-      const timer = setInterval(() => void Promise.allSettled(prefixes.map(look)), WATCH_MS).unref();
-      return () => {
-        clearInterval(timer);
-      };
-    },
-  };
-  return epochs;
+  return { current, begin, known: (prefix) => memoryOf(prefix).epoch, tellLost };
 }
-
-const lastEvent = (client: Client, prefix: string) =>
-  client.xrevrange(eventsKey(prefix), "+", "-", "COUNT", 1);
-
-const WATCH_MS = 5000;
 
 const LOST =
   "the denylist was lost: whatever was issued before is refused, and everybody has to log in again";
 
-const newEpoch = () => `${Math.floor(Date.now() / 1000)}-${randomBytes(9).toString("hex")}`;
-
 /** Its first second. */
 export const beganAt = (epoch: string) => Number.parseInt(epoch, 10);
 
-const isEpoch = (value: unknown): value is string =>
-  typeof value === "string" && /^\d+-[A-Za-z0-9]+$/.test(value);
+function assertEpoch(value: string): void {
+  if (/^\d+-[A-Za-z0-9]+$/.test(value)) return;
+  throw new CurfewError("denylist_unavailable", { cause: new Error("the epoch is malformed") });
+}

@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import { CurfewError } from "../errors";
 import type { Redis } from "../redis/redis";
 import { readScript, type Script } from "../redis/script";
 import type { Shards } from "../shards";
 import { cutUserAgent, probeKey, type Call } from "./entry";
-import { epochKey, type Epochs } from "./epochs";
+import { epochKey } from "./epochs";
 import { EVENTS_KEPT, eventsKey } from "./events";
+import type { Past } from "./past";
 
 export type Args = Record<string, string | number>;
 
@@ -17,20 +17,8 @@ export const readWritingScript = (...files: string[]) => readScript(join(__dirna
 
 export type Writer = ReturnType<typeof createWriter>;
 
-/** Runs the scripts that write to a shard: in its epoch, and remembering what it acknowledged. */
-export function createWriter(redis: Redis, shards: Shards, epochs: Epochs) {
-  /** `isLoss`: what the call is about proves, if there is no epoch, that there was one. */
-  async function inEpoch<T>(prefix: string, isLoss: boolean, write: () => Promise<T>): Promise<T> {
-    await epochs.settle(prefix);
-    try {
-      return await write();
-    } catch (error) {
-      if (!lacksEpoch(error)) throw error;
-      await epochs.restore(prefix, isLoss);
-      return write();
-    }
-  }
-
+/** Runs the scripts that write to a shard, so that they count as done only where we know what answers. */
+export function createWriter(redis: Redis, shards: Shards, past: Past) {
   function toRun(prefix: string, { sub, by, requester, nowMs, note }: Call, { script, keys, args }: Work) {
     const common = {
       now_ms: nowMs,
@@ -47,34 +35,27 @@ export function createWriter(redis: Redis, shards: Shards, epochs: Epochs) {
     return [script, all, { ...common, ...args(prefix) }] as const;
   }
 
+  const confirmed = (prefix: string, call: Call, work: Work) => () =>
+    redis.runConfirmed(...toRun(prefix, call, work), probeKey(prefix));
+
   return {
     /** For what lets somebody in, or keeps them in. */
-    run(call: Call, work: Work, { isLoss }: { isLoss: boolean }): Promise<unknown> {
+    run(call: Call, work: Work): Promise<unknown> {
       const prefix = shards.prefixOf(call.sub);
-      return inEpoch(prefix, isLoss, () =>
-        redis.runConfirmed(...toRun(prefix, call, work), probeKey(prefix)),
-      );
+      return past.write(prefix, confirmed(prefix, call, work));
     },
 
     /** For what changes nothing, so that there is nothing to confirm. */
     look(call: Call, work: Work): Promise<unknown> {
       const prefix = shards.prefixOf(call.sub);
-      return epochs.askBy(prefix, () => inEpoch(prefix, true, () => redis.run(...toRun(prefix, call, work))));
+      return past.ask(prefix, () => redis.run(...toRun(prefix, call, work)));
     },
 
-    /** For what revokes, which the process remembers. Gives the script's verdict. */
+    /** For what revokes, which the process remembers. Returns the script's verdict. */
     async revoke(call: Call, work: Work, prefix = shards.prefixOf(call.sub)): Promise<string> {
-      const [verdict, eventId] = (await inEpoch(prefix, true, () =>
-        redis.runConfirmed(...toRun(prefix, call, work), probeKey(prefix)),
-      )) as [string, string];
-      if (eventId !== "") epochs.witness(prefix, eventId);
-      // Done already, perhaps by a try that nobody confirmed: what is confirmed now is all that came before.
-      else if (redis.isConfirming) await epochs.witnessLast(prefix);
+      const run = confirmed(prefix, call, work);
+      const [verdict] = await past.writeEvent(prefix, () => run() as Promise<[string, string]>);
       return verdict;
     },
   };
 }
-
-/** The scripts' word for it; Redis puts its own before and behind. */
-const lacksEpoch = (error: unknown) =>
-  error instanceof CurfewError && error.cause instanceof Error && error.cause.message.includes("NOEPOCH");

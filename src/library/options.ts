@@ -24,6 +24,8 @@ export type CurfewOptions = {
   shards: number;
   /** How many replicas must have a revocation before it counts as done: 0. */
   revokeMinReplicas: number;
+  /** How lately so many replicas must have confirmed a write for a token to be accepted: 0, no matter. */
+  partitionToleranceMs: number;
   /** Outside issuers whose tokens are accepted too. */
   issuers: readonly IssuerEntry[];
   /** Your own table of users. Left out, accounts are kept in Redis. */

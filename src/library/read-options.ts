@@ -30,6 +30,7 @@ export function readOptions(options: unknown, env: NodeJS.ProcessEnv) {
     timeoutMs: read("timeoutMs", whole(10, 60_000), 250),
     shards: read("shards", whole(1, 100), undefined),
     revokeMinReplicas: read("revokeMinReplicas", whole(0, 100), 0),
+    partitionToleranceMs: read("partitionToleranceMs", whole(0, 60_000), 0),
     trustedIssuers: read("issuers", (value) => readTrusted(value, issuer, options, env), []),
     accounts: read("accounts", readAccounts, undefined),
     audience: read("audience", name, "curfew"),
@@ -48,6 +49,11 @@ export function readOptions(options: unknown, env: NodeJS.ProcessEnv) {
   if (settled.shards !== undefined && redis.mode !== "app-cluster") {
     throw new TypeError(
       "createCurfew: shards are for a Redis Cluster, write nothing, or its client as redis",
+    );
+  }
+  if (settled.partitionToleranceMs > 0 && settled.revokeMinReplicas === 0) {
+    throw new TypeError(
+      "createCurfew: partitionToleranceMs takes replicas that confirm, write 0, or revokeMinReplicas too",
     );
   }
   assertLonger(settled, "refreshTtlSeconds", "accessTtlSeconds");

@@ -1,23 +1,58 @@
-import type { Info } from "./info";
+import { uptime } from "node:os";
+
+/** A moment by two clocks of ours: the one on the wall, and one that nobody sets and that counts on while the machine sleeps. */
+export type Moment = { wallMs: number; steadyMs: number };
+
+export const moment = (): Moment => ({ wallMs: Date.now(), steadyMs: uptime() * 1000 });
+
+/** How far Redis's clock is ahead of one of ours. It was read between our question and Redis's answer. */
+export type Lead = { leastMs: number; mostMs: number };
+
+/** Entries may be gone if Redis's clock was set ahead by more. Less is what clocks do by themselves. */
+export const MAX_JUMP_MS = 2000;
+
+/** Whether it was set ahead by more between the two, at the very least. */
+export const hasJumped = (before: Lead | undefined, now: Lead | undefined) =>
+  before !== undefined && now !== undefined && now.leastMs - before.mostMs > MAX_JUMP_MS;
 
 const REMEMBERED = 10;
+/** What the steady clock is read in. */
+const RESOLUTION_MS = 10;
 
-export type Clock = ReturnType<typeof createClock>;
-
-/**
- * How far Redis's clock is ahead of ours. What it says is read late, by the time of the answer's way and by what this
- * process was busy with, so that the greatest of the last few is nearest to the truth.
- */
+/** Redis's clock, as it is seen from here. */
 export function createClock() {
-  const leadsMs: number[] = [];
+  const [wall, steady] = [createLead(), createLead()];
   return {
-    told({ clockLeadMs }: Info): void {
-      if (clockLeadMs === undefined) return;
-      leadsMs.push(clockLeadMs);
-      if (leadsMs.length > REMEMBERED) leadsMs.shift();
+    told(timeMs: number, asked: Moment, answered: Moment): void {
+      wall.told({ leastMs: timeMs - answered.wallMs, mostMs: timeMs - asked.wallMs });
+      steady.told({
+        leastMs: timeMs - answered.steadyMs - RESOLUTION_MS,
+        mostMs: timeMs - asked.steadyMs,
+      });
     },
-    leadMs: () => greatest(leadsMs),
+    /** Ahead of the clock by which our tokens expire. */
+    wallLead: wall.lead,
+    /** Grows by what Redis's clock is set ahead, and by nothing that happens to ours. */
+    steadyLead: steady.lead,
   };
 }
 
-export const greatest = (values: number[]) => (values.length === 0 ? undefined : Math.max(...values));
+function createLead() {
+  let told: Lead[] = [];
+  const lead = (): Lead | undefined =>
+    told.length === 0
+      ? undefined
+      : {
+          leastMs: Math.max(...told.map(({ leastMs }) => leastMs)),
+          mostMs: Math.min(...told.map(({ mostMs }) => mostMs)),
+        };
+  return {
+    lead,
+    told(next: Lead): void {
+      const known = lead();
+      // What contradicts it means that one of the two clocks was set.
+      if (known && (next.leastMs > known.mostMs || next.mostMs < known.leastMs)) told = [];
+      told = [...told, next].slice(-REMEMBERED);
+    },
+  };
+}

@@ -3,14 +3,13 @@ import type { Logger } from "pino";
 import type { Address } from "./address";
 import { clusterLike, type AppRedis } from "./app-client";
 import { TIME_UP } from "./budget";
-import { createClock, greatest, type Clock } from "./clock";
 import { slotOf } from "./crc16";
-import type { Info } from "./info";
+import { createIdentity } from "./identity";
 import { connectTimeoutMs, FAIL_CLOSED, retryStrategy, type Link, type LinkOptions } from "./link";
 import { watchPulse } from "./pulse";
 import { createContact, createReports } from "./reports";
 
-const SLOTS_REFRESH_MS = 2000;
+const SLOTS_REFRESH_MS = 1000;
 const MAX_REDIRECTIONS = 5;
 /** ioredis would send again what may have been done already, and would answer with what came of the second time. */
 const NEVER_AGAIN = 0;
@@ -42,47 +41,50 @@ function createCluster(address: ClusterAddress, timeoutMs: number): Cluster {
   });
 }
 
+/** A node that we have a connection to. */
+type Member = ReturnType<typeof watchMember>;
+
+function watchMember(node: Node, timeoutMs: number, onInfo: () => void) {
+  // With every primary's connection gone, ioredis asks any node; a replica must then say who knows, not what it knows.
+  node.readonly = () => Promise.resolve("OK");
+  const identity = createIdentity();
+  const pulse = watchPulse(node, timeoutMs, (...said) => {
+    identity.told(...said);
+    onInfo();
+  });
+  // ioredis waits with that until the node is asked something, and we want to know how each primary is.
+  if (!node.options.readOnly) void node.connect().catch(() => undefined);
+  node.on("ready", () => void pulse.beat());
+  node.on("close", identity.lost);
+  return { ...identity, ...pulse };
+}
+
+const keyOf = ({ options: { host, port } }: Node) => `${host ?? ""}:${port ?? ""}`;
+
 /** A connection to each primary of a cluster. ioredis finds out which they are. */
 export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: LinkOptions, log: Logger): Link {
   const client = createCluster(address, timeoutMs);
   const reports = createReports(log);
   const contact = createContact();
-  const clocks = new Map<Node, Clock>();
-  const infos = new Map<Node, Info>();
-  const beats = new Map<Node, () => void>();
-  let connections = 0;
+  const members = new Map<string, Member>();
 
-  const infosOf = (nodes: Node[]) => nodes.flatMap((node) => infos.get(node) ?? []);
+  const primaries = () => client.nodes("master").map((node) => members.get(keyOf(node)));
+  const infos = () => primaries().flatMap((member) => member?.info() ?? []);
 
   client.on("+node", (node: Node) => {
-    // With every primary's connection gone, ioredis asks any node; a replica must then say who knows, not what it knows.
-    node.readonly = () => Promise.resolve("OK");
-    const clock = createClock();
-    clocks.set(node, clock);
-    const pulse = watchPulse(node, timeoutMs, (info) => {
-      infos.set(node, info);
-      clock.told(info);
-      const primaries = client.nodes("master");
-      if (client.status === "ready" && primaries.every((each) => infos.has(each)))
-        contact.made(infosOf(primaries));
+    const key = keyOf(node);
+    const member = watchMember(node, timeoutMs, () => {
+      if (client.status === "ready" && primaries().every((each) => each?.info())) contact.made(infos());
       onInfo();
     });
-    // ioredis waits with that until the node is asked something, and we want to know how each primary is.
-    if (!node.options.readOnly) void node.connect().catch(() => undefined);
-    node.once("ready", () => {
-      connections += 1;
-      pulse.beat();
-    });
-    beats.set(node, pulse.beat);
+    members.set(key, member);
     node.once("end", () => {
-      pulse.stop();
-      beats.delete(node);
-      infos.delete(node);
-      clocks.delete(node);
+      member.stop();
+      if (members.get(key) === member) members.delete(key);
     });
   });
   const beatAll = () => {
-    for (const beat of beats.values()) beat();
+    for (const { beat } of members.values()) void beat();
   };
   client.on("ready", () => {
     reports.ready();
@@ -95,13 +97,21 @@ export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: Link
   client.on("error", fail);
   client.on("node error", fail);
 
+  // Whoever has the slot, at once when a MOVED says that it is another.
+  const owner = (prefix: string) => members.get(client.slots[slotOf(prefix)]?.[0] ?? "nobody");
+
   return {
     client,
     whyNot: () => (client.status === "ready" ? undefined : reports.lastFailure()),
-    // Whoever has the slot, at once when a MOVED says that it is another; and over which connection.
-    generation: (prefix) => `${client.slots[slotOf(prefix)]?.[0] ?? "nobody"} ${connections}`,
-    infos: () => infosOf(client.nodes("master")),
-    clockLeadMs: () => greatest([...clocks.values()].flatMap((clock) => clock.leadMs() ?? [])),
+    answerer: (prefix) => owner(prefix)?.answerer(),
+    async meet(prefix) {
+      if (owner(prefix)?.answerer()) return;
+      // Any command for the slot: ioredis connects to its owner, and learns who that is.
+      await client.exists(prefix);
+      await owner(prefix)?.beat();
+    },
+    infos,
+    wallLeads: () => primaries().flatMap((member) => member?.wallLead() ?? []),
     blame: (error) => {
       if (error instanceof Error && error.message === TIME_UP) beatAll();
     },

@@ -1,13 +1,19 @@
+import { MAX_JUMP_MS, type Lead } from "./clock";
+
 /** What Redis says of itself in INFO. CONFIG would say more, but that isn't for an application to be allowed. */
 export type Info = {
+  /** Another after each start of Redis. This and the next are undefined where Redis doesn't say. */
+  runId: string | undefined;
+  /** Another wherever two nodes' pasts part ways: at each promotion of a replica. */
+  replicationId: string | undefined;
   isReplica: boolean;
   /** Undefined where Redis doesn't say. */
   evictionPolicy: string | undefined;
   hasEvicted: boolean;
   appendOnlyFile: "on" | "off" | "failing" | undefined;
   replicas: number;
-  /** How far Redis's clock was ahead of ours when it said so; undefined before Redis 7. */
-  clockLeadMs: number | undefined;
+  /** What time it is by Redis's clock; undefined before Redis 7. */
+  timeMs: number | undefined;
 };
 
 /** Something that is wrong with this Redis, although it answers. */
@@ -17,12 +23,14 @@ export function readInfo(text: string): Info {
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, "m").exec(text)?.[1];
   const time = field("server_time_usec");
   return {
+    runId: field("run_id"),
+    replicationId: field("master_replid"),
     isReplica: field("role") === "slave",
     evictionPolicy: field("maxmemory_policy"),
     hasEvicted: Number(field("evicted_keys") ?? 0) > 0,
     appendOnlyFile: readAppendOnlyFile(field("aof_enabled"), field("aof_last_write_status")),
     replicas: Number(field("connected_slaves") ?? 0),
-    clockLeadMs: time === undefined ? undefined : Number(time) / 1000 - Date.now(),
+    timeMs: time === undefined ? undefined : Number(time) / 1000,
   };
 }
 
@@ -61,4 +69,13 @@ export function warningsOf(info: Info, minReplicas: number): Warning[] {
   return Object.entries(warnings).flatMap(([code, message]) =>
     message === false ? [] : [{ code, message }],
   );
+}
+
+/** Entries are counted down by Redis's clock, and tokens by ours. */
+export function skewWarning({ leastMs, mostMs }: Lead): Warning[] {
+  const isAhead = leastMs > MAX_JUMP_MS;
+  if (!isAhead && mostMs >= -MAX_JUMP_MS) return [];
+  const seconds = Math.round(Math.abs(isAhead ? leastMs : mostMs) / 1000);
+  const message = `Redis's clock is ${seconds} seconds ${isAhead ? "ahead of" : "behind"} ours. Have NTP set both.`;
+  return [{ code: "clock_skew", message }];
 }

@@ -1,4 +1,6 @@
 import type { Cluster, Redis as Node } from "ioredis";
+import type { Lead } from "./clock";
+import type { Answerer } from "./identity";
 import type { Info } from "./info";
 
 /** One connection to Redis, or to each primary of a cluster, and what is known of it. */
@@ -6,12 +8,14 @@ export type Link = {
   readonly client: Node | Cluster;
   /** Why nothing may be asked now; undefined when all is well. */
   whyNot: () => Error | undefined;
-  /** Changes whenever what answers for a prefix's keys may be another Redis than before, or one with another past. */
-  generation: (prefix: string) => string;
+  /** Who answers for a prefix's keys; undefined while that isn't known. */
+  answerer: (prefix: string) => Answerer | undefined;
+  /** Finds out who answers for them, where that isn't known. */
+  meet: (prefix: string) => Promise<void>;
   /** What the primaries last said of themselves. */
   infos: () => Info[];
-  /** How far Redis's clock is ahead of ours, at most; undefined where it doesn't tell the time. */
-  clockLeadMs: () => number | undefined;
+  /** How far their clocks are ahead of the one on our wall. */
+  wallLeads: () => Lead[];
   /** What came back for a command may tell more than that it failed. */
   blame(error: unknown): void;
   /** What Redis said of itself at the first contact; an error if it doesn't take our user or password. */

@@ -11,9 +11,10 @@ function linkMemory(): Link {
   return {
     client,
     whyNot: () => undefined,
-    generation: () => "only",
+    answerer: () => ({ generation: "only", runId: undefined, steadyLead: undefined }),
+    meet: () => Promise.resolve(),
     infos: () => [],
-    clockLeadMs: () => undefined,
+    wallLeads: () => [],
     blame: () => undefined,
     firstContact: Promise.resolve([]),
     close: () => {

@@ -3,8 +3,7 @@ import type { Logger } from "pino";
 import type { Address } from "./address";
 import { nodeLike, type AppRedis } from "./app-client";
 import { TIME_UP } from "./budget";
-import { createClock } from "./clock";
-import type { Info } from "./info";
+import { createIdentity } from "./identity";
 import { connectTimeoutMs, FAIL_CLOSED, retryStrategy, type Link, type LinkOptions } from "./link";
 import { watchPulse } from "./pulse";
 import { createContact, createReports } from "./reports";
@@ -45,36 +44,29 @@ export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOption
   const client = createNode(address, timeoutMs);
   const reports = createReports(log);
   const contact = createContact();
-  const clock = createClock();
-  let generation = 0;
-  let isOpen = false;
+  const identity = createIdentity();
   let isClosing = false;
-  let info: Info | undefined;
 
   function refuseReplica(): void {
-    isOpen = false;
+    identity.lost();
     reports.failed(new Error("READONLY Redis is a replica now, and what a replica says isn't trusted"));
     // Its name may lead to another node by now.
     client.disconnect(true);
   }
 
-  const pulse = watchPulse(client, timeoutMs, (said) => {
-    info = said;
-    clock.told(said);
-    if (said.isReplica) {
+  const pulse = watchPulse(client, timeoutMs, (info, ...when) => {
+    const isNew = identity.answerer() === undefined;
+    identity.told(info, ...when);
+    if (info.isReplica) {
       refuseReplica();
-    } else if (!isOpen) {
-      isOpen = true;
-      generation += 1;
+    } else if (isNew) {
       reports.ready();
-      contact.made([said]);
+      contact.made([info]);
     }
     onInfo();
   });
-  client.on("ready", pulse.beat);
-  client.on("close", () => {
-    isOpen = false;
-  });
+  client.on("ready", () => void pulse.beat());
+  client.on("close", identity.lost);
   client.on("end", () => {
     // ioredis gives up for good when a sentinel tells of a failover while it is connecting.
     if (!isClosing) setTimeout(() => void client.connect().catch(() => undefined), RETRY_MS).unref();
@@ -89,14 +81,16 @@ export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOption
 
   return {
     client,
-    whyNot: () => (isOpen && client.status === "ready" ? undefined : reports.lastFailure()),
-    generation: () => String(generation),
-    infos: () => (info ? [info] : []),
-    clockLeadMs: clock.leadMs,
+    whyNot: () => (identity.answerer() && client.status === "ready" ? undefined : reports.lastFailure()),
+    answerer: identity.answerer,
+    // Until we have met whoever answers, nothing is asked.
+    meet: () => Promise.resolve(),
+    infos: () => [identity.info()].filter((info) => info !== undefined),
+    wallLeads: () => [identity.wallLead()].filter((lead) => lead !== undefined),
     blame: (error) => {
       if (!(error instanceof Error)) return;
       if (error.message.startsWith("READONLY")) refuseReplica();
-      if (error.message === TIME_UP) pulse.beat();
+      if (error.message === TIME_UP) void pulse.beat();
     },
     firstContact: contact.promise,
     close: () => {

@@ -1,43 +1,49 @@
 import type { Redis as Node } from "ioredis";
 import { inTime, outsideBudgets, TIME_UP } from "./budget";
+import { moment, type Moment } from "./clock";
 import { readInfo, type Info } from "./info";
 
-const BEAT_MS = 5000;
+/** Whoever answers in Redis's place, a proxy's other node perhaps, is known within so long. */
+const BEAT_MS = 1000;
 
 /**
- * Asks a connection how Redis is: every few seconds, and at once when something went unanswered. One that doesn't answer
+ * Asks a connection how Redis is: every second, and at once when something went unanswered. One that doesn't answer
  * that either is dead, though TCP may take a quarter of an hour to say so: it is destroyed, and ioredis makes a new one. (Its
  * own socketTimeout outlives a reconnect in version 5 and ends the new connection too.)
  */
 export function watchPulse(
   node: Node,
   timeoutMs: number,
-  onBeat: (info: Info) => void,
-): { beat: () => void; stop: () => void } {
+  onBeat: (info: Info, asked: Moment, answered: Moment) => void,
+): { beat: () => Promise<void>; stop: () => void } {
   const limitMs = Math.max(4 * timeoutMs, 1000);
-  let isBeating = false;
+  let beating: Promise<void> | undefined;
 
   /** Whoever isn't allowed INFO gets an answer all the same: Redis lives. */
   async function askForInfo(): Promise<void> {
     const connection = node.stream;
+    const asked = moment();
+    const tell = (text: string) => {
+      // What came on a connection that has ended since tells nothing of the next one.
+      if (node.stream === connection && node.status === "ready") onBeat(readInfo(text), asked, moment());
+    };
     try {
-      onBeat(readInfo(await inTime(limitMs, () => node.info())));
+      tell(await inTime(limitMs, () => node.info()));
     } catch (error) {
       const message = error instanceof Error ? error.message : "";
       if (message === TIME_UP) connection.destroy();
-      else if (message.startsWith("NOPERM")) onBeat(readInfo(""));
+      else if (message.startsWith("NOPERM")) tell("");
     }
   }
 
-  async function beatOnce(): Promise<void> {
-    if (isBeating || node.status !== "ready") return;
-    isBeating = true;
-    await askForInfo();
-    isBeating = false;
-  }
-
   // Connections are made where a request needs them, and would spend its time for ever.
-  const beat = () => void outsideBudgets(beatOnce);
+  function beat(): Promise<void> {
+    if (node.status !== "ready") return Promise.resolve();
+    beating ??= outsideBudgets(askForInfo).finally(() => {
+      beating = undefined;
+    });
+    return beating;
+  }
 
   // A connection that was accepted, and nothing more: by a Redis that hangs, or by the kernel in its name.
   node.on("connect", () => {
@@ -46,7 +52,7 @@ export function watchPulse(
       if (node.status === "connect" && node.stream === connection) connection.destroy();
     }, limitMs).unref();
   });
-  const timer = setInterval(beat, BEAT_MS).unref();
+  const timer = setInterval(() => void beat(), BEAT_MS).unref();
   return {
     beat,
     stop: () => {

@@ -4,7 +4,8 @@ import { CurfewError } from "../errors";
 import type { Address } from "./address";
 import type { AppRedis } from "./app-client";
 import { inTime, leftMs } from "./budget";
-import { warningsOf, type Info, type Warning } from "./info";
+import type { Lead } from "./clock";
+import { skewWarning, warningsOf, type Info, type Warning } from "./info";
 import { linkCluster } from "./cluster-link";
 import type { Link } from "./link";
 import { linkNode } from "./node-link";
@@ -14,6 +15,9 @@ import type { Script } from "./script";
 export type Client = Node | Cluster;
 type Commands = (pipeline: ChainableCommander) => ChainableCommander;
 type Args = Record<string, string | number>;
+
+/** WAIT holds up whatever comes behind it, and confirms what its own connection wrote: checks go another way. */
+export type Way = "checking" | "confirming";
 
 /** Redis as the rest of the code sees it. Whatever goes wrong in it is one error: `denylist_unavailable`. */
 export type Redis = {
@@ -27,10 +31,17 @@ export type Redis = {
   runConfirmed(script: Script, keys: string[], args: Args, touch: string): Promise<unknown>;
   /** Writes a key in vain, to see whether Redis would take, and replicas confirm, a revocation beside it. */
   probe(key: string): Promise<void>;
-  /** Whether runConfirmed waits for replicas at all. */
-  readonly isConfirming: boolean;
-  /** Changes whenever what answers for a prefix's keys may be another Redis than before, or one with another past. */
-  generation: (prefix: string) => string;
+  /** The connections that we have. What is written goes over the last, what is asked over the first, which may be the same. */
+  readonly ways: readonly Way[];
+  /**
+   * Changes whenever what answers for a prefix's keys may be another Redis than before, or one with another past. Undefined
+   * while that isn't known, or our connections lead to different ones.
+   */
+  generation: (way: Way, prefix: string) => string | undefined;
+  /** Finds that out and asks, or throws. */
+  askBy<T>(way: Way, prefix: string, command: (client: Client) => Promise<T>): Promise<T>;
+  /** How far the clock of what answers is ahead of our steady one; undefined before Redis 7. */
+  steadyLead: (way: Way, prefix: string) => Lead | undefined;
   /** When the present request gives up, on Redis's own clock; undefined where that isn't known. */
   deadlineMs(): number | undefined;
   warnings(): Warning[];
@@ -52,7 +63,6 @@ export function connectRedis(address: Address | AppRedis, options: RedisOptions,
   const checking = connect(log, () => {
     warn(redis.warnings());
   });
-  // WAIT holds up whatever comes behind it, and confirms what its own connection wrote: checks go another way.
   const confirming =
     minReplicas > 0 ? connect(log.child({ connection: "confirming" }), () => undefined) : undefined;
   const redis = createRedis(checking, confirming, options);
@@ -101,8 +111,32 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
   // Whoever doesn't wait for it isn't told.
   firstContact.catch(() => undefined);
 
+  const links = { checking: link, ...(confirming && { confirming }) };
+  const linkOf = (way: Way) => links[way] ?? link;
+
+  /** Two connections that were made at different times may lead to an old primary and to the new one. */
+  function isOne(prefix: string): boolean {
+    const runIds = Object.values(links).flatMap(({ answerer }) => answerer(prefix)?.runId ?? []);
+    return new Set(runIds).size <= 1;
+  }
+
   const redis: Redis = {
     ask: (command) => askOn(link, command),
+
+    ways: confirming ? ["checking", "confirming"] : ["checking"],
+
+    generation: (way, prefix) => (isOne(prefix) ? linkOf(way).answerer(prefix)?.generation : undefined),
+
+    async askBy(way, prefix, command) {
+      const on = linkOf(way);
+      return askOn(on, async (client) => {
+        await on.meet(prefix);
+        if (!isOne(prefix)) throw new Error("our connections lead to different nodes");
+        return command(client);
+      });
+    },
+
+    steadyLead: (way, prefix) => linkOf(way).answerer(prefix)?.steadyLead,
 
     run: (script, keys, args) =>
       askOn(link, (client) => {
@@ -127,17 +161,19 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
       });
     },
 
-    isConfirming: confirming !== undefined,
-
-    generation: link.generation,
-
     deadlineMs() {
-      const leadMs = link.clockLeadMs();
+      const leads = link.wallLeads().map(({ leastMs }) => leastMs);
       // Both clocks are read in whole milliseconds, and in doubt it is too late.
-      return leadMs === undefined ? undefined : Math.floor(Date.now() + leadMs + leftMs(timeoutMs)) - 1;
+      return leads.length === 0
+        ? undefined
+        : Math.floor(Date.now() + Math.max(...leads) + leftMs(timeoutMs)) - 1;
     },
 
-    warnings: () => dedupe(link.infos().flatMap((info) => warningsOf(info, minReplicas))),
+    warnings: () =>
+      dedupe([
+        ...link.infos().flatMap((info) => warningsOf(info, minReplicas)),
+        ...link.wallLeads().flatMap(skewWarning),
+      ]),
 
     firstContact,
 

@@ -108,7 +108,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         ...times,
         limit: SESSIONS_PER_USER,
       };
-      const epoch = await writer.run(call, work(OPEN, call, args), { isLoss: false });
+      const epoch = await writer.run(call, work(OPEN, call, args));
       return { refreshToken: { sub: user, sid, generation: 0, exp, endsAt }, epoch: String(epoch) };
     },
 
@@ -130,7 +130,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         ...times,
         keep_young: Number(keepYoung),
       };
-      const reply = await writer.run(call, work(ROTATE, call, args), { isLoss: true });
+      const reply = await writer.run(call, work(ROTATE, call, args));
       const [verdict, epoch, next] = reply as [string, string, number];
       if (verdict === "reused") throw new CurfewError("refresh_token_reused", { about: { sub: user, sid } });
       if (verdict !== "rotated") throw new CurfewError("refresh_token_invalid");

@@ -32,6 +32,7 @@ const OPTIONS = {
   sessionMaxTtlSeconds: 7200,
   refreshGraceSeconds: 10,
   clockToleranceSeconds: 0,
+  partitionToleranceMs: 0,
   passwordMinLength: 8,
   cookieSecure: false,
   corsOrigins: [],

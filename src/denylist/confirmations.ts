@@ -1,0 +1,56 @@
+import { CurfewError } from "../errors";
+import type { Redis } from "../redis/redis";
+import { probeKey } from "./entry";
+import { repeat } from "./repeat";
+
+/**
+ * Whether replicas still follow the primary that we ask. One that is cut off with us loses them, and after a while another
+ * one takes its place, where people log out without our hearing of it. By then nothing that we ask may be believed.
+ */
+export type Confirmations = {
+  /** Throws unless a write that was sent within the tolerance has been confirmed. */
+  assertRecent(prefix: string): void;
+  watch(prefixes: readonly string[]): () => void;
+};
+
+const PROBES_PER_TOLERANCE = 4;
+
+/** By two clocks: the one stands still while the machine sleeps, and the other can be set back. */
+const clocks = () => [performance.now(), Date.now()] as const;
+
+/** With a tolerance of 0 nothing is asked, and nothing refused. */
+export function createConfirmations(redis: Redis, toleranceMs: number): Confirmations {
+  const sentAt = new Map<string, ReturnType<typeof clocks>>();
+
+  async function confirm(prefix: string): Promise<void> {
+    const now = clocks();
+    await redis.probe(probeKey(prefix));
+    sentAt.set(prefix, now);
+  }
+
+  function ageMs(prefix: string): number {
+    const [steady, wall] = sentAt.get(prefix) ?? [-Infinity, -Infinity];
+    const [steadyNow, wallNow] = clocks();
+    return Math.max(steadyNow - steady, wallNow - wall);
+  }
+
+  return {
+    assertRecent(prefix) {
+      if (toleranceMs === 0 || ageMs(prefix) <= toleranceMs) return;
+      throw new CurfewError("denylist_unavailable", {
+        cause: Object.assign(new Error("no replica has confirmed anything lately"), {
+          code: "NO_CONFIRMATION",
+        }),
+      });
+    },
+
+    watch(prefixes) {
+      if (toleranceMs === 0) return () => undefined;
+      const everyMs = toleranceMs / PROBES_PER_TOLERANCE;
+      const loops = prefixes.map((prefix) => repeat(() => confirm(prefix), everyMs));
+      return () => {
+        for (const stop of loops) stop();
+      };
+    },
+  };
+}

@@ -1,0 +1,170 @@
+import { CurfewError } from "../errors";
+import { hasJumped, type Lead } from "../redis/clock";
+import type { Client, Redis, Way } from "../redis/redis";
+import type { Confirmations } from "./confirmations";
+import { epochKey, type Epochs } from "./epochs";
+import { eventsKey, isLater } from "./events";
+import { repeat } from "./repeat";
+
+/**
+ * Whether the Redis that answers is the one that we knew. A read is believed, and a write counts as done, only if the same
+ * past answered before and after: its epoch is none that we saw end, it has exactly the event that it last acknowledged to
+ * us, and its clock was not set ahead. If not, a new epoch begins. We look again whenever who answers may have changed.
+ */
+export type Past = {
+  /** Asks a Redis that we knew before and know afterwards. */
+  ask<T>(prefix: string, ask: () => Promise<T>): Promise<T>;
+  /** For what nothing tells of afterwards: throws if it isn't sure to have been written where it counts. */
+  write<T>(prefix: string, write: () => Promise<T>): Promise<T>;
+  /** For what ends with an event, whose id it returns last: from then on we remember that one. */
+  writeEvent<T extends [...unknown[], string]>(prefix: string, write: () => Promise<T>): Promise<T>;
+  /** Looks again by itself: at once where it may be another Redis, every few seconds where nothing hints at it. */
+  watch(prefixes: readonly string[]): () => void;
+};
+
+type Memory = {
+  /** For each connection the generation that was last found to be what we knew. */
+  settledFor: Map<Way, string>;
+  /** The last event that Redis acknowledged to us, and the epoch that it is of. */
+  witnessed?: { epoch: string; eventId: string };
+  steadyLead?: Lead;
+};
+
+export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirmations): Past {
+  const memories = new Map<string, Memory>();
+  const [reading = "checking"] = redis.ways;
+  const writing = redis.ways.at(-1) ?? reading;
+
+  function memoryOf(prefix: string): Memory {
+    const memory = memories.get(prefix) ?? { settledFor: new Map() };
+    memories.set(prefix, memory);
+    return memory;
+  }
+
+  async function look(prefix: string, way: Way): Promise<void> {
+    const memory = memoryOf(prefix);
+    const generation = redis.generation(way, prefix);
+    const { witnessed, steadyLead } = memory;
+    const sight = await redis.askBy(way, prefix, (client) => see(client, prefix, witnessed?.eventId));
+    const lead = redis.steadyLead(way, prefix);
+    const isLoss = hasJumped(steadyLead, lead) || (witnessed?.epoch === sight.epoch && !sight.isRemembered);
+    await (isLoss ? epochs.begin(prefix, sight.epoch) : epochs.current(prefix, sight.epoch));
+    if (lead) memory.steadyLead = lead;
+    if (generation === undefined || redis.generation(way, prefix) !== generation) return;
+    memory.settledFor.set(way, generation);
+    // Who is left may be the only one who knows of it. Where replicas confirm, it may be what none has confirmed.
+    if (writing === reading && sight.lastEventId !== undefined) witness(prefix, sight.lastEventId);
+  }
+
+  /** A word for who answers now, and in which epoch; undefined unless we have made sure that we know them. */
+  function presentOf(prefix: string, way: Way): string | undefined {
+    const generation = redis.generation(way, prefix);
+    const isSettled = generation !== undefined && memoryOf(prefix).settledFor.get(way) === generation;
+    return isSettled ? `${generation} ${String(epochs.known(prefix))}` : undefined;
+  }
+
+  async function settle(prefix: string, way: Way): Promise<string> {
+    for (;;) {
+      const present = presentOf(prefix, way);
+      if (present !== undefined) return present;
+      await look(prefix, way);
+    }
+  }
+
+  async function remembers(prefix: string, eventId: string): Promise<boolean> {
+    if (eventId === "") return false;
+    return (await redis.askBy(writing, prefix, (client) => see(client, prefix, eventId))).isRemembered;
+  }
+
+  /** Of several the last. */
+  function witness(prefix: string, eventId: string): void {
+    const memory = memoryOf(prefix);
+    const epoch = epochs.known(prefix);
+    if (epoch === undefined) return;
+    const isNews = memory.witnessed?.epoch !== epoch || isLater(eventId, memory.witnessed.eventId);
+    if (isNews) memory.witnessed = { epoch, eventId };
+  }
+
+  /** Runs it in an epoch, which may have gone missing since we looked. */
+  async function inEpoch<T>(prefix: string, way: Way, run: () => Promise<T>) {
+    let present = await settle(prefix, way);
+    try {
+      return { present, reply: await run() };
+    } catch (error) {
+      if (!lacksEpoch(error)) throw error;
+      await epochs.begin(prefix, null);
+      present = await settle(prefix, way);
+      return { present, reply: await run() };
+    }
+  }
+
+  return {
+    async ask(prefix, ask) {
+      for (;;) {
+        const { present, reply } = await inEpoch(prefix, reading, ask);
+        if (presentOf(prefix, reading) !== present) continue;
+        confirmations.assertRecent(prefix);
+        return reply;
+      }
+    },
+
+    async write(prefix, write) {
+      const { present, reply } = await inEpoch(prefix, writing, write);
+      if (presentOf(prefix, writing) !== present) throw unsure();
+      return reply;
+    },
+
+    async writeEvent(prefix, write) {
+      const { present, reply } = await inEpoch(prefix, writing, write);
+      const eventId = reply.at(-1) as string;
+      for (let sure = present; presentOf(prefix, writing) !== sure;) {
+        // First for what we remember, and only then for this one: it may stand where the other was lost.
+        sure = await settle(prefix, writing);
+        if (!(await remembers(prefix, eventId))) throw unsure();
+      }
+      if (eventId !== "") witness(prefix, eventId);
+      return reply;
+    },
+
+    watch(prefixes) {
+      const each = (work: typeof settle | typeof look, everyMs: number) =>
+        prefixes.flatMap((prefix) => redis.ways.map((way) => repeat(() => work(prefix, way), everyMs)));
+      const loops = [...each(settle, SETTLE_MS), ...each(look, LOOK_MS), confirmations.watch(prefixes)];
+      return () => {
+        for (const stop of loops) stop();
+      };
+    },
+  };
+}
+
+/** What Redis tells of its past: its epoch, whether it has an event, and its last one. */
+async function see(client: Client, prefix: string, eventId: string | undefined) {
+  const key = eventsKey(prefix);
+  const [epoch, [last], [found]] = await Promise.all([
+    client.get(epochKey(prefix)),
+    client.xrevrange(key, "+", "-", "COUNT", 1),
+    eventId === undefined ? [] : client.xrange(key, eventId, eventId),
+  ]);
+  const isRemembered =
+    eventId === undefined || found !== undefined || (await isTrimmed(client, key, eventId));
+  return { epoch, isRemembered, lastEventId: last?.[0] };
+}
+
+/** An event that is gone was trimmed if all that are left are later; else Redis went back to before it. */
+async function isTrimmed(client: Client, key: string, eventId: string): Promise<boolean> {
+  const [oldest] = await client.xrange(key, "-", "+", "COUNT", 1);
+  return oldest !== undefined && isLater(oldest[0], eventId);
+}
+
+/** The scripts' word for it; Redis puts its own before and behind. */
+const lacksEpoch = (error: unknown) =>
+  error instanceof CurfewError && error.cause instanceof Error && error.cause.message.includes("NOEPOCH");
+
+const unsure = () =>
+  new CurfewError("denylist_unavailable", {
+    cause: new Error("another Redis may answer now, and whether it has what was written isn't known"),
+  });
+
+/** That nothing is asked where nothing has changed makes it cheap to be quick. */
+const SETTLE_MS = 200;
+const LOOK_MS = 5000;

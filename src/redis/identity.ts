@@ -1,0 +1,49 @@
+import { createClock, hasJumped, type Lead, type Moment } from "./clock";
+import type { Info } from "./info";
+
+/** Who answers at the other end of a connection. */
+export type Answerer = {
+  /** Changes whenever it may be another Redis than before, or one with another past. */
+  generation: string;
+  runId: string | undefined;
+  /** How far its clock is ahead of our steady one. */
+  steadyLead: Lead | undefined;
+};
+
+let generations = 0;
+
+/** Keeps track of who answers on a connection, by what INFO says. */
+export function createIdentity() {
+  const clock = createClock();
+  let info: Info | undefined;
+  let generation: string | undefined;
+
+  const isTheSame = (next: Info) =>
+    next.runId === info?.runId &&
+    next.replicationId === info?.replicationId &&
+    next.isReplica === info?.isReplica;
+
+  return {
+    /** The connection ended. Where the next one leads isn't known. */
+    lost: (): void => {
+      generation = undefined;
+    },
+
+    told(next: Info, asked: Moment, answered: Moment): void {
+      const before = clock.steadyLead();
+      if (next.timeMs !== undefined) clock.told(next.timeMs, asked, answered);
+      if (generation === undefined || !isTheSame(next) || hasJumped(before, clock.steadyLead())) {
+        generation = String((generations += 1));
+      }
+      info = next;
+    },
+
+    info: () => info,
+    wallLead: clock.wallLead,
+    /** Undefined until it has said who it is. */
+    answerer: (): Answerer | undefined =>
+      generation === undefined
+        ? undefined
+        : { generation, runId: info?.runId, steadyLead: clock.steadyLead() },
+  };
+}

@@ -7,6 +7,7 @@
 --       note                     in whose own words; may be empty
 --       deadline_ms              when nobody waits for the answer any more, on Redis's clock; empty if that isn't known
 --       events_kept              about how many events the stream keeps
+--       witnessed                the last event that the caller knows of; empty if there is none
 
 local events, epochKey = KEYS[1], KEYS[2]
 local args = {}
@@ -14,8 +15,13 @@ for i = 1, #ARGV, 2 do
   args[ARGV[i]] = ARGV[i + 1]
 end
 
+-- Nothing is written where that is gone: what is written would take its place, and nobody would ever miss it.
+if args.witnessed ~= '' and #redis.call('XRANGE', events, args.witnessed, args.witnessed) == 0 then
+  error('FORGOTTEN')
+end
+
 -- What the events end with: none is newer that the caller can be told of. Empty if there are none, and under memory://,
--- which has no tables in tables, and no other Redis to be mistaken for.
+-- which has no tables in tables, and can't be mistaken for another.
 local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
 local lastEventId = type(newest) == 'table' and newest[1] or ''
 

@@ -18,6 +18,8 @@ export type Past = {
   write<T>(prefix: string, write: () => Promise<T>): Promise<T>;
   /** For what ends with an event, whose id it returns last: from then on we remember that one. */
   writeEvent<T extends [...unknown[], string]>(prefix: string, write: () => Promise<T>): Promise<T>;
+  /** The last event that Redis acknowledged to us in this epoch, without which scripts refuse to write. */
+  witnessed(prefix: string): string | undefined;
   /** Looks again by itself: at once where it may be another Redis, every few seconds where nothing hints at it. */
   watch(prefixes: readonly string[]): () => void;
 };
@@ -44,14 +46,18 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
   async function look(prefix: string, way: Way): Promise<void> {
     const memory = memoryOf(prefix);
     const generation = redis.generation(way, prefix);
-    const { witnessed, steadyLead } = memory;
-    const sight = await redis.askBy(way, prefix, (client) => see(client, prefix, witnessed?.eventId));
+    const { witnessed: before, steadyLead } = memory;
+    const sight = await redis.askBy(way, prefix, (client) => see(client, prefix, before?.eventId));
     const lead = redis.steadyLead(way, prefix);
-    const isLoss = hasJumped(steadyLead, lead) || (witnessed?.epoch === sight.epoch && !sight.isRemembered);
+    const known = before?.epoch === sight.epoch ? before : undefined;
+    const isLoss = hasJumped(steadyLead, lead) || (known && sight.remembered === undefined);
     await (isLoss ? epochs.begin(prefix, sight.epoch) : epochs.current(prefix, sight.epoch));
-    if (lead) memory.steadyLead = lead;
     if (generation === undefined || redis.generation(way, prefix) !== generation) return;
     memory.settledFor.set(way, generation);
+    if (lead) memory.steadyLead = lead;
+    if (known && memory.witnessed === known && sight.remembered !== undefined) {
+      memory.witnessed = { ...known, eventId: sight.remembered };
+    }
     // Who is left may be the only one who knows of it. Where replicas confirm, it may be what none has confirmed.
     if (writing === reading && sight.lastEventId !== undefined) witness(prefix, sight.lastEventId);
   }
@@ -73,26 +79,32 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
 
   async function remembers(prefix: string, eventId: string): Promise<boolean> {
     if (eventId === "") return false;
-    return (await redis.askBy(writing, prefix, (client) => see(client, prefix, eventId))).isRemembered;
+    const sight = await redis.askBy(writing, prefix, (client) => see(client, prefix, eventId));
+    return sight.remembered === eventId;
+  }
+
+  function witnessed(prefix: string): string | undefined {
+    const known = memoryOf(prefix).witnessed;
+    return known?.epoch === epochs.known(prefix) ? known?.eventId : undefined;
   }
 
   /** Of several the last. */
   function witness(prefix: string, eventId: string): void {
-    const memory = memoryOf(prefix);
     const epoch = epochs.known(prefix);
-    if (epoch === undefined) return;
-    const isNews = memory.witnessed?.epoch !== epoch || isLater(eventId, memory.witnessed.eventId);
-    if (isNews) memory.witnessed = { epoch, eventId };
+    const before = witnessed(prefix);
+    if (!redis.mayForget) return;
+    if (epoch === undefined || (before !== undefined && !isLater(eventId, before))) return;
+    memoryOf(prefix).witnessed = { epoch, eventId };
   }
 
-  /** Runs it in an epoch, which may have gone missing since we looked. */
-  async function inEpoch<T>(prefix: string, way: Way, run: () => Promise<T>) {
+  /** Runs it where the past is still the one that we made sure of: if its script finds that it isn't, after another look. */
+  async function inThePast<T>(prefix: string, way: Way, run: () => Promise<T>) {
     let present = await settle(prefix, way);
     try {
       return { present, reply: await run() };
     } catch (error) {
-      if (!lacksEpoch(error)) throw error;
-      await epochs.begin(prefix, null);
+      if (!isOfAnotherPast(error)) throw error;
+      memoryOf(prefix).settledFor.delete(way);
       present = await settle(prefix, way);
       return { present, reply: await run() };
     }
@@ -101,7 +113,7 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
   return {
     async ask(prefix, ask) {
       for (;;) {
-        const { present, reply } = await inEpoch(prefix, reading, ask);
+        const { present, reply } = await inThePast(prefix, reading, ask);
         if (presentOf(prefix, reading) !== present) continue;
         confirmations.assertRecent(prefix);
         return reply;
@@ -109,13 +121,13 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
     },
 
     async write(prefix, write) {
-      const { present, reply } = await inEpoch(prefix, writing, write);
+      const { present, reply } = await inThePast(prefix, writing, write);
       if (presentOf(prefix, writing) !== present) throw unsure();
       return reply;
     },
 
     async writeEvent(prefix, write) {
-      const { present, reply } = await inEpoch(prefix, writing, write);
+      const { present, reply } = await inThePast(prefix, writing, write);
       const eventId = reply.at(-1) as string;
       for (let sure = present; presentOf(prefix, writing) !== sure;) {
         // First for what we remember, and only then for this one: it may stand where the other was lost.
@@ -125,6 +137,8 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
       if (eventId !== "") witness(prefix, eventId);
       return reply;
     },
+
+    witnessed,
 
     watch(prefixes) {
       const each = (work: typeof settle | typeof look, everyMs: number) =>
@@ -145,20 +159,22 @@ async function see(client: Client, prefix: string, eventId: string | undefined) 
     client.xrevrange(key, "+", "-", "COUNT", 1),
     eventId === undefined ? [] : client.xrange(key, eventId, eventId),
   ]);
-  const isRemembered =
-    eventId === undefined || found !== undefined || (await isTrimmed(client, key, eventId));
-  return { epoch, isRemembered, lastEventId: last?.[0] };
+  const isMissing = eventId !== undefined && found === undefined;
+  const remembered = isMissing ? await oldestSince(client, key, eventId) : eventId;
+  return { epoch, remembered, lastEventId: last?.[0] };
 }
 
-/** An event that is gone was trimmed if all that are left are later; else Redis went back to before it. */
-async function isTrimmed(client: Client, key: string, eventId: string): Promise<boolean> {
+/** What takes the place of an event that was trimmed: then all that are left are later. Else Redis went back to before it. */
+async function oldestSince(client: Client, key: string, eventId: string): Promise<string | undefined> {
   const [oldest] = await client.xrange(key, "-", "+", "COUNT", 1);
-  return oldest !== undefined && isLater(oldest[0], eventId);
+  return oldest !== undefined && isLater(oldest[0], eventId) ? oldest[0] : undefined;
 }
 
-/** The scripts' word for it; Redis puts its own before and behind. */
-const lacksEpoch = (error: unknown) =>
-  error instanceof CurfewError && error.cause instanceof Error && error.cause.message.includes("NOEPOCH");
+/** The scripts' words for it; Redis puts its own before and behind. */
+const isOfAnotherPast = (error: unknown) =>
+  error instanceof CurfewError &&
+  error.cause instanceof Error &&
+  /NOEPOCH|FORGOTTEN/.test(error.cause.message);
 
 const unsure = () =>
   new CurfewError("denylist_unavailable", {

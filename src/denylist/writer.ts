@@ -30,6 +30,7 @@ export function createWriter(redis: Redis, shards: Shards, past: Past) {
       note: note ?? "",
       deadline_ms: redis.deadlineMs() ?? "",
       events_kept: EVENTS_KEPT,
+      witnessed: past.witnessed(prefix) ?? "",
     };
     const all = [eventsKey(prefix), epochKey(prefix), ...keys(prefix)];
     return [script, all, { ...common, ...args(prefix) }] as const;

@@ -102,6 +102,7 @@ export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: Link
 
   return {
     client,
+    mayForget: true,
     whyNot: () => (client.status === "ready" ? undefined : reports.lastFailure()),
     answerer: (prefix) => owner(prefix)?.answerer(),
     async meet(prefix) {

@@ -6,6 +6,8 @@ import type { Info } from "./info";
 /** One connection to Redis, or to each primary of a cluster, and what is known of it. */
 export type Link = {
   readonly client: Node | Cluster;
+  /** Whether another Redis, or an earlier state of this one, may ever answer in its place. */
+  readonly mayForget: boolean;
   /** Why nothing may be asked now; undefined when all is well. */
   whyNot: () => Error | undefined;
   /** Who answers for a prefix's keys; undefined while that isn't known. */

@@ -10,6 +10,8 @@ function linkMemory(): Link {
   const client = new MemoryClient();
   return {
     client,
+    // Nor could it be asked: its XRANGE finds no event by its id.
+    mayForget: false,
     whyNot: () => undefined,
     answerer: () => ({ generation: "only", runId: undefined, steadyLead: undefined }),
     meet: () => Promise.resolve(),

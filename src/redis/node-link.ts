@@ -81,6 +81,7 @@ export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOption
 
   return {
     client,
+    mayForget: true,
     whyNot: () => (identity.answerer() && client.status === "ready" ? undefined : reports.lastFailure()),
     answerer: identity.answerer,
     // Until we have met whoever answers, nothing is asked.

@@ -40,6 +40,8 @@ export type Redis = {
   generation: (way: Way, prefix: string) => string | undefined;
   /** Finds that out and asks, or throws. */
   askBy<T>(way: Way, prefix: string, command: (client: Client) => Promise<T>): Promise<T>;
+  /** Whether another Redis, or an earlier state of this one, may ever answer in its place. */
+  readonly mayForget: boolean;
   /** How far the clock of what answers is ahead of our steady one; undefined before Redis 7. */
   steadyLead: (way: Way, prefix: string) => Lead | undefined;
   /** When the present request gives up, on Redis's own clock; undefined where that isn't known. */
@@ -135,6 +137,8 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
         return command(client);
       });
     },
+
+    mayForget: link.mayForget,
 
     steadyLead: (way, prefix) => linkOf(way).answerer(prefix)?.steadyLead,
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { readKey, readListedKeys, readRefreshTtl } from "./key-settings";
 import { readOAuthClients, type OAuthClient } from "./oauth-clients";
-import { readRedis, type RedisSource } from "./redis-settings";
+import { readRedisConfig, type RedisConfig } from "./redis-settings";
 import {
   createSettings,
   DEFAULT_RATES,
@@ -21,17 +21,12 @@ import { readTrustedIssuers } from "./trusted-issuers";
 import type { TrustedIssuer } from "./tokens/foreign-tokens";
 import type { SigningKey } from "./tokens/keys";
 
-export type Config = {
+export type Config = RedisConfig & {
   production: boolean;
   port: number;
   host: string;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
   shutdownGraceMs: number;
-  redis: RedisSource;
-  redisPrefix: string;
-  redisTimeoutMs: number;
-  /** In how many denylists a cluster's keys are. */
-  redisShards: number;
   /** How many replicas must have a revocation before it counts as done. */
   revokeMinReplicas: number;
   /** How lately replicas must have confirmed a write for a check to be answered. 0: no matter. */
@@ -85,10 +80,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     ),
     logLevel: read("LOG_LEVEL", oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"), "info"),
     shutdownGraceMs: read("SHUTDOWN_GRACE_MS", whole(0, 600_000), 10_000),
-    redis: readRedis(settings, production),
-    redisPrefix: read("REDIS_PREFIX", matching(/^[\w:.-]{1,64}$/, "letters, digits and : . _ -"), "curfew:"),
-    redisTimeoutMs: read("REDIS_TIMEOUT_MS", whole(10, 60_000), 250),
-    redisShards: read("REDIS_SHARDS", whole(1, 100), 16),
+    ...readRedisConfig(settings, production),
     revokeMinReplicas: read("REVOKE_MIN_REPLICAS", whole(0, 100), 0),
     partitionToleranceMs: read("PARTITION_TOLERANCE_MS", whole(0, 60_000), 0),
     allowsEviction: read("ALLOW_EVICTION", oneOf("on", "off"), "off") === "on",

@@ -6,6 +6,7 @@ import { isLoopback, readConfig, type Config } from "./config";
 import { createApp } from "./http/app";
 import { listen, type Listening } from "./http/server";
 import { createParts } from "./parts";
+import { DATA_DIR } from "./redis-settings";
 import { startEmbeddedRedis } from "./redis/embedded";
 import { mayEvict } from "./redis/info";
 import { reasonOf } from "./redis/reason";
@@ -16,7 +17,6 @@ import { readKeptSecret } from "./tokens/kept-secret";
 import { createForeignTokens } from "./tokens/foreign-tokens";
 import { createKeyRing } from "./tokens/key-ring";
 
-const DATA_DIR = ".data";
 const EXIT_MISCONFIGURED = 78;
 const REDIS_START_TIMEOUT_MS = 2000;
 const QUIET_MS = 1000;

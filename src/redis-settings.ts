@@ -1,10 +1,33 @@
 import { readNodes, type Address } from "./redis/address";
-import { oneOf, type Settings } from "./settings";
+import { matching, oneOf, whole, type Settings } from "./settings";
+
+/** Where a service outside production keeps what it makes for itself. */
+export const DATA_DIR = ".data";
 
 /** Where Redis is, or where it comes from without a URL. */
 export type RedisSource = Address | { mode: "embedded" } | { mode: "memory" };
 
-export function readRedis(settings: Settings, production: boolean): RedisSource {
+/** What Redis is to us. */
+export type RedisConfig = {
+  redis: RedisSource;
+  redisPrefix: string;
+  redisTimeoutMs: number;
+  /** In how many denylists a cluster's keys are. */
+  redisShards: number;
+};
+
+export const readRedisConfig = (settings: Settings, production: boolean): RedisConfig => ({
+  redis: readRedis(settings, production),
+  redisPrefix: settings.read(
+    "REDIS_PREFIX",
+    matching(/^[\w:.-]{1,64}$/, "letters, digits and : . _ -"),
+    "curfew:",
+  ),
+  redisTimeoutMs: settings.read("REDIS_TIMEOUT_MS", whole(10, 60_000), 250),
+  redisShards: settings.read("REDIS_SHARDS", whole(1, 100), 16),
+});
+
+function readRedis(settings: Settings, production: boolean): RedisSource {
   const { text, read, refuse } = settings;
   const mode = read("REDIS_MODE", oneOf("single", "sentinel", "cluster"), "single");
   const name = text("REDIS_SENTINEL_NAME");

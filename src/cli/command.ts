@@ -1,11 +1,11 @@
 /** What a command ends with. */
-export const EXIT = { done: 0, missing: 1, misused: 2, misconfigured: 78 } as const;
+export const EXIT = { done: 0, missing: 1, misused: 2, unreachable: 3, misconfigured: 78 } as const;
 
 /** One word after `curfew`. It prints for itself, and gives its exit code. */
 export type Command = {
   /** How it is written, and what it does. */
   readonly usage: readonly (readonly [line: string, does: string])[];
-  run(args: string[], env: NodeJS.ProcessEnv): number;
+  run(args: string[], env: NodeJS.ProcessEnv): number | Promise<number>;
 };
 
 export function usageOf(commands: Iterable<Command>): string {

@@ -24,11 +24,13 @@ const OPTIONS = [
   ["--maxmemory-policy", "noeviction"],
 ].flat();
 
+/** Relative, because a Unix socket's path may have about 100 characters and no more. */
+export const socketIn = (dir: string) => relative(process.cwd(), join(dir, "redis.sock"));
+
 /** Undefined if there is no redis-server on the PATH. Throws if another live process keeps its data here. */
 export async function startEmbeddedRedis(dir: string): Promise<EmbeddedRedis | undefined> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  // Relative, because a Unix socket's path may have about 100 characters and no more.
-  const socketPath = relative(process.cwd(), join(dir, "redis.sock"));
+  const socketPath = socketIn(dir);
   const lock = join(dir, "owner.pid");
   takeLock(lock);
   await endOrphan(dir, socketPath);

@@ -3,11 +3,11 @@ import { inTime, outsideBudgets, TIME_UP } from "./budget";
 import { moment, type Moment } from "./clock";
 import { readInfo, type Info } from "./info";
 
-/** Whoever answers in Redis's place, a proxy's other node perhaps, is known within so long. */
-const BEAT_MS = 1000;
+/** Whoever answers in Redis's place, a proxy's other node perhaps, is known within a second, together with what looking again takes. */
+const BEAT_MS = 700;
 
 /**
- * Asks a connection how Redis is: every second, and at once when something went unanswered. One that doesn't answer
+ * Asks a connection how Redis is: all the time, and at once when something went unanswered. One that doesn't answer
  * that either is dead, though TCP may take a quarter of an hour to say so: it is destroyed, and ioredis makes a new one. (Its
  * own socketTimeout outlives a reconnect in version 5 and ends the new connection too.)
  */

@@ -1,0 +1,65 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import pino from "pino";
+import { createEpochs, epochKey } from "../denylist/epochs";
+import { CurfewError } from "../errors";
+import { socketIn } from "../redis/embedded";
+import { reasonOf } from "../redis/reason";
+import { connectRedis, type Redis } from "../redis/redis";
+import { DATA_DIR, readRedisConfig, type RedisConfig } from "../redis-settings";
+import { createSettings, oneOf } from "../settings";
+import { createOneShard, createShards } from "../shards";
+import { EXIT, fail, print, usageOf, type Command } from "./command";
+
+const PATIENCE_MS = 2000;
+
+/** What a restored backup needs: instances that run now may know nothing of what was logged out since it was made. */
+export const beginEpoch: Command = {
+  usage: [
+    [
+      "begin-epoch --yes",
+      "Refuses every token and session there is, so that everybody logs in again: after each restore of a backup",
+    ],
+  ],
+
+  async run(args, env) {
+    if (args.length !== 1 || args[0] !== "--yes") return fail(EXIT.misused, usageOf([beginEpoch]));
+    const { config, problems } = readSettings(env);
+    if (problems.length > 0) return fail(EXIT.misconfigured, `${problems.join("\n")}\n`);
+    const redis = connect(config);
+    try {
+      await Promise.race([redis.firstContact, sleep(PATIENCE_MS, undefined, { ref: false })]);
+      await Promise.all(prefixesOf(config).map((prefix) => beginIn(redis, prefix)));
+      return print("A new epoch has begun. Tokens and sessions from before are refused.\n");
+    } catch (error) {
+      const reason = reasonOf(error instanceof CurfewError ? error.cause : error);
+      return fail(EXIT.unreachable, `Redis can't be reached, or refuses (${reason}). Try again.\n`);
+    } finally {
+      redis.close();
+    }
+  },
+};
+
+function readSettings(env: NodeJS.ProcessEnv) {
+  const settings = createSettings(env);
+  const mode = settings.read("NODE_ENV", oneOf("development", "test", "production"), "development");
+  const config = readRedisConfig(settings, mode === "production");
+  if (config.redis.mode === "memory") {
+    settings.refuse("REDIS_URL", "memory:// ends with its process", "the URL of a Redis");
+  }
+  return { config, problems: settings.problems };
+}
+
+function connect({ redis, redisTimeoutMs: timeoutMs }: RedisConfig): Redis {
+  const isOurOwn = redis.mode === "embedded" || redis.mode === "memory";
+  const address = isOurOwn ? ({ mode: "socket", path: socketIn(join(DATA_DIR, "redis")) } as const) : redis;
+  return connectRedis(address, { timeoutMs, minReplicas: 0 }, pino({ level: "silent" }));
+}
+
+const prefixesOf = ({ redis, redisPrefix, redisShards }: RedisConfig) =>
+  (redis.mode === "cluster" ? createShards(redisPrefix, redisShards) : createOneShard(redisPrefix)).prefixes;
+
+async function beginIn(redis: Redis, prefix: string): Promise<void> {
+  const epochs = createEpochs(redis, pino({ level: "silent" }));
+  await epochs.begin(prefix, await redis.ask((client) => client.get(epochKey(prefix))));
+}

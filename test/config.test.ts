@@ -342,6 +342,8 @@ describe("REDIS_MODE", () => {
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a:port,b" }],
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://:hunter2@a,redis://:hunter3@b" }],
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a,rediss://b" }],
+    ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a?enableOfflineQueue=true,b" }],
+    ["REDIS_URL", { REDIS_MODE: "sentinel", REDIS_SENTINEL_NAME: "x", REDIS_URL: "redis://a,b?role=slave" }],
     ["REVOKE_MIN_REPLICAS", { REVOKE_MIN_REPLICAS: "1" }],
     ["REVOKE_MIN_REPLICAS", { REVOKE_MIN_REPLICAS: "1", REDIS_URL: "memory://" }],
   ])("has to fit the rest, or %s is refused: %j", (name, env) => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { readAppClient, type AppRedis } from "../redis/app-client";
-import type { Address } from "../redis/address";
+import { readSingle, type Address } from "../redis/address";
 import { DEFAULT_RATES, rate, webOrigin, type Kind, type Rates } from "../settings";
 import { createKeyRing, type KeyRing } from "../tokens/key-ring";
 import { readPrivateKey, readSecret, type SigningKey } from "../tokens/keys";
@@ -80,9 +80,12 @@ function asSetting<T>({ parse, expects }: Kind<T>, value: unknown): T {
 
 function readRedis(value: unknown, isPrefixGiven: boolean): Address | AppRedis {
   if (typeof value !== "string") return readAppClient(value, isPrefixGiven);
-  const { protocol } = URL.canParse(value) ? new URL(value) : { protocol: "" };
-  if (/^rediss?:$/.test(protocol) && !value.includes(",")) return { mode: "single", url: value };
-  throw new TypeError(`it is not the URL of a Redis, write ${REDIS_HINT}`);
+  try {
+    return readSingle(value);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new TypeError(`${error.message}, write ${REDIS_HINT}`, { cause: error });
+  }
 }
 
 function readKeys(value: unknown): KeyRing {

@@ -19,7 +19,8 @@ const issuers = [
     secret_env: "CURFEW_TEST_ISSUER_SECRET",
   },
 ];
-process.env["CURFEW_TEST_ISSUER_SECRET"] = `other-${SECRET}`;
+const OTHER = `other-${SECRET}`;
+process.env["CURFEW_TEST_ISSUER_SECRET"] = OTHER;
 
 const opened: Curfew[] = [];
 function open(options: Partial<CurfewOptions> & Pick<CurfewOptions, "redis">): Curfew {
@@ -277,6 +278,10 @@ describe("createCurfew", () => {
     [{ redis: REDIS, keys, timeoutMs: "250" }, /timeoutMs: write a whole number from 10 to 60000/],
     [{ redis: REDIS, keys, accessTtlSeconds: 900, refreshTtlSeconds: 60 }, /refreshTtlSeconds is shorter/],
     [{ redis: REDIS, keys, issuers: [{ name: "x" }] }, /issuers: \[0\]\.issuer: it is missing, write/],
+    ...[{ secret: OTHER }, { ...keys, verify: [{ secret: OTHER }] }].map((own): [object, RegExp] => [
+      { redis: REDIS, keys: own, issuers },
+      /issuers: \[0\]\.secret_env: it holds a key of our own, write/,
+    ]),
     [{ redis: REDIS, keys, accounts: { create: () => undefined } }, /accounts: it lacks the functions find/],
     [{ redis: REDIS, keys, cookies: { secur: false } }, /cookies: .*\n?.*secur: there is no such option/],
     [{ redis: REDIS, keys, cookies: { refreshPath: "auth; x" } }, /refreshPath: write the path/],
@@ -286,7 +291,7 @@ describe("createCurfew", () => {
   ])("refuses %j and says what to write", (options, message) => {
     let refusal: unknown;
     try {
-      createCurfew(options as CurfewOptions);
+      opened.push(createCurfew(options as CurfewOptions));
     } catch (error) {
       refusal = error;
     }

@@ -33,7 +33,7 @@ export type Config = RedisConfig & {
   partitionToleranceMs: number;
   /** Whether a Redis that may evict entries is put up with in production. */
   allowsEviction: boolean;
-  /** Undefined outside production when none is configured: the process then makes one and keeps it. */
+  /** Undefined outside production when none is configured or kept: the process then makes one and keeps it. */
   key: SigningKey | undefined;
   /** They verify and don't sign. The one that signs may be among them. */
   verifyKeys: SigningKey[];
@@ -63,8 +63,8 @@ const ONLY = [
   ["ACCOUNTS", "on"],
 ] as const;
 
-/** Reads every setting once, or throws one TypeError that names every bad variable. */
-export function readConfig(env: NodeJS.ProcessEnv): Config {
+/** Reads every setting once, or throws one TypeError that names every bad variable. `findKeptKey` as in readKey. */
+export function readConfig(env: NodeJS.ProcessEnv, findKeptKey?: () => SigningKey | undefined): Config {
   const settings = createSettings(env);
   const { read, refuse, problems } = settings;
   const production =
@@ -84,7 +84,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     revokeMinReplicas: read("REVOKE_MIN_REPLICAS", whole(0, 100), 0),
     partitionToleranceMs: read("PARTITION_TOLERANCE_MS", whole(0, 60_000), 0),
     allowsEviction: read("ALLOW_EVICTION", oneOf("on", "off"), "off") === "on",
-    key: readKey(settings, production),
+    key: readKey(settings, production, findKeptKey),
     verifyKeys: readListedKeys(settings).map(({ key }) => key),
     issuer: read("JWT_ISSUER", matching(/^\S{1,255}$/, "a name or URL without spaces"), "curfew"),
     audience: read("JWT_AUDIENCE", matching(/^\S{1,255}$/, "a name or URL without spaces"), "curfew"),
@@ -155,13 +155,14 @@ function readRateLimits({ read }: Settings): Rates | undefined {
 function readIssuersFile(
   { text, refuse }: Settings,
   env: NodeJS.ProcessEnv,
-  { production, issuer }: Config,
+  { production, issuer, key, verifyKeys }: Config,
 ): TrustedIssuer[] {
   const file = text("TRUSTED_ISSUERS_FILE");
   if (file === undefined) return [];
   const readFile = (name: string) => readFileSync(name, "utf8");
+  const ownKeys = key ? [key, ...verifyKeys] : verifyKeys;
   try {
-    return readTrustedIssuers(readFile(file), { production, ownIssuer: issuer, env, readFile });
+    return readTrustedIssuers(readFile(file), { production, ownIssuer: issuer, ownKeys, env, readFile });
   } catch (error) {
     if (error instanceof TypeError) {
       for (const problem of error.message.split("\n")) {

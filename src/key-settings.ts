@@ -19,7 +19,12 @@ export function readKeySettings(env: NodeJS.ProcessEnv): KeyFileOptions {
 
 export const readRefreshTtl = ({ read }: Settings) => read("REFRESH_TTL", durationSeconds, 30 * 86_400);
 
-export function readKey({ text, refuse }: Settings, production: boolean): SigningKey | undefined {
+/** `findKept`: a key that was made earlier, because none was configured; it throws a TypeError if it can't be used. */
+export function readKey(
+  { text, refuse }: Settings,
+  production: boolean,
+  findKept?: () => SigningKey | undefined,
+): SigningKey | undefined {
   const secret = text("JWT_SECRET");
   const file = text("JWT_PRIVATE_KEY_FILE");
   if (secret !== undefined && file !== undefined) {
@@ -29,13 +34,14 @@ export function readKey({ text, refuse }: Settings, production: boolean): Signin
   try {
     if (secret !== undefined) return readSecret(secret);
     if (file !== undefined) return readPrivateKeyFile(file);
+    if (!production) return findKept?.();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    if (secret === undefined) refuse("JWT_PRIVATE_KEY_FILE", error.message, FILE_HINT);
+    if (file !== undefined) refuse("JWT_PRIVATE_KEY_FILE", error.message, FILE_HINT);
     else refuse("JWT_SECRET", error.message, SECRET_HINT);
     return undefined;
   }
-  if (production) refuse("JWT_SECRET", "neither it nor JWT_PRIVATE_KEY_FILE is set", SECRET_HINT);
+  refuse("JWT_SECRET", "neither it nor JWT_PRIVATE_KEY_FILE is set", SECRET_HINT);
   return undefined;
 }
 

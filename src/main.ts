@@ -13,10 +13,11 @@ import { reasonOf } from "./redis/reason";
 import { connectMemory } from "./redis/memory-link";
 import { connectRedis, type Redis } from "./redis/redis";
 import { createOneShard, createShards } from "./shards";
-import { readKeptSecret } from "./tokens/kept-secret";
+import { findKeptSecret, readKeptSecret } from "./tokens/kept-secret";
 import { createForeignTokens } from "./tokens/foreign-tokens";
 import { createKeyRing } from "./tokens/key-ring";
 
+const KEPT_SECRET_FILE = join(DATA_DIR, "jwt-secret");
 const EXIT_MISCONFIGURED = 78;
 const REDIS_START_TIMEOUT_MS = 2000;
 const QUIET_MS = 1000;
@@ -45,7 +46,7 @@ async function main(): Promise<void> {
 
 function readConfigOrExit(): Config {
   try {
-    return readConfig(process.env);
+    return readConfig(process.env, () => findKeptSecret(KEPT_SECRET_FILE));
   } catch (error) {
     return exitMisconfigured(messageOf(error));
   }
@@ -105,7 +106,7 @@ function untilFirstContact({ production, allowsEviction }: Config, redis: Redis)
 }
 
 function createService(config: Config, redis: Redis, log: Logger, isStopping: () => boolean) {
-  const keys = createKeyRing(config.key ?? readKeptSecret(join(DATA_DIR, "jwt-secret")), config.verifyKeys);
+  const keys = createKeyRing(config.key ?? readKeptSecret(KEPT_SECRET_FILE), config.verifyKeys);
   // Whether every instance knows a key, before it signs, can be seen here alone.
   log.info({ signs: keys.signing.kid, verify: keys.all.map(({ kid }) => kid) }, "keys");
   const { redisPrefix, redisShards } = config;

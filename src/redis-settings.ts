@@ -1,4 +1,4 @@
-import { readNodes, type Address } from "./redis/address";
+import { readNodes, readSingle, type Address } from "./redis/address";
 import { matching, oneOf, whole, type Settings } from "./settings";
 
 /** Where a service outside production keeps what it makes for itself. */
@@ -44,12 +44,7 @@ function readRedis(settings: Settings, production: boolean): RedisSource {
       const sentinelPassword = text("REDIS_SENTINEL_PASSWORD");
       return { mode, name: name ?? "", sentinelPassword, ...readNodes(url, mode) };
     }
-    if (url.includes(",")) throw new TypeError("it names several nodes");
-    if (!/^rediss?:$/.test(URL.canParse(url) ? new URL(url).protocol : "")) {
-      throw new TypeError("it is not a Redis URL");
-    }
-    // ioredis would take them for its own, and for more than ours.
-    if (url.includes("?")) throw new TypeError("it has options behind a ?");
+    return readSingle(url);
   } catch (error) {
     // The URL may hold a password, so that it is never repeated.
     refuse("REDIS_URL", error instanceof TypeError ? error.message : "it can't be read", URL_HINT[mode]);

@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { readConfig } from "../src/config";
+import { readSecret } from "../src/tokens/keys";
 import { SECRET } from "./helpers/service";
 
 const PRODUCTION = {
@@ -344,6 +345,8 @@ describe("REDIS_MODE", () => {
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a:port,b" }],
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://:hunter2@a,redis://:hunter3@b" }],
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a,rediss://b" }],
+    ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a?enableOfflineQueue=true,b" }],
+    ["REDIS_URL", { REDIS_MODE: "sentinel", REDIS_SENTINEL_NAME: "x", REDIS_URL: "redis://a,b?role=slave" }],
     ["REVOKE_MIN_REPLICAS", { REVOKE_MIN_REPLICAS: "1" }],
     ["PARTITION_TOLERANCE_MS", { PARTITION_TOLERANCE_MS: "500", REDIS_URL: "redis://127.0.0.1:6379" }],
     ["REVOKE_MIN_REPLICAS", { REVOKE_MIN_REPLICAS: "1", REDIS_URL: "memory://" }],
@@ -438,6 +441,59 @@ describe("the keys that only verify", () => {
   });
 });
 
+describe("a trusted issuer", () => {
+  const pair = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  const issuer = (more: object) => ({
+    name: "other",
+    issuer: "https://other.example",
+    audience: null,
+    ...more,
+  });
+  const bySecret = () => {
+    const entry = issuer({ algorithms: ["HS256"], secret_env: "OTHER_SECRET" });
+    return write("issuers.json", JSON.stringify([entry]));
+  };
+  const byPublicKey = () => {
+    const pem = pair.publicKey.export({ type: "spki", format: "pem" }).toString();
+    const entry = issuer({ algorithms: ["ES256"], public_key_file: write("other.pem", pem) });
+    return write("issuers.json", JSON.stringify([entry]));
+  };
+  const listed = (key: object) => write("keys.json", JSON.stringify([{ secret: `${SECRET}x` }, key]));
+
+  it.each<[string, () => NodeJS.ProcessEnv]>([
+    ["signs", () => ({ JWT_SECRET: SECRET })],
+    ["only verifies", () => ({ JWT_VERIFY_KEYS_FILE: listed({ secret: SECRET }) })],
+  ])("with the secret that %s is refused", (_title, ours) => {
+    const env = { ...ours(), OTHER_SECRET: SECRET, TRUSTED_ISSUERS_FILE: bySecret() };
+    const told = expectProblem(env, "TRUSTED_ISSUERS_FILE");
+    expect(told).toContain("[0].secret_env: it holds a key of our own");
+    expect(told).not.toContain(SECRET);
+  });
+
+  it.each<[string, () => NodeJS.ProcessEnv]>([
+    ["signs", () => ({ JWT_PRIVATE_KEY_FILE: write("own.pem", pemOf(pair)) })],
+    ["only verifies", () => ({ JWT_VERIFY_KEYS_FILE: listed({ private_key: pemOf(pair) }) })],
+  ])("with the public half of the pair that %s is refused", (_title, ours) => {
+    const told = expectProblem({ ...ours(), TRUSTED_ISSUERS_FILE: byPublicKey() }, "TRUSTED_ISSUERS_FILE");
+    expect(told).toContain("[0].public_key_file: it holds a key of our own");
+  });
+
+  it("with the secret that was made and kept is refused where that one signs", () => {
+    const env = { OTHER_SECRET: SECRET, TRUSTED_ISSUERS_FILE: bySecret() };
+    expect(() => readConfig(env, () => readSecret(SECRET))).toThrow(/a key of our own/);
+    expect(readConfig(env, () => undefined).trustedIssuers).toHaveLength(1);
+    const own = { ...env, JWT_SECRET: `${SECRET}x` };
+    expect(readConfig(own, () => readSecret(SECRET)).trustedIssuers).toHaveLength(1);
+  });
+
+  it("with keys of its own is taken", () => {
+    const env = { JWT_SECRET: `${SECRET}x`, OTHER_SECRET: SECRET };
+    for (const TRUSTED_ISSUERS_FILE of [bySecret(), byPublicKey()]) {
+      expect(readConfig({ ...env, TRUSTED_ISSUERS_FILE }).trustedIssuers).toHaveLength(1);
+    }
+  });
+});
+
 it("the clients of OAUTH_CLIENTS_FILE are read, or all that is wrong with them is told and nothing of it repeated", () => {
   const hash = "8b".repeat(32);
   const read = (list: unknown) => ({
@@ -513,6 +569,26 @@ describe("the process", () => {
     expect(stdout).toBe("");
     expect(status).toBe(78);
     expect(readdirSync(dir)).toEqual(before);
+  });
+
+  it("tells what is wrong with the secret that it kept, and whether an issuer has the same", () => {
+    const file = join(dir, ".data", "jwt-secret");
+    mkdirSync(dirname(file));
+    const entry = { name: "other", issuer: "x", audience: null, algorithms: ["HS256"], secret_env: "OTHER" };
+    const TRUSTED_ISSUERS_FILE = write("issuers.json", JSON.stringify([entry]));
+    writeFileSync(file, `${SECRET}\n`);
+    const same = runMain({ OTHER: SECRET, TRUSTED_ISSUERS_FILE, PORT: "x" });
+    writeFileSync(file, "hunter2");
+    const weak = runMain({ PORT: "x" });
+    rmSync(dirname(file), { recursive: true });
+    expect(same.stderr).toMatch(
+      /^PORT: .*\nTRUSTED_ISSUERS_FILE: \[0\]\.secret_env: it holds a key of our own, write /m,
+    );
+    expect(weak.stderr).toMatch(
+      /^PORT: .*\nJWT_SECRET: the secret kept in \.data\/jwt-secret can't .*, write /m,
+    );
+    expect(weak.stderr).not.toContain("hunter2");
+    expect([same.status, weak.status]).toEqual([78, 78]);
   });
 
   // In Jest, an error of Node's own is no `instanceof Error`: what is told of one shows in a process only.

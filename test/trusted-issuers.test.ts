@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { createForeignTokens } from "../src/tokens/foreign-tokens";
+import { readPrivateKey, readSecret } from "../src/tokens/keys";
 import { ASYMMETRIC } from "../src/tokens/issuer-keys";
 import { readTrustedIssuers } from "../src/trusted-issuers";
 import { keepLog, pairs, pemOf, SIGNING } from "./helpers/issuer";
@@ -12,6 +13,7 @@ const OWN_SECRET = "tR5mWq8Zx2LvNc7KpHd3GyBs9JfUa4Eo6QiTzXnMhVw";
 const env = {
   BACKEND_SECRET: SECRET,
   JWT_SECRET: OWN_SECRET,
+  COPY: OWN_SECRET,
   SHORT: "q7Xw2Lp",
   EMPTY: "",
   DEFAULT: "change-me".repeat(5),
@@ -52,8 +54,20 @@ const BACKEND = {
 };
 const BY_FILE = { ...CLERK, jwks_uri: undefined, public_key_file: "rsa.pem" };
 
+const ownPairs = [
+  generateKeyPairSync("rsa", { modulusLength: 2048 }),
+  generateKeyPairSync("ec", { namedCurve: "P-256" }),
+];
+const ownKeys = [
+  ...ownPairs.map((pair) =>
+    readPrivateKey(pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString()),
+  ),
+  readSecret(OWN_SECRET),
+];
+for (const [at, pair] of ownPairs.entries()) files[`own-${at}.pem`] = pemOf(pair);
+
 const readText = (text: string, production = true) =>
-  readTrustedIssuers(text, { production, ownIssuer: "curfew", env, readFile });
+  readTrustedIssuers(text, { production, ownIssuer: "curfew", ownKeys, env, readFile });
 const read = (...issuers: unknown[]) => readText(JSON.stringify(issuers));
 const readOutsideProduction = (...issuers: unknown[]) => readText(JSON.stringify(issuers), false);
 
@@ -193,6 +207,13 @@ describe("refuses", () => {
     ["a curve that no algorithm has", { public_key_file: "p256k.pem" }, "public_key_file", /is not RSA/],
     ["a key for RSA-PSS alone", { public_key_file: "pss.pem" }, "public_key_file", /is not RSA/],
     ["a key for another algorithm", { algorithms: ["ES256"] }, "public_key_file", /none of its issuer's/],
+    ["the public half of our RSA key", { public_key_file: "own-0.pem" }, "public_key_file", /our own/],
+    [
+      "the public half of our P-256 key",
+      { public_key_file: "own-1.pem", algorithms: ["ES256"] },
+      "public_key_file",
+      /our own/,
+    ],
     ["several algorithms for one key", { algorithms: ["RS256", "PS256"] }, "algorithms", /one key/],
     ["A-23: an HS… with a public key", { algorithms: ["HS256"] }, "algorithms", /goes with public_key_file/],
   ])("in a file: %s", (_title, change, name, found) => {
@@ -206,6 +227,13 @@ describe("refuses", () => {
     ["a short secret", { secret_env: "SHORT" }, "secret_env", /7 bytes/],
     ["a published one", { secret_env: "DEFAULT" }, "secret_env", /published/],
     ["our own secret", { secret_env: "JWT_SECRET" }, "secret_env", /our own/],
+    ["our own secret under another name", { secret_env: "COPY" }, "secret_env", /our own/],
+    [
+      "our own secret for another algorithm",
+      { secret_env: "COPY", algorithms: ["HS512"] },
+      "secret_env",
+      /our own/,
+    ],
     ["an algorithm of public keys", { algorithms: ["RS256"] }, "algorithms", /goes with secret_env/],
     ["several algorithms for it", { algorithms: ["HS256", "HS512"] }, "algorithms", /one key/],
     ["A-23: others beside it", { algorithms: ["HS256", "RS256"] }, "algorithms", /beside others/],

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { readAppClient, type AppRedis } from "../redis/app-client";
-import type { Address } from "../redis/address";
+import { readSingle, type Address } from "../redis/address";
 import { DEFAULT_RATES, rate, webOrigin, type Kind, type Rates } from "../settings";
 import { createKeyRing, type KeyRing } from "../tokens/key-ring";
 import { readPrivateKey, readSecret, type SigningKey } from "../tokens/keys";
@@ -22,16 +22,17 @@ export function readOptions(options: unknown, env: NodeJS.ProcessEnv) {
   const { read, isGiven, finish } = createReading("createCurfew", options);
   const redis = read("redis", (value) => readRedis(value, isGiven("prefix")));
   const issuer = read("issuer", name, "curfew");
+  const keys = read("keys", readKeys);
   const settled = {
     redis,
     issuer,
-    keys: read("keys", readKeys),
+    keys,
     prefix: read("prefix", matching(/^[\w:.-]{1,64}$/, "letters, digits and : . _ -"), "curfew:"),
     timeoutMs: read("timeoutMs", whole(10, 60_000), 250),
     shards: read("shards", whole(1, 100), undefined),
     revokeMinReplicas: read("revokeMinReplicas", whole(0, 100), 0),
     partitionToleranceMs: read("partitionToleranceMs", whole(0, 60_000), 0),
-    trustedIssuers: read("issuers", (value) => readTrusted(value, issuer, options, env), []),
+    trustedIssuers: read("issuers", (value) => readTrusted(value, issuer, keys, env), []),
     accounts: read("accounts", readAccounts, undefined),
     audience: read("audience", name, "curfew"),
     accessTtlSeconds: read("accessTtlSeconds", whole(1, TEN_YEARS), 900),
@@ -86,9 +87,12 @@ function asSetting<T>({ parse, expects }: Kind<T>, value: unknown): T {
 
 function readRedis(value: unknown, isPrefixGiven: boolean): Address | AppRedis {
   if (typeof value !== "string") return readAppClient(value, isPrefixGiven);
-  const { protocol } = URL.canParse(value) ? new URL(value) : { protocol: "" };
-  if (/^rediss?:$/.test(protocol) && !value.includes(",")) return { mode: "single", url: value };
-  throw new TypeError(`it is not the URL of a Redis, write ${REDIS_HINT}`);
+  try {
+    return readSingle(value);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new TypeError(`${error.message}, write ${REDIS_HINT}`, { cause: error });
+  }
 }
 
 function readKeys(value: unknown): KeyRing {
@@ -110,14 +114,14 @@ function readKey(value: unknown): SigningKey {
   throw new TypeError(`a key is one text, write ${KEY_HINT}`);
 }
 
-/** With our own secret an issuer could make our tokens, so that the variable that it names must hold another. */
-function readTrusted(value: unknown, ownIssuer: string, options: unknown, env: NodeJS.ProcessEnv) {
+/** Without `keys` there are none that could be used: what is wrong with them is said elsewhere. */
+function readTrusted(value: unknown, ownIssuer: string, keys: KeyRing | undefined, env: NodeJS.ProcessEnv) {
   if (!Array.isArray(value)) throw new TypeError("write an array of issuers");
-  const { secret } = ((options as { keys?: unknown }).keys ?? {}) as { secret?: string };
   return readIssuers(value, {
     production: false,
     ownIssuer,
-    env: { ...env, JWT_SECRET: secret },
+    ownKeys: keys?.all ?? [],
+    env,
     readFile: (file) => readFileSync(file, "utf8"),
   });
 }

@@ -15,11 +15,22 @@ type Nodes = {
 
 const DEFAULT_PORT = { sentinel: 26_379, cluster: 6379 };
 
+/** Reads `redis://user:password@host:port/db`. Throws a TypeError as readNodes does. */
+export function readSingle(text: string): Address & { mode: "single" } {
+  if (text.includes(",")) throw new TypeError("it names several nodes");
+  if (!/^rediss?:$/.test(URL.canParse(text) ? new URL(text).protocol : "")) {
+    throw new TypeError("it is not a Redis URL");
+  }
+  assertNoOptions(text);
+  return { mode: "single", url: text };
+}
+
 /**
  * Reads `redis://user:password@host:port,host:port,…`: what one node says of user, password and TLS holds for all. Throws
  * a TypeError that repeats nothing of it, because there may be a password in it.
  */
 export function readNodes(text: string, mode: "sentinel" | "cluster"): Nodes {
+  assertNoOptions(text);
   const urls = text.split(",").map((item) => {
     const node = item.trim();
     const url = node.includes("://") ? node : `redis://${node}`;
@@ -46,6 +57,11 @@ export function readNodes(text: string, mode: "sentinel" | "cluster"): Nodes {
     db: Number(db[1] ?? 0),
     hasTls: first.protocol === "rediss:",
   };
+}
+
+/** ioredis would take them for its own, and for more than ours: `enableOfflineQueue` for one ends failing closed. */
+function assertNoOptions(text: string): void {
+  if (text.includes("?")) throw new TypeError("it has options behind a ?");
 }
 
 const sayTheSame = (one: URL, other: URL) =>

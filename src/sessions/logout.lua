@@ -5,8 +5,9 @@
 --       access_sid, access_jti, access_epoch   from the access token, or empty
 --       access_entry, access_ttl_ms            its denylist entry; the TTL is not above 0 when it has expired
 --       access_is_expired                      1 or 0
---       sibling_exp                            no other access token of its session lives longer than this
+--       access_sibling_exp                     no other access token of its session lives longer, if its record was lost
 --       refresh_sid                            from the refresh token, or empty
+--       refresh_sibling_exp                    the same of that session
 --       reason                                 why, unless it is all devices
 --       all_devices                            1 or 0
 -- Returns {'done', or 'dead' when all devices were asked for with a credential that can no longer ask for it; the last
@@ -56,9 +57,10 @@ end
 local function endNamed(sid)
   local session = readSession(sid)
   local jti = sid == args.access_sid and args.access_jti or ''
+  local siblingExp = sid == args.refresh_sid and args.refresh_sibling_exp or args.access_sibling_exp
   if session.user then
     endSession(sid, session, reason, jti)
-  elseif denySession(sid, tonumber(args.sibling_exp), reason) then
+  elseif denySession(sid, tonumber(siblingExp), reason) then
     -- Its own record is gone, and with it the latest exp of its access tokens.
     tell(reason, 'session', sid, jti)
   end

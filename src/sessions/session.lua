@@ -50,12 +50,26 @@ local function keep(key, ttlMs)
   end
 end
 
+local function entryTtlMs(latestExp)
+  -- 1000.0 and not 1000: the Lua behind memory:// has integers of 32 bits.
+  return latestExp * 1000.0 + tonumber(args.margin_ms) - tonumber(args.now_ms)
+end
+
 local function denySession(sid, latestExp, reason)
   local entry = fill(args.entry, 'sid', '"' .. sid .. '"')
   entry = fill(entry, 'exp', string.format('%.0f', latestExp))
   entry = fill(entry, 'reason', '"' .. reason .. '"')
-  -- 1000.0 and not 1000: the Lua behind memory:// has integers of 32 bits.
-  return deny(args.sid_key .. sid, entry, latestExp * 1000.0 + tonumber(args.margin_ms) - tonumber(args.now_ms))
+  return deny(args.sid_key .. sid, entry, entryTtlMs(latestExp))
+end
+
+-- Leaves of a session whose it was, when it ended and why, for as long as it would have lived: a logout that comes again
+-- finds it. It is made anew, because a hash that was large once is never packed again.
+local function bury(sid, latestExp, reason)
+  local key = args.session_key .. sid
+  local ttlMs = math.max(redis.call('PTTL', key), entryTtlMs(latestExp))
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'user', args.sub, 'ended_at', args.now, 'ended_reason', reason)
+  redis.call('PEXPIRE', key, string.format('%.0f', ttlMs))
 end
 
 -- Ends a session: its refresh token is dead, every access token it ever had is denied, and a tombstone says why. The
@@ -65,8 +79,9 @@ local function endSession(sid, session, reason, jti)
   if session.user ~= args.sub or session.ended_at then
     return
   end
-  denySession(sid, tonumber(session.latest_exp), reason)
+  local latestExp = tonumber(session.latest_exp)
+  denySession(sid, latestExp, reason)
   tell(reason, 'session', sid, jti)
-  redis.call('HSET', args.session_key .. sid, 'ended_at', args.now, 'ended_reason', reason)
+  bury(sid, latestExp, reason)
   redis.call('ZREM', userSessions, sid)
 end

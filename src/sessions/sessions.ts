@@ -92,6 +92,12 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
     };
   }
 
+  /**
+   * When the access tokens are over of a session whose record is missing. It was lost, and then no token was minted since,
+   * or it is long over: whoever kept an old token can't have an entry written with it again and again.
+   */
+  const siblingExp = (latestIat: number) => latestIat + options.accessTtlSeconds;
+
   return {
     /** When a session that is opened now ends, however much it is used (Unix seconds). */
     endOfNew: () => Math.floor(Date.now() / 1000) + options.sessionMaxTtlSeconds,
@@ -156,6 +162,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
       const { accessToken, refreshToken } = credentials;
       const user = accessToken?.sub ?? refreshToken?.sub ?? "";
       const nowMs = Date.now();
+      const nowSeconds = Math.ceil(nowMs / 1000);
       const isExpired = !accessToken || nowMs >= (accessToken.exp + clockToleranceSeconds) * 1000;
       const { by, reason } = endedBy(user, client);
       const call = { sub: user, by, requester, nowMs };
@@ -166,8 +173,9 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         access_entry: entryOf(call, issuer, accessToken),
         access_ttl_ms: ttlMs(accessToken?.exp ?? 0, clockToleranceSeconds, nowMs),
         access_is_expired: Number(isExpired),
-        sibling_exp: Math.ceil(nowMs / 1000) + options.accessTtlSeconds,
+        access_sibling_exp: siblingExp(Math.min(nowSeconds, accessToken?.exp ?? 0)),
         refresh_sid: refreshToken?.sid ?? "",
+        refresh_sibling_exp: siblingExp(nowSeconds),
         reason,
         all_devices: Number(allDevices),
       };

@@ -8,15 +8,20 @@ import { readSecret, type SigningKey } from "./keys";
 export function readKeptSecret(file: string): SigningKey {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   if (!existsSync(file)) writeOnce(file, randomBytes(48).toString("base64url"));
+  return readFrom(file);
+}
+
+/** The same where it was made before. */
+export const findKeptSecret = (file: string) => (existsSync(file) ? readFrom(file) : undefined);
+
+function readFrom(file: string): SigningKey {
   try {
     return readSecret(readFileSync(file, "utf8").trim());
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new TypeError(
-      `The secret in ${file} can't be used: ${reason}. Remove the file to have a new one made.`,
-      {
-        cause: error,
-      },
+      `the secret kept in ${file} can't be used (${reason}); remove the file to have a new one made`,
+      { cause: error },
     );
   }
 }

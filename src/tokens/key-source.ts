@@ -1,5 +1,5 @@
 import { readPublicKey, type IssuerAlgorithm, type IssuerKey } from "./issuer-keys";
-import { readSecret } from "./keys";
+import { readSecret, type SigningKey } from "./keys";
 
 /** Where a trusted issuer's keys come from: where it publishes them, or the one key that it has. */
 export type IssuerKeySource = { readonly jwksUri: string } | IssuerKey;
@@ -10,6 +10,8 @@ export type Source = (typeof SOURCES)[number];
 
 export type Surroundings = {
   production: boolean;
+  /** Every key that verifies tokens of ours. */
+  ownKeys: readonly SigningKey[];
   env: NodeJS.ProcessEnv;
   readFile: (name: string) => string;
 };
@@ -22,17 +24,20 @@ export function readKeySource(
   source: Source,
   value: string,
   algorithms: readonly IssuerAlgorithm[] | undefined,
-  { production, env, readFile }: Surroundings,
+  { production, ownKeys, env, readFile }: Surroundings,
 ): IssuerKeySource | undefined {
   switch (source) {
     case "jwks_uri":
       return { jwksUri: readJwksUri(value, production) };
     case "public_key_file": {
       const pem = readText(value, readFile);
-      return algorithms && readPublicKey(pem, algorithms);
+      const key = algorithms && readPublicKey(pem, algorithms);
+      if (key) assertNotOurs(key, ownKeys);
+      return key;
     }
     case "secret_env": {
       const { verifyWith } = readSecret(readVariable(value, env));
+      assertNotOurs({ verifyWith }, ownKeys);
       const [algorithm] = algorithms ?? [];
       return algorithm && { algorithm, verifyWith };
     }
@@ -61,10 +66,15 @@ function readText(name: string, readFile: Surroundings["readFile"]): string {
   }
 }
 
-/** With our own secret the issuer could make our tokens. */
+/** With a key of ours an issuer could make our tokens. What it publishes can't be compared before it is fetched. */
+function assertNotOurs({ verifyWith }: Pick<IssuerKey, "verifyWith">, ownKeys: readonly SigningKey[]): void {
+  if (ownKeys.some((own) => own.verifyWith.equals(verifyWith))) {
+    throw new TypeError("it holds a key of our own");
+  }
+}
+
 function readVariable(name: string, env: NodeJS.ProcessEnv): string {
   const secret = env[name] ?? "";
   if (secret === "") throw new TypeError("there is no such variable, or it is empty");
-  if (secret === env["JWT_SECRET"]) throw new TypeError("it is our own secret (JWT_SECRET)");
   return secret;
 }

@@ -19,7 +19,8 @@ const issuers = [
     secret_env: "CURFEW_TEST_ISSUER_SECRET",
   },
 ];
-process.env["CURFEW_TEST_ISSUER_SECRET"] = `other-${SECRET}`;
+const OTHER = `other-${SECRET}`;
+process.env["CURFEW_TEST_ISSUER_SECRET"] = OTHER;
 
 const opened: Curfew[] = [];
 function open(options: Partial<CurfewOptions> & Pick<CurfewOptions, "redis">): Curfew {
@@ -266,6 +267,9 @@ describe("createCurfew", () => {
     [{ keys }, /redis: .*, write new Redis/],
     [{ redis: { duplicate: () => undefined, options: {}, isOpen: true }, keys }, /redis: it is no client/],
     [{ redis: "http://x", keys }, /redis: .*redis:\/\/user:password@host/],
+    [{ redis: "redis://x,redis://y", keys }, /redis: it names several nodes, write your client/],
+    [{ redis: `redis://:${SECRET}@x?enableOfflineQueue=true`, keys }, /redis: it has options behind a \?/],
+    [{ redis: "rediss://x/0?commandTimeout=0", keys }, /redis: it has options behind a \?/],
     [{ redis: REDIS, keys: { secret: "short" } }, /keys: it is 5 bytes long/],
     [{ redis: REDIS, keys: { secret: SECRET, privateKey: "x" } }, /keys: a key is one text/],
     [{ redis: REDIS, keys: { ...keys, verify: [{ secret: "short" }] } }, /keys: it is 5 bytes long/],
@@ -274,6 +278,10 @@ describe("createCurfew", () => {
     [{ redis: REDIS, keys, timeoutMs: "250" }, /timeoutMs: write a whole number from 10 to 60000/],
     [{ redis: REDIS, keys, accessTtlSeconds: 900, refreshTtlSeconds: 60 }, /refreshTtlSeconds is shorter/],
     [{ redis: REDIS, keys, issuers: [{ name: "x" }] }, /issuers: \[0\]\.issuer: it is missing, write/],
+    ...[{ secret: OTHER }, { ...keys, verify: [{ secret: OTHER }] }].map((own): [object, RegExp] => [
+      { redis: REDIS, keys: own, issuers },
+      /issuers: \[0\]\.secret_env: it holds a key of our own, write/,
+    ]),
     [{ redis: REDIS, keys, accounts: { create: () => undefined } }, /accounts: it lacks the functions find/],
     [{ redis: REDIS, keys, cookies: { secur: false } }, /cookies: .*\n?.*secur: there is no such option/],
     [{ redis: REDIS, keys, cookies: { refreshPath: "auth; x" } }, /refreshPath: write the path/],
@@ -283,7 +291,7 @@ describe("createCurfew", () => {
   ])("refuses %j and says what to write", (options, message) => {
     let refusal: unknown;
     try {
-      createCurfew(options as CurfewOptions);
+      opened.push(createCurfew(options as CurfewOptions));
     } catch (error) {
       refusal = error;
     }

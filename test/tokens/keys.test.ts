@@ -108,6 +108,13 @@ describe("readSecret", () => {
     }
   });
 
+  it("derives the refresh tokens' key apart from the kid, which everybody may read", () => {
+    const { kid, refreshKey } = readSecret(SECRET);
+    expect(refreshKey.export().subarray(0, 9).toString("base64url")).not.toBe(kid);
+    // Another one would log everybody out.
+    expect(refreshKey.export().toString("base64url")).toBe("Hka3VXkT975MMBUfLJJE3TK7oSUs_FcyCPlpR2cdJkM");
+  });
+
   it("keeps the secret in KeyObjects, which no log writes out", () => {
     const key = readSecret(SECRET);
     expect([key.signWith.type, key.verifyWith.type, key.refreshKey.type]).toEqual([

@@ -1,3 +1,4 @@
+import type { Use } from "./denylist/alarms";
 import type { Revocation } from "./denylist/revocation";
 import type { Middleware } from "./http/middleware";
 import { createMount, type RoutesOptions, type TokenRequirement } from "./http/mount";
@@ -47,6 +48,9 @@ export type Curfew = {
   close(): Promise<void>;
 };
 
+/** From where the app has the token, we aren't told. */
+const BY_APP: Use = { by: "app", requester: { ip: null, userAgent: null }, about: {} };
+
 /** Throws a TypeError that says what to write instead. It waits for nothing: until Redis answers, requests get a 503. */
 export function createCurfew(options: CurfewOptions): Curfew {
   const settled = readOptions(options, process.env);
@@ -57,7 +61,7 @@ export function createCurfew(options: CurfewOptions): Curfew {
   const foreignTokens = createForeignTokens(trustedIssuers, settled);
   const parts = createParts({ ...settled, redis, shards, foreignTokens });
   const mount = createMount(parts, { ...settled, redisTimeoutMs: timeoutMs });
-  const { tokens, denylist, auth, revoker, revocations } = parts;
+  const { tokens, denylist, alarms, auth, revoker, revocations } = parts;
 
   async function revokeSubject(issuer: string, sub: string, why: Why): Promise<void> {
     const trusted = trustedIssuers.find(({ name }) => name === issuer);
@@ -71,7 +75,12 @@ export function createCurfew(options: CurfewOptions): Curfew {
 
     async verify(token) {
       const claims = await tokens.verify(token);
-      await denylist.assertNotRevoked(claims);
+      try {
+        await denylist.assertNotRevoked(claims);
+      } catch (error) {
+        alarms.raise(error, BY_APP);
+        throw error;
+      }
       return claims;
     },
 

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { createAccounts, type Accounts } from "./accounts";
 import { createAuth, type Auth } from "./auth";
 import { createConfirmations } from "./denylist/confirmations";
+import { createAlarms, type Alarms } from "./denylist/alarms";
 import { createDenylist, type Denylist } from "./denylist/denylist";
 import { createEpochs } from "./denylist/epochs";
 import { createForeignSessions } from "./denylist/foreign-sessions";
@@ -27,6 +28,7 @@ export type Parts = {
   tokens: Tokens;
   refreshTokens: RefreshTokens;
   denylist: Denylist;
+  alarms: Alarms;
   revoker: Revoker;
   revocations: Revocations;
   auth: Auth;
@@ -75,14 +77,16 @@ export function createParts(options: PartsOptions): Parts {
     denylist,
   });
   const revoker = createRevoker(writer, shards, options);
+  const alarms = createAlarms(redis, shards, log);
   const revocations = createRevocations(redis, shards, log);
   function close(): void {
     stopWatching();
     revocations.close();
+    alarms.close();
     foreignTokens.close();
   }
   return {
-    ...{ redis, shards, keys, tokens, refreshTokens, denylist, revoker, revocations, auth, log },
+    ...{ redis, shards, keys, tokens, refreshTokens, denylist, alarms, revoker, revocations, auth, log },
     close,
   };
 }

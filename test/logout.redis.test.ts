@@ -9,6 +9,7 @@ import {
   type Answer,
   type Tokens,
 } from "./helpers/client";
+import { readDeeds } from "./helpers/events";
 import { decodePart, forge, vary } from "./helpers/jws";
 import { startRedis, type TestRedis } from "./helpers/redis";
 import { SECRET, startService, type TestService } from "./helpers/service";
@@ -356,7 +357,7 @@ describe("rule 4: dead credentials and the arithmetic of TTLs", () => {
     const state = async () => [
       await redis.admin.get(jtiKey),
       await redis.admin.get(sidKey),
-      await redis.admin.xlen("curfew:events"),
+      await readDeeds(redis),
     ];
     const expiry = async (key: string) => Number(await redis.admin.call("PEXPIRETIME", key));
     const [first, jtiExpiry, sidExpiry] = [await state(), await expiry(jtiKey), await expiry(sidKey)];

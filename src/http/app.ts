@@ -28,7 +28,7 @@ export type AppOptions = AuthTableOptions & {
 };
 
 export function createApp(parts: AppParts, options: AppOptions): Express {
-  const { auth, keys, denylist, redis, log } = parts;
+  const { auth, keys, denylist, alarms, redis, log } = parts;
   const { isStopping = () => false } = parts;
   const { authRoutes, logoutRoute, verifyRoutes, token, limit, cookies, tell } = createAuthTable(
     parts,
@@ -36,7 +36,7 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
   );
 
   const client = requireClient({ clients: options.oauthClients, limitTries: limit.client, tell });
-  const { revoke, introspect } = createOAuthEndpoints(auth, tell);
+  const { revoke, introspect } = createOAuthEndpoints(auth, tell, alarms);
 
   /** Asked by servers: no page of another origin is let in, and none has a client's secret. */
   const serverTables: RouteTable[] = [
@@ -82,7 +82,7 @@ export function createApp(parts: AppParts, options: AppOptions): Express {
   app.use("/docs", docsFiles);
   for (const { base, routes } of tables) app.use(base, createRouter(routes));
   app.use(notFound);
-  app.use(createErrorHandler(log, tell));
+  app.use(createErrorHandler(log, tell, alarms));
   return app;
 }
 

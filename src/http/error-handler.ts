@@ -1,8 +1,9 @@
 import { STATUS_CODES } from "node:http";
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
+import type { Alarms } from "../denylist/alarms";
 import { CurfewError, loggable, type ErrorCode } from "../errors";
-import type { SecurityEvent, Tell } from "./request-log";
+import { useOf, type SecurityEvent, type Tell } from "./request-log";
 
 /** The one place where a code becomes a status. */
 export const STATUS: Record<ErrorCode, number> = {
@@ -39,12 +40,11 @@ const RETRY_AFTER_SECONDS = "1";
 const EVENT: Partial<Record<ErrorCode, SecurityEvent>> = {
   invalid_credentials: "login_failed",
   refresh_token_reused: "refresh_reused",
-  token_revoked: "revoked_token_used",
   cross_site_request: "cross_site_request",
   rate_limited: "rate_limited",
 };
 
-export function createErrorHandler(log: Logger, tell: Tell): ErrorRequestHandler {
+export function createErrorHandler(log: Logger, tell: Tell, alarms: Alarms): ErrorRequestHandler {
   return function errorHandler(thrown: unknown, req, res, next) {
     if (res.headersSent) {
       next(thrown);
@@ -54,6 +54,7 @@ export function createErrorHandler(log: Logger, tell: Tell): ErrorRequestHandler
     const status = STATUS[error.code];
     const event = EVENT[error.code];
     if (event && error.isNews) tell(req, event, error.about);
+    alarms.raise(error, useOf(req));
     if (status >= 500 && error.cause !== undefined)
       log.error({ request_id: res.get("X-Request-Id"), code: error.code, ...causeOf(error) }, "failed");
     // What takes other credentials than tokens has said which.

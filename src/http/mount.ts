@@ -32,7 +32,7 @@ export type Mount = {
 /** What apps mount: our routes, and the guard of theirs. Neither leaves an answer to the app that the app could get wrong. */
 export function createMount(parts: Parts, options: MountOptions): Mount {
   const { authRoutes, verifyRoutes, check, tell } = createAuthTable(parts, options);
-  const handleError = createErrorHandler(parts.log, tell);
+  const handleError = createErrorHandler(parts.log, tell, parts.alarms);
 
   const inBudget: RequestHandler = (_req, _res, next) => {
     withBudget(options.redisTimeoutMs, next);

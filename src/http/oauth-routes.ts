@@ -1,12 +1,13 @@
 import type { Request } from "express";
 import { z } from "zod";
 import type { Auth } from "../auth";
+import type { Alarms } from "../denylist/alarms";
 import { CurfewError, type ErrorCode } from "../errors";
 import type { RefreshToken } from "../tokens/refresh-tokens";
 import { audienceOf, subjectOf, type Token } from "../tokens/tokens";
 import { clientOf } from "./client-guard";
 import { requesterOf } from "./credentials";
-import type { Tell } from "./request-log";
+import { useOf, type Tell } from "./request-log";
 import { endpoint } from "./routes";
 
 // The one body that isn't strict: RFC 7009 §2.1 and RFC 7662 §2.1 let clients send more than we know, as RFC 6749 §3.2
@@ -38,15 +39,13 @@ const Introspection = z.discriminatedUnion("active", [
 type Introspection = z.infer<typeof Introspection>;
 
 /** RFC 7009 and RFC 7662, for clients: services that are shown tokens of either kind, ours and outside issuers'. */
-export function createOAuthEndpoints(auth: Auth, tell: Tell) {
+export function createOAuthEndpoints(auth: Auth, tell: Tell, alarms: Alarms) {
   async function introspectionOf(req: Request, token: string): Promise<Introspection> {
     try {
       return describe(await auth.introspect(token));
     } catch (error) {
       if (!(error instanceof CurfewError && MEANS_DEAD.has(error.code))) throw error;
-      // The client has it from somebody who used it.
-      if (error.code === "token_revoked" && error.isNews)
-        tell(req, "revoked_token_used", { ...error.about, client: clientOf(req) });
+      alarms.raise(error, useOf(req, clientOf(req)));
       return { active: false };
     }
   }

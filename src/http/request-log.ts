@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Request, RequestHandler } from "express";
 import type { Logger } from "pino";
-import { addressOf } from "./credentials";
+import type { Use } from "../denylist/alarms";
+import { addressOf, requesterOf } from "./credentials";
 
 /** What ops want to be told of, beside the line that every request gets: what is expected, and what isn't. */
 const EVENTS = {
@@ -14,7 +15,6 @@ const EVENTS = {
   revoked_by_client: "info",
   client_refused: "warn",
   refresh_reused: "warn",
-  revoked_token_used: "warn",
   cross_site_request: "warn",
   rate_limited: "warn",
 } as const;
@@ -60,11 +60,21 @@ export function createRequestLog(log: Logger): RequestHandler {
 export const createTell =
   (log: Logger): Tell =>
   (req, event, about = {}) => {
-    log[EVENTS[event]](
-      { event, request_id: req.res?.get("X-Request-Id"), ip: addressOf(req), path: pathOf(req), ...about },
-      event,
-    );
+    log[EVENTS[event]]({ event, ...originOf(req), ...about }, event);
   };
+
+/** A token's use in a request. A client has it from somebody who used it. */
+export const useOf = (req: Request, client?: string): Use => ({
+  by: client === undefined ? "" : `client:${client}`,
+  requester: requesterOf(req),
+  about: { ...originOf(req), ...(client !== undefined && { client }) },
+});
+
+const originOf = (req: Request) => ({
+  request_id: req.res?.get("X-Request-Id"),
+  ip: addressOf(req),
+  path: pathOf(req),
+});
 
 /** Nothing that could be a token or a password: no query, no user before a host, no long segment. */
 const pathOf = (req: Request) =>

@@ -8,6 +8,7 @@ import {
   register,
   type Tokens,
 } from "../helpers/client";
+import { readDeeds } from "../helpers/events";
 import { decodePart } from "../helpers/jws";
 import { startRedis, type TestRedis } from "../helpers/redis";
 import { startService, type TestService } from "../helpers/service";
@@ -39,9 +40,7 @@ async function refreshed(url: string, tokens: Tokens): Promise<Tokens> {
 }
 
 const eventsOf = async (tokens: Tokens) =>
-  (await redis.admin.xrange("curfew:events", "-", "+"))
-    .filter(([, fields]) => fields.includes(sidOf(tokens)))
-    .map(([, fields]) => fields[fields.indexOf("event") + 1]);
+  (await readDeeds(redis)).filter(({ sid }) => sid === sidOf(tokens)).map(({ event }) => event);
 
 type Listed = { id: string; current: boolean; created_at: string; last_used_at: string; expires_at: string };
 

@@ -1,0 +1,133 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { CurfewError } from "../errors";
+import { outsideBudgets } from "../redis/budget";
+import type { Redis } from "../redis/redis";
+import type { Shards } from "../shards";
+import { cutUserAgent, type Requester } from "./entry";
+import { epochKey } from "./epochs";
+import { EVENTS_KEPT, eventsKey } from "./events";
+import { readWritingScript } from "./writer";
+
+/** Where a token was used: `by` whom it was shown to us, if not by its bearer; `about` is for the log alone. */
+export type Use = { by: string; requester: Requester; about: Record<string, string | undefined> };
+
+export type Alarms = {
+  /**
+   * To be called with whatever refused a token. Somebody using a revoked one may have stolen it: the log and the events tell
+   * of each such token once a minute, the log also how often it was used. Waits for nothing, and never throws.
+   */
+  raise: (refusal: unknown, use: Use) => void;
+  /** How many uses of revoked tokens this process has refused. */
+  total: () => number;
+  /** Tells what is still to be told, and stops. */
+  close: () => void;
+};
+
+type RevokedToken = { sub: string; sid?: string; jti: string };
+
+/** A token that is being used; without a token, all those for which there was no room. `uses`: not told of yet. */
+type Watched = { token: RevokedToken | undefined; latest: Use; uses: number; timer: NodeJS.Timeout };
+
+const EVENT = "revoked_token_used";
+const WINDOW_MS = 60_000;
+/** Whoever has revoked tokens by the hundred must not fill memory, the log or the events with them. */
+const TOKENS_MAX = 100;
+const OTHERS = "others";
+const TOO_MANY = "more revoked tokens are used than are told of one by one";
+/** A little less than a window, so that nobody is kept from telling of the next by having told of this one. */
+const QUIET_SHARE = 0.9;
+
+const TELL_USE = readWritingScript(join(__dirname, "tell-use.lua"));
+
+export function createAlarms(redis: Redis, shards: Shards, log: Logger, windowMs = WINDOW_MS): Alarms {
+  const watched = new Map<string, Watched>();
+  let total = 0;
+
+  function tellEvent({ sub, sid = "", jti }: RevokedToken, { by, requester }: Use): void {
+    const prefix = shards.prefixOf(sub);
+    const told = `${prefix}ratelimit:alarm:${digestOf(sub, jti)}`;
+    const args = {
+      ...{ event: EVENT, sub, sid, jti, by, note: "", events_kept: EVENTS_KEPT },
+      now: new Date().toISOString(),
+      ip: requester.ip ?? "",
+      user_agent: cutUserAgent(requester.userAgent) ?? "",
+      quiet_ms: Math.floor(windowMs * QUIET_SHARE),
+    };
+    // Where Redis doesn't take it, the log has it all the same.
+    redis.run(TELL_USE, [eventsKey(prefix), epochKey(prefix), told], args).catch(() => undefined);
+  }
+
+  function tellLog(each: Watched): void {
+    const { token, latest, uses } = each;
+    each.uses = 0;
+    log.warn({ event: EVENT, ...latest.about, ...token, uses, total }, token ? EVENT : TOO_MANY);
+  }
+
+  function tell(each: Watched): void {
+    tellLog(each);
+    if (each.token) tellEvent(each.token, each.latest);
+  }
+
+  /** Tells at once, then at the end of each window in which it was used again; after one in which it wasn't, it is forgotten. */
+  function watch(key: string, token: RevokedToken | undefined, latest: Use): void {
+    const timer = setInterval(() => {
+      if (each.uses > 0) {
+        tell(each);
+        return;
+      }
+      clearInterval(timer);
+      watched.delete(key);
+    }, windowMs).unref();
+    const each: Watched = { token, latest, uses: 1, timer };
+    watched.set(key, each);
+    tell(each);
+  }
+
+  return {
+    raise(refusal, use) {
+      const token = revokedTokenOf(refusal);
+      if (!token) return;
+      total += 1;
+      const digest = digestOf(token.sub, token.jti);
+      const hasRoom = watched.has(digest) || watched.size < TOKENS_MAX;
+      const key = hasRoom ? digest : OTHERS;
+      const known = watched.get(key);
+      if (known) {
+        known.uses += 1;
+        known.latest = use;
+        return;
+      }
+      // Redis may take its time over the event: none of it is the request's.
+      outsideBudgets(() => {
+        watch(key, hasRoom ? token : undefined, use);
+      });
+    },
+
+    total: () => total,
+
+    close() {
+      for (const each of watched.values()) {
+        clearInterval(each.timer);
+        if (each.uses > 0) tellLog(each);
+      }
+      watched.clear();
+    },
+  };
+}
+
+/** A token from before the epoch is no news, and what is refused for another reason names no token. */
+function revokedTokenOf(refusal: unknown): RevokedToken | undefined {
+  if (!(refusal instanceof CurfewError && refusal.code === "token_revoked" && refusal.isNews))
+    return undefined;
+  const { sub, sid, jti } = refusal.about;
+  if (sub === undefined || jti === undefined) return undefined;
+  return { sub, jti, ...(sid !== undefined && { sid }) };
+}
+
+/** What an outside issuer calls its subjects and tokens may be of any length. */
+const digestOf = (sub: string, jti: string) =>
+  createHash("sha256")
+    .update(JSON.stringify([sub, jti]))
+    .digest("base64url");

@@ -94,7 +94,7 @@ async function checkAll({ sessions, checkAtLast }: Acts): Promise<void> {
 async function strikeAll(
   faults: Fault[],
   services: TestService[],
-  { recorder, random }: Omit<Hands, "hold">,
+  { recorder, random }: Omit<Hands, "hold" | "untilReady">,
   seconds: number,
 ): Promise<Strike[]> {
   const strikes: Strike[] = [];
@@ -102,12 +102,13 @@ async function strikeAll(
     await Promise.all([sleep(random.whole(fromMs, toMs)), recorder.untilMore(20)]);
   };
   const [rest, hold] = [between(50, 500), between(300, 1200)];
+  const allReady = () => Promise.all(services.map(untilReady));
   for (const fault of inTurn(faults, random, performance.now() + seconds * 1000)) {
     await rest();
     const startedAt = performance.now();
-    await fault.strike({ recorder, random, hold });
+    await fault.strike({ recorder, random, hold, untilReady: allReady });
     await recorder.perform({ kind: "calm", user: "" }, async () => {
-      await Promise.all(services.map(untilReady));
+      await allReady();
       return DONE;
     });
     strikes.push({ name: fault.name, startedAt, endedAt: performance.now() });

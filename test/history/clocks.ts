@@ -1,5 +1,5 @@
 import type { TestRedis } from "../helpers/redis";
-import { AFTER_RECONNECT_MS, AFTER_SIGN_MS, type Fault, type Hands } from "./world";
+import { AFTER_SIGN_MS, type Fault, type Hands } from "./world";
 
 /** More than an access token lives, and with it what denies it. */
 const AHEAD_SECONDS = 20 * 60;
@@ -23,18 +23,27 @@ export const clockSteps = (
   },
 });
 
-/** `replace` has a replica take over, and gives the primary that was replaced. */
-export const clockOfNextIsAhead = (
-  nodes: readonly TestRedis[],
-  replicas: () => Promise<TestRedis[]>,
-  replace: (hands: Hands) => Promise<TestRedis>,
-  untilSettled: () => Promise<void>,
-): Fault => ({
+type Replacing = {
+  nodes: readonly TestRedis[];
+  replicas: () => Promise<TestRedis[]>;
+  /** Has a replica take over, and gives the primary that was killed. */
+  replace: (hands: Hands) => Promise<TestRedis>;
+  untilSettled: () => Promise<void>;
+  allowanceMs: number;
+};
+
+export const clockOfNextIsAhead = ({
+  nodes,
+  replicas,
+  replace,
+  untilSettled,
+  allowanceMs,
+}: Replacing): Fault => ({
   name: "a primary is replaced by a replica whose clock is ahead",
   async strike(hands) {
     for (const replica of await replicas()) replica.setClock(AHEAD_SECONDS);
     let primary: TestRedis | undefined;
-    await hands.recorder.strike({ kind: "loss", allowanceMs: AFTER_RECONNECT_MS }, async () => {
+    await hands.recorder.strike({ kind: "loss", allowanceMs }, async () => {
       primary = await replace(hands);
     });
     await hands.hold();

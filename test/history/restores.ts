@@ -2,13 +2,16 @@ import { backUp, empty } from "../helpers/backup";
 import type { TestRedis } from "../helpers/redis";
 import { AFTER_RECONNECT_MS, type Fault, type Hands } from "./world";
 
-export const backupIsRestored = (nodeFor: (hands: Hands) => Promise<TestRedis>): Fault => ({
+export const backupIsRestored = (
+  nodeFor: (hands: Hands) => Promise<TestRedis>,
+  allowanceMs = AFTER_RECONNECT_MS.node,
+): Fault => ({
   name: "a backup is restored",
   async strike(hands) {
     const node = await nodeFor(hands);
     const backup = await backUp(node);
     await hands.hold();
-    await hands.recorder.strike({ kind: "loss", allowanceMs: AFTER_RECONNECT_MS }, async () => {
+    await hands.recorder.strike({ kind: "loss", allowanceMs }, async () => {
       await node.kill();
       backup.restore();
       await node.start();

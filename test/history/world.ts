@@ -36,5 +36,5 @@ const SLACK_MS = 250;
 /** How long something may go unnoticed that shows, although connections stay; and what doesn't show. */
 export const AFTER_SIGN_MS = 1000 + SLACK_MS;
 export const WITHOUT_SIGN_MS = 5000 + SLACK_MS;
-/** How long until an instance has connected anew, as late as it may try to, and then to look. */
-export const AFTER_RECONNECT_MS = 1000 + AFTER_SIGN_MS;
+/** How long until an instance has connected anew, as late as it may try to, or has found the nodes of a cluster, and looked. */
+export const AFTER_RECONNECT_MS = { node: 1000 + AFTER_SIGN_MS, cluster: 2000 + AFTER_SIGN_MS };

@@ -1,5 +1,9 @@
+import { createServer } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { createActs } from "./history/acts";
 import { judge } from "./history/judge";
-import type { Kind, Operation } from "./history/operation";
+import { createRecorder, type Kind, type Operation } from "./history/operation";
 import { createRandom } from "./history/random";
 import { countOf, reportOf } from "./history/report";
 
@@ -38,23 +42,25 @@ const endOthers = (startedAt: number, endedAt: number, more: More = {}) =>
   });
 const nobodys =
   (kind: Kind) =>
-  (startedAt: number, endedAt: number): Operation => ({
+  (startedAt: number, endedAt: number, more: More = {}): Operation => ({
     kind,
     user: "",
     startedAt,
     endedAt,
     status: 200,
     code: undefined,
+    ...more,
   });
 
-const [flush, calm] = [nobodys("flush"), nobodys("calm")];
+const [flush, loss, calm] = [nobodys("flush"), nobodys("loss"), nobodys("calm")];
 
 const TABLET = { sid: "tablet" };
 const REFUSED = { status: 401, code: "token_revoked" };
 const UNAVAILABLE = { status: 503, code: "denylist_unavailable" };
 const NO_ANSWER = { status: undefined };
 
-const rulesIn = (history: Operation[], options = {}) => judge(history, options).map(({ rule }) => rule);
+const rulesIn = (history: Operation[], options = {}) =>
+  judge(history, options).findings.map(({ rule }) => rule);
 
 describe("who is accepted after a logout was acknowledged is found", () => {
   it.each<[title: string, history: Operation[]]>([
@@ -90,7 +96,7 @@ describe("who is accepted after a logout was acknowledged is found", () => {
 
   it("with the first logout that should have been one", () => {
     const [first, second] = [logout(2, 4), logout(3, 5)];
-    const [finding] = judge([login(0, 1), second, first, check(6, 7)]);
+    const [finding] = judge([login(0, 1), second, first, check(6, 7)]).findings;
     expect(finding?.because).toBe(first);
   });
 });
@@ -181,7 +187,7 @@ describe("nothing is found", () => {
       ],
     ],
   ])("%s", (_title, history) => {
-    expect(judge(history)).toEqual([]);
+    expect(judge(history)).toEqual({ findings: [], excused: [] });
   });
 });
 
@@ -222,6 +228,66 @@ describe("who is refused for no reason is found", () => {
   });
 });
 
+describe("who is accepted after a logout that a fault brought to naught", () => {
+  const out = [login(0, 1), logout(2, 3)];
+  const ALLOWED = { allowanceMs: 1000 };
+
+  it.each<[title: string, history: Operation[]]>([
+    ["while the fault comes", [...out, loss(4, 20, ALLOWED), check(10, 11)]],
+    ["until it must have been noticed", [...out, loss(4, 5, ALLOWED), check(1005, 1200)]],
+    ["in a check that began before it", [...out, check(4, 10), loss(9, 20, ALLOWED)]],
+    ["on the instance that it concerns", [...out, loss(4, 5, { ...ALLOWED, instance: 0 }), check(6, 7)]],
+    ["where all is over", [login(0, 1), flush(4, 5, ALLOWED), check(6, 7)]],
+  ])("is excused %s", (_title, history) => {
+    const { findings, excused } = judge(history);
+    expect(findings).toEqual([]);
+    expect(excused.map(({ rule }) => rule)).toEqual(["accepted after its logout"]);
+  });
+
+  it.each<[title: string, history: Operation[]]>([
+    ["before the fault", [...out, check(4, 5), loss(6, 7, ALLOWED)]],
+    ["when it must have been noticed", [...out, loss(4, 5, ALLOWED), check(1006, 1007)]],
+    ["where there is no time to notice it", [...out, loss(4, 10), check(6, 7)]],
+    [
+      "on an instance that it doesn't concern",
+      [...out, loss(4, 5, { ...ALLOWED, instance: 1 }), check(6, 7)],
+    ],
+    ["where all is over", [login(0, 1), flush(4, 5, ALLOWED), check(1006, 1007)]],
+  ])("is found %s", (_title, history) => {
+    const { findings, excused } = judge(history);
+    expect(findings.map(({ rule }) => rule)).toEqual(["accepted after its logout"]);
+    expect(excused).toEqual([]);
+  });
+
+  it("nothing else is excused", () => {
+    const history = [login(0, 1), loss(2, 3, ALLOWED), check(4, 5, { status: 500 })];
+    expect(rulesIn(history)).toEqual(["not an answer we give"]);
+  });
+});
+
+describe("when Redis may have gone back in time", () => {
+  const ALLOWED = { allowanceMs: 1000 };
+  const LOST = { status: 401, code: "invalid_credentials" };
+
+  it.each<[title: string, history: Operation[]]>([
+    ["who was in may be out", [login(0, 1), loss(2, 3), check(4, 5, REFUSED)]],
+    ["who was in may still be in", [login(0, 1), loss(2, 3), check(4, 5)]],
+    [
+      "so may who came before it was noticed",
+      [loss(0, 1, ALLOWED), login(1000, 1002), check(2000, 2001, REFUSED)],
+    ],
+    ["accounts may be lost", [operation("register", 0, 1, { status: 201 }), loss(2, 3), login(4, 5, LOST)]],
+    ["it may have taken long", [loss(0, 20_000)]],
+  ])("%s", (_title, history) => {
+    expect(rulesIn(history)).toEqual([]);
+  });
+
+  it("who comes after that is in", () => {
+    const history = [loss(0, 1, ALLOWED), login(1002, 1003), check(2000, 2001, REFUSED)];
+    expect(rulesIn(history)).toEqual(["refused for no reason"]);
+  });
+});
+
 describe("whatever happened before, it is found when", () => {
   it.each<[title: string, rule: string, wrong: Operation]>([
     ["a fault of ours is answered", "not an answer we give", check(2, 3, { status: 500 })],
@@ -232,6 +298,32 @@ describe("whatever happened before, it is found when", () => {
   ])("%s", (_title, rule, wrong) => {
     expect(rulesIn([login(0, 1), wrong])).toEqual([rule]);
   });
+});
+
+it("no client presents a refresh token that looks stolen, while nobody has ended the session", async () => {
+  const random = {
+    ...createRandom(1),
+    pick: <T>([first]: readonly T[]) => first,
+    pickWeighted: <T extends [number, ...unknown[]]>(ways: readonly T[]): T => {
+      const way = ways.find(([, , order]) => (order as { kind: Kind }).kind === "end of a session");
+      if (!way) throw new Error("no such way");
+      return way;
+    },
+  };
+  const url = await startFakeService();
+  const recorder = createRecorder();
+  const acts = createActs(() => [url], recorder, random);
+  // So many that the last one is of the first one's user.
+  for (let count = 0; count < 7; count += 1) await acts.enter();
+  const [first, last] = [acts.sessions[0], acts.sessions[6]];
+  if (!first || !last) throw new Error("seven sessions were opened");
+  expect(last.user).toBe(first.user);
+  for (let count = 0; count < 3; count += 1) await acts.refresh(last);
+  await acts.logOut(first);
+  expect(recorder.history.at(-1)).toMatchObject({ kind: "end of a session", status: 401 });
+  await acts.refresh(last);
+  expect(recorder.history.at(-1)).toMatchObject({ kind: "refresh", status: 200 });
+  expect(acts.live.has(last)).toBe(true);
 });
 
 it("the report counts what happened, and names both sides of a finding", () => {
@@ -247,7 +339,7 @@ it("the report counts what happened, and names both sides of a finding", () => {
   const report = reportOf({
     history,
     strikes: [{ name: "Redis hangs", startedAt: 2, endedAt: 4 }],
-    findings: judge(history),
+    ...judge(history),
   });
   expect(report).toContain("  check: 1 done, 1 refused, 1 unavailable, 1 no answer\n");
   expect(report).toContain("1 faults\n  2.0–4.0 ms: Redis hangs\n");
@@ -276,3 +368,26 @@ it("the same seed leads to the same choices, another one to others", () => {
   expect(draw(7)).toEqual(draw(7));
   expect(draw(7)).not.toEqual(draw(8));
 });
+
+/** Takes each refresh token once, and lets nobody end anything. */
+async function startFakeService() {
+  let count = 0;
+  const used = new Set<string>();
+  const server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (chunk) => (body += String(chunk)));
+    request.on("end", () => {
+      const { refresh_token = "" } = JSON.parse(body || "{}") as { refresh_token?: string };
+      const isRefused = request.method === "DELETE" || used.has(refresh_token);
+      if (refresh_token !== "") used.add(refresh_token);
+      const payload = Buffer.from(JSON.stringify({ sid: String((count += 1)) })).toString("base64url");
+      const tokens = { access_token: `x.${payload}.x`, refresh_token: String(count) };
+      response.setHeader("Connection", "close");
+      response.statusCode = isRefused ? 401 : 200;
+      response.end(JSON.stringify(isRefused ? { code: "refused" } : tokens));
+    });
+  });
+  server.listen(0, "127.0.0.1").unref();
+  await once(server, "listening");
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}

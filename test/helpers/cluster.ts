@@ -22,8 +22,15 @@ type SlotRange = [from: number, to: number, primary: [ip: string, port: number]]
 const PRIMARIES = 3;
 const SLOTS = 16_384;
 
-export async function startCluster({ options = [] }: { options?: string[] } = {}): Promise<TestCluster> {
-  const members = await Promise.all(Array.from({ length: 2 * PRIMARIES }, () => startMember(options)));
+type Options = { options?: string[]; haveOwnClocks?: boolean };
+
+export async function startCluster({
+  options = [],
+  haveOwnClocks = false,
+}: Options = {}): Promise<TestCluster> {
+  const members = await Promise.all(
+    Array.from({ length: 2 * PRIMARIES }, () => startMember(options, haveOwnClocks)),
+  );
   const nodes = members.map(({ node }) => node);
   await form(members);
 
@@ -77,17 +84,17 @@ export async function startCluster({ options = [] }: { options?: string[] } = {}
 }
 
 /** The bus has a port of its own, because 10,000 above the other may be taken, or too high. */
-async function startMember(options: string[]): Promise<Member> {
+async function startMember(options: string[], hasOwnClock: boolean): Promise<Member> {
   const busPort = await freePort();
-  const node = await startRedis([
+  const own = [
     "--cluster-enabled yes",
     `--cluster-port ${busPort}`,
     "--cluster-node-timeout 1000",
     // Each primary keeps its replica.
     "--cluster-allow-replica-migration no",
     "--repl-diskless-sync-delay 0",
-    ...options,
-  ]);
+  ];
+  const node = await startRedis([...own, ...options], { hasOwnClock });
   return { node, busPort };
 }
 

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis as Client } from "ioredis";
 import { parse } from "yaml";
+import { createClock } from "./clock";
 import { connectedUntilTestsEnd, untilTestsEnd } from "./processes";
 
 const PASSWORD = "only-for-tests";
@@ -18,6 +19,8 @@ export type TestRedis = {
   readonly pid: number;
   /** Where it keeps what is on disk. */
   dir: string;
+  /** Sets its clock, if it has one of its own, so much ahead of everybody else's. */
+  setClock(aheadSeconds: number): void;
   /** May do everything, for looking and for breaking things. */
   admin: Client;
   isRunning(): boolean;
@@ -40,8 +43,12 @@ export function readAclRules(): string {
   return rules?.groups?.["rules"] ?? "";
 }
 
-export async function startRedis(options: string[] = []): Promise<TestRedis> {
+export async function startRedis(
+  options: string[] = [],
+  { hasOwnClock = false }: { hasOwnClock?: boolean } = {},
+): Promise<TestRedis> {
   const dir = mkdtempSync(join(tmpdir(), "curfew-redis-"));
+  const clock = hasOwnClock ? createClock(dir) : undefined;
   const port = await freePort();
   const launch = (more: string[]) => {
     const child = untilTestsEnd(
@@ -62,7 +69,7 @@ export async function startRedis(options: string[] = []): Promise<TestRedis> {
           ...options,
           ...more,
         ],
-        { stdio: "ignore" },
+        { stdio: "ignore", env: { ...process.env, ...clock?.environment } },
       ),
     );
     return { child, exited: once(child, "exit") };
@@ -88,6 +95,10 @@ export async function startRedis(options: string[] = []): Promise<TestRedis> {
       return server.child.pid ?? 0;
     },
     dir,
+    setClock(aheadSeconds) {
+      if (!clock) throw new TypeError("it has no clock of its own: start it with hasOwnClock");
+      clock.set(aheadSeconds);
+    },
     admin,
     isRunning: () => server.child.exitCode === null && server.child.signalCode === null,
     kill,

@@ -24,7 +24,7 @@ export type TestSentinels = {
   stop: () => Promise<void>;
 };
 
-type Options = { replicas?: number; sentinels?: number; options?: string[] };
+type Options = { replicas?: number; sentinels?: number; options?: string[]; haveOwnClocks?: boolean };
 type Sentinel = { port: number; client: Client; stop(): Promise<void> };
 
 const NAME = "curfew-primary";
@@ -33,8 +33,9 @@ export async function startSentinel({
   replicas = 2,
   sentinels: count = 3,
   options = [],
+  haveOwnClocks: hasOwnClock = false,
 }: Options = {}): Promise<TestSentinels> {
-  const start = () => startRedis(["--repl-diskless-sync-delay 0", ...options]);
+  const start = () => startRedis(["--repl-diskless-sync-delay 0", ...options], { hasOwnClock });
   const [first, ...others] = await Promise.all([start(), ...Array.from({ length: replicas }, start)]);
   await Promise.all(others.map(({ admin }) => admin.call("REPLICAOF", "127.0.0.1", first.port)));
   const sentinels = await Promise.all(Array.from({ length: count }, () => startOne(first)));

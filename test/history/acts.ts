@@ -10,6 +10,8 @@ export type Session = {
   accessTokens: string[];
   refreshTokens: string[];
   isRefreshing: boolean;
+  /** Somebody ended it, or may have. */
+  mayBeOver: boolean;
 };
 
 /** What a client can do, each on some instance. */
@@ -64,10 +66,16 @@ export function createActs(urls: () => string[], { perform }: Recorder, random: 
       accessTokens: [access_token],
       refreshTokens: [refresh_token],
       isRefreshing: false,
+      mayBeOver: false,
     };
     accounts.add(user);
     sessions.push(session);
     live.add(session);
+  }
+
+  function takeForOver(session: Session): void {
+    live.delete(session);
+    session.mayBeOver = true;
   }
 
   /** One registers at a time, so that an account has many sessions. */
@@ -87,20 +95,20 @@ export function createActs(urls: () => string[], { perform }: Recorder, random: 
     const token = random.pickLate(session.accessTokens) ?? "";
     const request: Request = (url) => call(url, "GET", path, { token });
     const { operation } = await ask(session, { kind: "check", request }, instance);
-    if (operation.status === 401) live.delete(session);
+    if (isOver(operation)) takeForOver(session);
     return operation;
   }
 
-  /** Of a live session one at a time, and the latest token: another one would look stolen, and end it. */
+  /** One at a time, and the latest token as long as nobody ended the session: another one would look stolen, and end it. */
   async function carryOn(session: Session): Promise<void> {
     if (session.isRefreshing) return;
     session.isRefreshing = true;
     const { refreshTokens } = session;
-    const token = (live.has(session) ? refreshTokens.at(-1) : random.pick(refreshTokens)) ?? "";
+    const token = (session.mayBeOver ? random.pick(refreshTokens) : refreshTokens.at(-1)) ?? "";
     const request: Request = (url) => refresh(url, token);
     const { operation, answer } = await ask(session, { kind: "refresh", request });
     session.isRefreshing = false;
-    if (operation.status === 401) live.delete(session);
+    if (isOver(operation)) takeForOver(session);
     if (!isSuccess(operation)) return;
     const { access_token, refresh_token } = answer?.body as Tokens;
     session.accessTokens.push(access_token);
@@ -108,8 +116,15 @@ export function createActs(urls: () => string[], { perform }: Recorder, random: 
   }
 
   async function leave(session: Session, leaving: Session[], order: Order): Promise<void> {
-    for (const each of leaving) live.delete(each);
+    for (const each of leaving) {
+      live.delete(each);
+      each.mayBeOver ||= endsInAnyCase(order, each);
+    }
     const { operation } = await ask(session, order);
+    for (const each of leaving) {
+      each.mayBeOver ||= !isRefused(operation);
+      if (!each.mayBeOver) live.add(each);
+    }
     if (!isSuccess(operation)) return;
     const looks = random
       .shuffle(leaving)
@@ -178,3 +193,11 @@ export function createActs(urls: () => string[], { perform }: Recorder, random: 
     },
   };
 }
+
+const isOver = ({ status, code }: Operation) => status === 401 && code !== "token_expired";
+
+/** Whoever is told so has ended nothing, but what a logout names. */
+const isRefused = ({ status }: Operation) => status === 401 || status === 404;
+
+const endsInAnyCase = ({ kind, ends }: Order, { sid }: Session) =>
+  kind.startsWith("logout") && (ends?.sids.includes(sid) ?? false);

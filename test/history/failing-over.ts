@@ -1,8 +1,10 @@
 import { startCluster } from "../helpers/cluster";
 import { untilAgreed, type TestRedis } from "../helpers/redis";
 import { startSentinel } from "../helpers/sentinel";
+import { clockOfNextIsAhead, clockSteps } from "./clocks";
+import { backupIsRestored } from "./restores";
 import { connectionsEnd, KEEPS_ALL, scriptsAreForgotten } from "./single";
-import type { Fault, Hands, World } from "./world";
+import { AFTER_RECONNECT_MS, type Fault, type Hands, type World } from "./world";
 
 /** Several nodes, of which each can become a primary. */
 type Nodes = {
@@ -10,11 +12,13 @@ type Nodes = {
   primaryOf: (key: string) => Promise<TestRedis>;
   restartReplica: (node: TestRedis) => Promise<void>;
   untilSettled: () => Promise<void>;
+  /** For what goes back in time or out of step while a connection is gone. */
+  allowanceMs: number;
 };
 
 /** A primary and two replicas, watched by three sentinels. */
 export async function startSentinelWorld(services: number): Promise<World> {
-  const sentinel = await startSentinel({ options: KEEPS_ALL });
+  const sentinel = await startSentinel({ options: KEEPS_ALL, haveOwnClocks: true });
   const environment = {
     REDIS_MODE: "sentinel",
     REDIS_SENTINEL_NAME: sentinel.name,
@@ -24,15 +28,20 @@ export async function startSentinelWorld(services: number): Promise<World> {
   const { nodes, untilSettled, primary, stop } = sentinel;
   const restartReplica = async (node: TestRedis) =>
     node.start([`--replicaof 127.0.0.1 ${(await primary()).port}`]);
-  const faults = faultsOf({ nodes, untilSettled, primaryOf: primary, restartReplica });
+  const allowanceMs = AFTER_RECONNECT_MS.node;
+  const faults = faultsOf({ nodes, untilSettled, primaryOf: primary, restartReplica, allowanceMs });
   return { environments: Array<NodeJS.ProcessEnv>(services).fill(environment), faults, mayLose: true, stop };
 }
 
 /** Three primaries, each with a replica. */
 export async function startClusterWorld(services: number): Promise<World> {
-  const cluster = await startCluster({ options: KEEPS_ALL });
+  const cluster = await startCluster({ options: KEEPS_ALL, haveOwnClocks: true });
   const environment = { REDIS_MODE: "cluster", REDIS_URL: cluster.url, REVOKE_MIN_REPLICAS: "1" };
-  const faults = faultsOf({ ...cluster, restartReplica: (node) => node.start() });
+  const faults = faultsOf({
+    ...cluster,
+    restartReplica: (node) => node.start(),
+    allowanceMs: AFTER_RECONNECT_MS.cluster,
+  });
   return {
     environments: Array<NodeJS.ProcessEnv>(services).fill(environment),
     faults,
@@ -41,7 +50,7 @@ export async function startClusterWorld(services: number): Promise<World> {
   };
 }
 
-function faultsOf({ nodes, primaryOf, restartReplica, untilSettled }: Nodes): Fault[] {
+function faultsOf({ nodes, primaryOf, restartReplica, untilSettled, allowanceMs }: Nodes): Fault[] {
   const aPrimary = ({ random }: Hands) => primaryOf(`key ${random.next()}`);
 
   async function untilReplaced(
@@ -53,6 +62,11 @@ function faultsOf({ nodes, primaryOf, restartReplica, untilSettled }: Nodes): Fa
     await breakIt(primary);
     await untilAgreed(async () => (await primaryOf(key)) !== primary);
     return primary;
+  }
+
+  async function replicas(): Promise<TestRedis[]> {
+    const are = await Promise.all(nodes.map(isReplica));
+    return nodes.filter((_, at) => are[at]);
   }
 
   return [
@@ -96,8 +110,7 @@ function faultsOf({ nodes, primaryOf, restartReplica, untilSettled }: Nodes): Fa
     {
       name: "a replica is killed, and started again",
       async strike({ random, hold }) {
-        const replicas = await Promise.all(nodes.map(isReplica));
-        const replica = random.pick(nodes.filter((_, at) => replicas[at]));
+        const replica = random.pick(await replicas());
         await replica?.kill();
         await hold();
         if (replica) await restartReplica(replica);
@@ -106,6 +119,16 @@ function faultsOf({ nodes, primaryOf, restartReplica, untilSettled }: Nodes): Fa
     },
     connectionsEnd(aPrimary),
     scriptsAreForgotten(nodes),
+    backupIsRestored(aPrimary, allowanceMs),
+    // In a cluster the others' denylists go on.
+    clockSteps(aPrimary, "loss"),
+    clockOfNextIsAhead({
+      nodes,
+      replicas,
+      replace: (hands) => untilReplaced(hands, (node) => node.kill()),
+      untilSettled,
+      allowanceMs,
+    }),
   ];
 }
 

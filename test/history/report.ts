@@ -28,7 +28,7 @@ export function countOf(history: readonly Operation[]): Counts {
   return counts;
 }
 
-export function reportOf({ history, strikes, findings }: Result): string {
+export function reportOf({ history, strikes, findings, excused }: Result): string {
   const counts = Object.entries(countOf(history)).map(([kind, verdicts]) => {
     const ended = Object.entries(verdicts).filter(([, count]) => count > 0);
     return `  ${kind}: ${ended.map(([verdict, count]) => `${count} ${verdict}`).join(", ")}`;
@@ -38,6 +38,7 @@ export function reportOf({ history, strikes, findings }: Result): string {
     ...counts,
     `${strikes.length} faults`,
     ...strikes.map(({ name, ...span }) => `  ${spanOf(span)}: ${name}`),
+    `${excused.length} accepted after their logout while that was allowed`,
     `${findings.length} findings`,
     ...findings.map(describe),
   ].join("\n");

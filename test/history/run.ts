@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { call, eventually } from "../helpers/client";
 import { startService, type TestService } from "../helpers/service";
 import { createActs, type Acts, type Session } from "./acts";
-import { judge, type Finding } from "./judge";
+import { judge, type Judgement } from "./judge";
 import { createRecorder, type Operation } from "./operation";
 import { createRandom, type Random } from "./random";
 import { DONE, type Fault, type Hands, type World } from "./world";
@@ -13,8 +13,7 @@ type Strike = { name: string; startedAt: number; endedAt: number };
 export type Result = {
   history: readonly Operation[];
   strikes: Strike[];
-  findings: Finding[];
-};
+} & Judgement;
 
 export type RunOptions = {
   startWorld: (services: number) => Promise<World>;
@@ -51,7 +50,7 @@ export async function run({ startWorld, seconds, seed }: RunOptions): Promise<Re
     isOver = true;
     await clients;
     await checkAll(acts);
-    return { history: recorder.history, strikes, findings: judge(recorder.history, world) };
+    return { history: recorder.history, strikes, ...judge(recorder.history, world) };
   } finally {
     isOver = true;
     for (const service of services) service.process.kill("SIGKILL");
@@ -95,7 +94,7 @@ async function checkAll({ sessions, checkAtLast }: Acts): Promise<void> {
 async function strikeAll(
   faults: Fault[],
   services: TestService[],
-  { recorder, random }: Omit<Hands, "hold">,
+  { recorder, random }: Omit<Hands, "hold" | "untilReady">,
   seconds: number,
 ): Promise<Strike[]> {
   const strikes: Strike[] = [];
@@ -103,12 +102,13 @@ async function strikeAll(
     await Promise.all([sleep(random.whole(fromMs, toMs)), recorder.untilMore(20)]);
   };
   const [rest, hold] = [between(50, 500), between(300, 1200)];
+  const allReady = () => Promise.all(services.map(untilReady));
   for (const fault of inTurn(faults, random, performance.now() + seconds * 1000)) {
     await rest();
     const startedAt = performance.now();
-    await fault.strike({ recorder, random, hold });
+    await fault.strike({ recorder, random, hold, untilReady: allReady });
     await recorder.perform({ kind: "calm", user: "" }, async () => {
-      await Promise.all(services.map(untilReady));
+      await allReady();
       return DONE;
     });
     strikes.push({ name: fault.name, startedAt, endedAt: performance.now() });

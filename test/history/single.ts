@@ -1,22 +1,42 @@
 import { startProxy, type Proxy } from "../helpers/proxy";
 import { startRedis, type TestRedis } from "../helpers/redis";
-import { DONE, type Fault, type Hands, type World } from "./world";
+import { startSwitch } from "../helpers/switch";
+import { clockSteps } from "./clocks";
+import { flipsOf } from "./flips";
+import { reloadInPlace } from "./reloads";
+import { backupIsRestored, backupIsRestoredLate } from "./restores";
+import { type Fault, type Hands, type World } from "./world";
 
 /** What Redis acknowledges is on its disk. */
 export const KEEPS_ALL = ["--appendonly yes", "--appendfsync always"];
 
-/** One Redis that keeps what it acknowledges. The first service is connected to it by a wire that can break. */
+/**
+ * One Redis that keeps what it acknowledges, under a name that can lead to another one. The first service is connected to it
+ * by a wire that can break.
+ */
 export async function startSingle(services: number): Promise<World> {
-  const redis = await startRedis(KEEPS_ALL);
-  const wire = await startProxy(redis.port);
-  const wired = redis.url.replace(String(redis.port), String(wire.port));
+  const options = [...KEEPS_ALL, "--repl-diskless-sync-delay 0", "--enable-debug-command yes"];
+  const redis = await startRedis(options, { hasOwnClock: true });
+  const other = await startRedis(options);
+  const name = await startSwitch(redis.port);
+  const wire = await startProxy(name.port);
+  const urlBy = ({ port }: { port: number }) => redis.url.replace(String(redis.port), String(port));
   return {
-    environments: Array.from({ length: services }, (_, at) => ({ REDIS_URL: at === 0 ? wired : redis.url })),
-    faults: [...faultsOf(redis), ...faultsOn(wire)],
+    environments: Array.from({ length: services }, (_, at) => ({ REDIS_URL: urlBy(at === 0 ? wire : name) })),
+    faults: [
+      ...faultsOf(redis),
+      ...faultsOn(wire),
+      backupIsRestored(() => Promise.resolve(redis)),
+      backupIsRestoredLate(redis),
+      ...flipsOf(name, redis, other),
+      reloadInPlace(redis),
+      clockSteps(() => Promise.resolve(redis)),
+    ],
     mayLose: false,
     async stop() {
       await wire.stop();
-      await redis.stop();
+      await name.stop();
+      await Promise.all([redis.stop(), other.stop()]);
     },
   };
 }
@@ -65,11 +85,7 @@ function faultsOf(redis: TestRedis): Fault[] {
     },
     {
       name: "Redis is emptied",
-      strike: ({ recorder }) =>
-        recorder.perform({ kind: "flush", user: "" }, async () => {
-          await admin.flushall();
-          return DONE;
-        }),
+      strike: ({ recorder }) => recorder.strike({ kind: "flush" }, () => admin.flushall()),
     },
     connectionsEnd(() => Promise.resolve(redis)),
     scriptsAreForgotten([redis]),

@@ -8,6 +8,8 @@ export type Hands = {
   random: Random;
   /** Resolves when some more operations have ended, while the fault lasts. */
   hold: () => Promise<void>;
+  /** Resolves when every service is ready. */
+  untilReady: () => Promise<unknown>;
 };
 
 export type Fault = {
@@ -28,3 +30,11 @@ export type World = {
 
 /** The answer of what isn't a request. */
 export const DONE: Answer = { status: 200, headers: new Headers(), body: undefined };
+
+/** What a busy machine adds to the bounds that are promised. */
+const SLACK_MS = 250;
+/** How long something may go unnoticed that shows, although connections stay; and what doesn't show. */
+export const AFTER_SIGN_MS = 1000 + SLACK_MS;
+export const WITHOUT_SIGN_MS = 5000 + SLACK_MS;
+/** How long until an instance has connected anew, as late as it may try to, or has found the nodes of a cluster, and looked. */
+export const AFTER_RECONNECT_MS = { node: 1000 + AFTER_SIGN_MS, cluster: 2000 + AFTER_SIGN_MS };

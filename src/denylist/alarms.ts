@@ -49,7 +49,7 @@ export function createAlarms(redis: Redis, shards: Shards, log: Logger, windowMs
     const prefix = shards.prefixOf(sub);
     const told = `${prefix}ratelimit:alarm:${digestOf(sub, jti)}`;
     const args = {
-      ...{ event: EVENT, sub, sid, jti, by, note: "", events_kept: EVENTS_KEPT },
+      ...{ event: EVENT, sub, sid, jti, by, note: "", witnessed: "", events_kept: EVENTS_KEPT },
       now: new Date().toISOString(),
       ip: requester.ip ?? "",
       user_agent: cutUserAgent(requester.userAgent) ?? "",

@@ -63,7 +63,7 @@ export function createCurfew(options: CurfewOptions): Curfew {
     const trusted = trustedIssuers.find(({ name }) => name === issuer);
     if (!trusted) throw new TypeError("There is no issuer of that name.");
     const { issuer: iss, maxLifetimeSeconds } = trusted;
-    await revoker.subject({ issuer, iss, subId: keyIdOf(sub), maxLifetimeSeconds }, readWhy(why));
+    await revoker.subject({ issuer, iss, sub, keyId: keyIdOf(sub), maxLifetimeSeconds }, readWhy(why));
   }
 
   return {

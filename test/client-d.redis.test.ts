@@ -1,4 +1,5 @@
-import { call, expectRefusal, me, register } from "./helpers/client";
+import { createHash } from "node:crypto";
+import { call, eventually, expectRefusal, me, register } from "./helpers/client";
 import { startProvider, writeIssuers, type TestProvider } from "./helpers/provider";
 import { decodePart } from "./helpers/jws";
 import { startRedis, type TestRedis } from "./helpers/redis";
@@ -85,6 +86,29 @@ it("DELETE /v1/auth/session: refused everywhere from then on, with one event and
   expect(
     one.log.filter((line) => line.includes('"event":"logout"') && line.includes(jtiOf(token))),
   ).not.toEqual([]);
+});
+
+it("one person has one spelling, whatever it is: only in keys a name may be a digest", async () => {
+  const ids = { sub: "auth0|5f7c ø", sid: "s/8", jti: "j/8" };
+  const whose = { sub: `clerk:${ids.sub}`, sid: ids.sid, jti: ids.jti };
+  const token = clerk.mint(ids);
+  const { headers } = await verify(token);
+  expect(headers.get("x-auth-subject")).toBe("clerk:auth0|5f7c%20%C3%B8");
+  expect([headers.get("x-auth-session"), headers.get("x-auth-token-id")]).toEqual([ids.sid, ids.jti]);
+  expect((await me(one.url, token)).body).toMatchObject({ id: whose.sub });
+
+  expect((await logout(token, { all_devices: true })).status).toBe(200);
+  expectRefusal(await me(one.url, token), 401, "token_revoked");
+  const digest = (id: string) => `sha256-${createHash("sha256").update(id).digest("hex")}`;
+  for (const [kind, id] of Object.entries(ids)) {
+    expect(await entryOf(`${kind}:clerk:${digest(id)}`)).toMatchObject({ ...whose, by: whose.sub });
+  }
+  expect(await lastEvent()).toMatchObject({ ...whose, event: "logout_all_devices", by: whose.sub });
+  const lineOf = (event: string) =>
+    one.log.find((line) => line.includes(`"event":"${event}"`) && line.includes(ids.sid)) ?? "{}";
+  await eventually(() => Promise.resolve(lineOf("revoked_token_used") !== "{}"));
+  for (const event of ["logout", "revoked_token_used"])
+    expect(JSON.parse(lineOf(event))).toMatchObject(whose);
 });
 
 it("ends the session that the token names: what the provider still mints for it is refused", async () => {

@@ -1,3 +1,5 @@
+import type { ForeignToken } from "../tokens/foreign-tokens";
+
 /** The denylist's keys and values: a public format, which ops staff and other languages read and write too. */
 
 export const REASONS = [
@@ -56,6 +58,13 @@ export const subKey = (prefix: string, sub: string) => `${prefix}denylist:sub:${
 
 /** A name that an outside issuer gave: a token's, a session's, a subject's. Two issuers' equal names are two. */
 export const foreign = (issuer: string, id: string) => `${issuer}:${id}`;
+
+/** Where a token of an outside issuer may be denied: by itself, with its subject, with its session. */
+export const foreignKeys = (prefix: string, { issuer, keyIds }: Pick<ForeignToken, "issuer" | "keyIds">) => ({
+  jti: jtiKey(prefix, foreign(issuer, keyIds.jti)),
+  sub: subKey(prefix, foreign(issuer, keyIds.sub)),
+  sid: keyIds.sid === undefined ? undefined : sidKey(prefix, foreign(issuer, keyIds.sid)),
+});
 
 export const cutUserAgent = (userAgent: string | null) => userAgent?.slice(0, USER_AGENT_MAX) ?? null;
 

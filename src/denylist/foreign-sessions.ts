@@ -4,9 +4,7 @@ import {
   endedBy,
   entryOf,
   foreign,
-  jtiKey,
-  sidKey,
-  subKey,
+  foreignKeys,
   ttlMs,
   type Call,
   type Reason,
@@ -30,21 +28,20 @@ const CLOCK_LEAD_SECONDS = 30;
 
 export function createForeignSessions(writer: Writer, clockToleranceSeconds: number): ForeignSessions {
   function work(token: ForeignToken, allDevices: boolean, reason: Reason, call: Call): Work {
-    const { issuer, iss, sid, iat, exp, maxLifetimeSeconds, sinceEpoch } = token;
-    const [now, jti] = [call.nowMs / 1000, foreign(issuer, token.jti)];
+    const { iss, jti, sid, iat, exp, maxLifetimeSeconds, sinceEpoch } = token;
+    const now = call.nowMs / 1000;
     const cutoff = Math.max(Math.floor(now), Math.ceil(iat));
     const latestExp = Math.max(now + CLOCK_LEAD_SECONDS, cutoff) + maxLifetimeSeconds;
-    const named = { jti: token.jti, sid: sid ?? null, iat, exp };
+    const named = { jti, sid: sid ?? null, iat, exp };
     return {
       script: LOG_OUT,
-      keys: (prefix) => [
-        jtiKey(prefix, jti),
-        subKey(prefix, call.sub),
-        ...(sid === undefined ? [] : [sidKey(prefix, foreign(issuer, sid))]),
-      ],
+      keys(prefix) {
+        const keys = foreignKeys(prefix, token);
+        return [keys.jti, keys.sub, ...(keys.sid === undefined ? [] : [keys.sid])];
+      },
       args: () => ({
         sid: sid ?? "",
-        jti: token.jti,
+        jti,
         iat,
         is_expired: Number(now >= exp + clockToleranceSeconds),
         since_epoch: Number(sinceEpoch),
@@ -62,7 +59,7 @@ export function createForeignSessions(writer: Writer, clockToleranceSeconds: num
 
   return {
     async logout(token, allDevices, requester, client) {
-      const sub = foreign(token.issuer, token.subId);
+      const sub = foreign(token.issuer, token.sub);
       const { by, reason } = endedBy(sub, client);
       const call = { sub, by, requester, nowMs: Date.now() };
       return (await writer.revoke(call, work(token, allDevices, reason, call))) === "done";

@@ -3,7 +3,7 @@
 --
 -- KEYS  1–2 as in entries.lua   3 the token's entry   4 its subject's   5 its session's, if it names one
 -- ARGV  as in entries.lua, and:
---       sid, jti                          as they appear in keys
+--       sid, jti                          as the issuer wrote them; sid may be empty
 --       iat, is_expired, since_epoch      of the token; whether its issuer's tokens from before the epoch are refused
 --       reason                            why, unless it is all devices
 --       all_devices                       1 or 0

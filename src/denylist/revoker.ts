@@ -9,8 +9,8 @@ export type Because = { reason: Reason; by: string; note?: string };
 /** A token of ours by its name. Without its subject it must be denied wherever it could be looked for. */
 export type NamedToken = { jti: string; exp: number; sub?: string };
 
-/** A subject of an outside issuer by its name, as it appears in keys. */
-type NamedSubject = { issuer: string; iss: string; subId: string; maxLifetimeSeconds: number };
+/** A subject of an outside issuer by its name; `keyId` is how that appears in keys. */
+type NamedSubject = { issuer: string; iss: string; sub: string; keyId: string; maxLifetimeSeconds: number };
 
 /** Revokes what is known by its name alone, without a credential. Resolves only when Redis has acknowledged it. */
 export type Revoker = {
@@ -57,14 +57,14 @@ export function createRevoker(writer: Writer, shards: Shards, options: RevokerOp
       await writer.revoke(call, work("token"), first);
     },
 
-    async subject({ issuer, iss, subId, maxLifetimeSeconds }, because) {
-      const call = callOf(foreign(issuer, subId), because);
+    async subject({ issuer, iss, sub, keyId, maxLifetimeSeconds }, because) {
+      const call = callOf(foreign(issuer, sub), because);
       const cutoff = Math.floor(call.nowMs / 1000);
       const latestExp = call.nowMs / 1000 + CLOCK_LEAD_SECONDS + maxLifetimeSeconds;
       const { reason } = because;
       await writer.revoke(call, {
         script: CUT_OFF,
-        keys: (prefix) => [subKey(prefix, call.sub)],
+        keys: (prefix) => [subKey(prefix, foreign(issuer, keyId))],
         args: () => ({
           subject_entry: entryOf(call, iss, undefined, { cutoff, reason }),
           subject_ttl_ms: ttlMs(latestExp, clockToleranceSeconds, call.nowMs),

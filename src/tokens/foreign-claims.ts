@@ -36,11 +36,15 @@ const isTime = (value: unknown): value is number =>
 
 export function readIds(token: string, { sub, jti, sid }: Claims) {
   assertThat(isId(sub) && (jti === undefined || isId(jti)) && (sid === undefined || isId(sid)));
+  const id = jti ?? tokenIdOf(token);
   return {
-    sub,
-    subId: keyIdOf(sub),
-    jti: jti === undefined ? tokenIdOf(token) : keyIdOf(jti),
-    sid: sid === undefined ? undefined : keyIdOf(sid),
+    ...{ sub, jti: id, sid },
+    keyIds: {
+      sub: keyIdOf(sub),
+      // What stands for one that is missing begins with sha256-, and would be hashed again.
+      jti: jti === undefined ? id : keyIdOf(id),
+      sid: sid === undefined ? undefined : keyIdOf(sid),
+    },
   };
 }
 

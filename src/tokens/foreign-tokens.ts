@@ -22,15 +22,16 @@ export type TrustedIssuer = {
   readonly sinceEpoch: boolean;
 };
 
-/** A trusted issuer's token, verified. `jti`, `sid` and `subId` are as they stand in keys; `sub` is what the issuer wrote. */
+/** A trusted issuer's token, verified. Its ids are what the issuer wrote; `jti` is a hash of what is signed if there is none. */
 export type ForeignToken = {
   /** The issuer's name here. */
   issuer: string;
   iss: string;
   sub: string;
-  subId: string;
   jti: string;
   sid: string | undefined;
+  /** The same as they stand in keys, behind the issuer's name. */
+  keyIds: { sub: string; jti: string; sid: string | undefined };
   iat: number;
   exp: number;
   sinceEpoch: boolean;

@@ -51,7 +51,7 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs): De
     );
     const current = value === null ? await epochs.restore(prefix, false) : epochs.read(prefix, value);
     const about = { sub, jti, ...(sid !== undefined && { sid }) };
-    if (byJti !== 0 || bySid !== 0 || isCutOff(bySub, iat)) {
+    if (byJti !== 0 || bySid !== 0 || isCutOff(bySub, Math.floor(iat))) {
       throw new CurfewError("token_revoked", { about });
     }
     if (sinceEpoch && iat < beganAt(current))

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ForeignToken } from "../tokens/foreign-tokens";
+import { cutOffNow } from "./cut-off";
 import {
   endedBy,
   entryOf,
@@ -23,15 +24,10 @@ export type ForeignSessions = {
 
 const LOG_OUT = readWritingScript(join(__dirname, "log-out-foreign.lua"));
 
-/** An issuer's clock may be so much ahead of ours, so that its tokens seem to come from the future. */
-const CLOCK_LEAD_SECONDS = 30;
-
 export function createForeignSessions(writer: Writer, clockToleranceSeconds: number): ForeignSessions {
   function work(token: ForeignToken, allDevices: boolean, reason: Reason, call: Call): Work {
-    const { iss, jti, sid, iat, exp, maxLifetimeSeconds, sinceEpoch } = token;
-    const now = call.nowMs / 1000;
-    const cutoff = Math.max(Math.floor(now), Math.ceil(iat));
-    const latestExp = Math.max(now + CLOCK_LEAD_SECONDS, cutoff) + maxLifetimeSeconds;
+    const { iss, jti, sid, iat, exp, sinceEpoch } = token;
+    const { cutoff, ttlMs: longestMs } = cutOffNow(token, clockToleranceSeconds, call.nowMs, iat);
     const named = { jti, sid: sid ?? null, iat, exp };
     return {
       script: LOG_OUT,
@@ -43,7 +39,7 @@ export function createForeignSessions(writer: Writer, clockToleranceSeconds: num
         sid: sid ?? "",
         jti,
         iat,
-        is_expired: Number(now >= exp + clockToleranceSeconds),
+        is_expired: Number(call.nowMs / 1000 >= exp + clockToleranceSeconds),
         since_epoch: Number(sinceEpoch),
         reason,
         all_devices: Number(allDevices),
@@ -51,8 +47,8 @@ export function createForeignSessions(writer: Writer, clockToleranceSeconds: num
         token_entry: entryOf(call, iss, named),
         subject_entry: entryOf(call, iss, named, { cutoff }),
         token_ttl_ms: ttlMs(exp, clockToleranceSeconds, call.nowMs),
-        session_ttl_ms: ttlMs(latestExp, clockToleranceSeconds, call.nowMs),
-        subject_ttl_ms: ttlMs(latestExp, clockToleranceSeconds, call.nowMs),
+        session_ttl_ms: longestMs,
+        subject_ttl_ms: longestMs,
       }),
     };
   }

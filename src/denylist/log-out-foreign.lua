@@ -14,7 +14,8 @@
 -- id, or empty}. The token and its session are denied all the same.
 -- Atomic, so that whether a token is alive and what follows from it can't be torn apart, and a cutoff never moves back.
 
-local iat = tonumber(args.iat)
+-- Some issuers write fractions. A cutoff is a second, and covers all of it.
+local iat = math.floor(tonumber(args.iat))
 local isBeforeEpoch = args.since_epoch == '1' and iat < tonumber(string.match(readEpoch(), '^%d+'))
 
 -- What somebody wrote by hand has no cutoff, and denies every token of the subject.

@@ -1,11 +1,5 @@
 import { CurfewError } from "../errors";
-import {
-  ACCESS_TOKEN_TYPE,
-  assertThat,
-  isFiniteNumber,
-  isString,
-  MAX_CLOCK_LEAD_SECONDS,
-} from "./access-tokens";
+import { ACCESS_TOKEN_TYPE, assertThat, isFiniteNumber, isString } from "./access-tokens";
 import { keyIdOf, tokenIdOf } from "./foreign-ids";
 
 type Claims = Record<string, unknown>;
@@ -22,11 +16,16 @@ export function isOfType(wanted: string | undefined, typ: unknown): boolean {
 /** RFC 7515 §4.1.9: in any case, and `application/` may be left out. */
 const mediaType = (typ: string) => typ.toLowerCase().replace(/^application\//, "");
 
-export function readTimes({ exp, iat, nbf }: Claims, clockToleranceSeconds: number, allowExpired: boolean) {
+export function readTimes(
+  { exp, iat, nbf }: Claims,
+  clockLeadSeconds: number,
+  clockToleranceSeconds: number,
+  allowExpired: boolean,
+) {
   const now = Date.now() / 1000;
   assertThat(isTime(exp));
   if (!allowExpired && now >= exp + clockToleranceSeconds) throw new CurfewError("token_expired");
-  assertThat(isTime(iat) && iat <= now + MAX_CLOCK_LEAD_SECONDS);
+  assertThat(isTime(iat) && iat <= now + clockLeadSeconds);
   assertThat(nbf === undefined || (isTime(nbf) && nbf <= now + clockToleranceSeconds));
   return { exp, iat };
 }

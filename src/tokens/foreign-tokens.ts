@@ -17,6 +17,8 @@ export type TrustedIssuer = {
   readonly algorithms: readonly IssuerAlgorithm[];
   /** Undefined: any but the type of our own tokens. */
   readonly typ: string | undefined;
+  /** How far its clock may be ahead of ours: of what it has issued, and of what a cut-off covers. */
+  readonly clockLeadSeconds: number;
   readonly maxLifetimeSeconds: number;
   /** Whether its tokens from before the denylist's epoch are refused. */
   readonly sinceEpoch: boolean;
@@ -35,6 +37,7 @@ export type ForeignToken = {
   iat: number;
   exp: number;
   sinceEpoch: boolean;
+  clockLeadSeconds: number;
   maxLifetimeSeconds: number;
   claims: Record<string, unknown>;
 };
@@ -88,7 +91,7 @@ export function createForeignTokens(
     assertThat(header !== undefined && claims?.["iss"] === issuer.issuer);
     assertThat(isOfType(issuer.typ, header["typ"]));
     assertThat(issuer.audience === null || isFor(issuer.audience, claims["aud"]));
-    const times = readTimes(claims, options.clockToleranceSeconds, allowExpired);
+    const times = readTimes(claims, issuer.clockLeadSeconds, options.clockToleranceSeconds, allowExpired);
     // Who logs out with a token from before max_lifetime was lowered must be able to.
     assertThat(allowExpired || times.exp - times.iat <= issuer.maxLifetimeSeconds);
     return { ...describe(issuer), ...readIds(token, claims), ...times, claims };
@@ -132,9 +135,10 @@ function split(token: string): Parts | undefined {
   return rest.length === 0 ? [header, payload, signature] : undefined;
 }
 
-const describe = ({ name, issuer, sinceEpoch, maxLifetimeSeconds }: TrustedIssuer) => ({
+const describe = ({ name, issuer, sinceEpoch, clockLeadSeconds, maxLifetimeSeconds }: TrustedIssuer) => ({
   issuer: name,
   iss: issuer,
   sinceEpoch,
+  clockLeadSeconds,
   maxLifetimeSeconds,
 });

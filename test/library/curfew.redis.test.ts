@@ -332,7 +332,7 @@ describe("isEndedBy", () => {
       iat: 1,
       exp: 2,
     },
-    ...{ sinceEpoch: true, maxLifetimeSeconds: 60, claims: {} },
+    ...{ sinceEpoch: true, clockLeadSeconds: 5, maxLifetimeSeconds: 60, claims: {} },
     keyIds: { sub: "ada", jti: "j", sid: "s" },
   };
   const said = { reason: "logout", at: "2030-01-01T00:00:00.000Z" } as const;

@@ -32,6 +32,7 @@ const ACME: TrustedIssuer = {
   audience: "api",
   algorithms: ["RS256"],
   typ: undefined,
+  clockLeadSeconds: 5,
   maxLifetimeSeconds: DAY,
   sinceEpoch: true,
 };
@@ -121,6 +122,7 @@ describe("a genuine token", () => {
       iat: NOW - 60,
       exp: NOW + 600,
       sinceEpoch: true,
+      clockLeadSeconds: 5,
       maxLifetimeSeconds: DAY,
       claims: { ...CLAIMS, org: { id: 5 } },
     });
@@ -645,12 +647,21 @@ describe("claims", () => {
       `iat ${JSON.stringify(iat) as string | undefined}`,
       () => sign({ iat }),
     ]),
-    ["iat 31 seconds ahead", () => sign({ iat: NOW + 31 })],
+    ["iat further ahead than its issuer's clock may be", () => sign({ iat: NOW + 5.001 })],
     ["iat a year ahead", () => sign({ iat: NOW + 365 * DAY, exp: NOW + 366 * DAY })],
   ]);
 
-  it("accepts nbf now, and iat 30 seconds ahead, because clocks differ", async () => {
-    expect(await trust({}).verify(sign({ nbf: NOW, iat: NOW + 30 }))).toMatchObject({ iat: NOW + 30 });
+  it("A-54: accepts nbf ahead by the tolerance, and no more", async () => {
+    const tokens = trustWithin(5, {});
+    expect(await tokens.verify(sign({ nbf: NOW + 5 }))).toMatchObject({ sub: "user_1" });
+    await expectRefused(tokens.verify(sign({ nbf: NOW + 5.001 })));
+  });
+
+  it("accepts nbf now, and iat ahead by its issuer's clock_lead, because clocks differ", async () => {
+    expect(await trust({}).verify(sign({ nbf: NOW, iat: NOW + 5 }))).toMatchObject({ iat: NOW + 5 });
+    const ahead = trust({ clockLeadSeconds: 30 });
+    expect(await ahead.verify(sign({ iat: NOW + 30 }))).toMatchObject({ iat: NOW + 30 });
+    await expectRefused(ahead.verify(sign({ iat: NOW + 31 })));
   });
 
   itRefuses("aud", [

@@ -41,7 +41,7 @@ type Entry = {
   ip: string | null;
   user_agent: string | null;
   /** Of a subject only: its tokens issued up to then (Unix seconds) are denied. */
-  cutoff?: number;
+  cutoff?: number | null;
   /** In the words of whoever revoked it. */
   note?: string;
 };
@@ -75,7 +75,7 @@ export function entryOf(
   call: Call,
   iss: string,
   token?: Named,
-  more: { cutoff?: number; reason?: Reason } = {},
+  more: { cutoff?: null; reason?: Reason } = {},
 ): string {
   const { sub, by, requester, nowMs, note } = call;
   const entry: Entry = {

@@ -22,7 +22,7 @@ export type ForeignSessions = {
   logout(token: ForeignToken, allDevices: boolean, requester: Requester, client?: string): Promise<boolean>;
 };
 
-const LOG_OUT = readWritingScript(join(__dirname, "log-out-foreign.lua"));
+const LOG_OUT = readWritingScript(join(__dirname, "subject.lua"), join(__dirname, "log-out-foreign.lua"));
 
 export function createForeignSessions(writer: Writer, clockToleranceSeconds: number): ForeignSessions {
   function work(token: ForeignToken, allDevices: boolean, reason: Reason, call: Call): Work {
@@ -45,7 +45,7 @@ export function createForeignSessions(writer: Writer, clockToleranceSeconds: num
         all_devices: Number(allDevices),
         cutoff,
         token_entry: entryOf(call, iss, named),
-        subject_entry: entryOf(call, iss, named, { cutoff }),
+        subject_entry: entryOf(call, iss, named, { cutoff: null }),
         token_ttl_ms: ttlMs(exp, clockToleranceSeconds, call.nowMs),
         session_ttl_ms: longestMs,
         subject_ttl_ms: longestMs,

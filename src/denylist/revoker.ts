@@ -22,7 +22,7 @@ export type Revoker = {
 export type RevokerOptions = { issuer: string; clockToleranceSeconds: number };
 
 const REVOKE_TOKEN = readWritingScript(join(__dirname, "revoke-token.lua"));
-const CUT_OFF = readWritingScript(join(__dirname, "cut-off.lua"));
+const CUT_OFF = readWritingScript(join(__dirname, "subject.lua"), join(__dirname, "cut-off.lua"));
 
 export function createRevoker(writer: Writer, shards: Shards, options: RevokerOptions): Revoker {
   const { issuer: iss, clockToleranceSeconds } = options;
@@ -63,7 +63,7 @@ export function createRevoker(writer: Writer, shards: Shards, options: RevokerOp
         script: CUT_OFF,
         keys: (prefix) => [subKey(prefix, foreign(issuer, keyId))],
         args: () => ({
-          subject_entry: entryOf(call, iss, undefined, { cutoff, reason }),
+          subject_entry: entryOf(call, iss, undefined, { cutoff: null, reason }),
           subject_ttl_ms: ttlMs,
           cutoff,
           reason,

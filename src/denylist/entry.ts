@@ -98,7 +98,7 @@ export function entryOf(
 
 /**
  * How long an entry for a token with this `exp` must live: once the tolerance for the verifier's leeway, once for
- * clocks that differ between instances. Relative, so that Redis's own clock plays no part.
+ * clocks that differ between instances. By our clock; the scripts lengthen it where Redis's is behind.
  */
 export const ttlMs = (exp: number, clockToleranceSeconds: number, nowMs: number) =>
   Math.ceil((exp + 2 * clockToleranceSeconds) * 1000 - nowMs);

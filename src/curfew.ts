@@ -66,8 +66,9 @@ export function createCurfew(options: CurfewOptions): Curfew {
   async function revokeSubject(issuer: string, sub: string, why: Why): Promise<void> {
     const trusted = trustedIssuers.find(({ name }) => name === issuer);
     if (!trusted) throw new TypeError("There is no issuer of that name.");
-    const { issuer: iss, maxLifetimeSeconds } = trusted;
-    await revoker.subject({ issuer, iss, subId: keyIdOf(sub), maxLifetimeSeconds }, readWhy(why));
+    const { issuer: iss, clockLeadSeconds, maxLifetimeSeconds } = trusted;
+    const subject = { issuer, iss, sub, keyId: keyIdOf(sub), clockLeadSeconds, maxLifetimeSeconds };
+    await revoker.subject(subject, readWhy(why));
   }
 
   return {

@@ -12,7 +12,13 @@ import {
 
 type Surroundings = KeySurroundings & { ownIssuer: string };
 
+const DEFAULT_CLOCK_LEAD_SECONDS = 5;
+/** For so long, after all of somebody's devices were logged out, they can't sign in again. */
+const MAX_CLOCK_LEAD_SECONDS = 30;
 const DEFAULT_MAX_LIFETIME_SECONDS = 86_400;
+
+const duration = (maxSeconds = Infinity) =>
+  z.string().refine((text) => (durationSeconds.parse(text) ?? NaN) <= maxSeconds);
 
 const ISSUER = z.strictObject({
   name: z.string().regex(/^[a-z0-9-]{1,32}$/),
@@ -23,10 +29,8 @@ const ISSUER = z.strictObject({
   audience: z.string().min(1).nullable(),
   algorithms: z.array(z.enum([...SYMMETRIC, ...ASYMMETRIC])).min(1),
   typ: z.string().min(1).optional(),
-  max_lifetime: z
-    .string()
-    .refine((text) => durationSeconds.parse(text) !== undefined)
-    .optional(),
+  clock_lead: duration(MAX_CLOCK_LEAD_SECONDS).optional(),
+  max_lifetime: duration().optional(),
   since_epoch: z.boolean().optional(),
 });
 
@@ -42,6 +46,7 @@ const WRITE: Record<keyof IssuerEntry, string> = {
   audience: "what its tokens for us say as aud, or null to accept its tokens for anybody",
   algorithms: `a list of ${ASYMMETRIC.join(", ")}; with secret_env one of ${SYMMETRIC.join(", ")}`,
   typ: "what its tokens' headers say as typ, or leave it out",
+  clock_lead: "how far its clock may be ahead of ours: 1s to 30s",
   max_lifetime: durationSeconds.expects,
   since_epoch: "true or false",
 };
@@ -96,12 +101,15 @@ function readIssuer(
   const source = isObject(raw) ? readSource(raw, refuse) : undefined;
   const algorithms = source && readAlgorithms(entry, source, refuse);
   const keys = source && readKeys(entry, source, algorithms, surroundings, refuse);
-  const { name, issuer, audience, typ, max_lifetime = "", since_epoch = true } = entry;
+  const { name, issuer, audience, typ, clock_lead = "", max_lifetime = "", since_epoch = true } = entry;
   if (name === undefined || issuer === undefined || audience === undefined || !algorithms || !keys) {
     return undefined;
   }
-  const maxLifetimeSeconds = durationSeconds.parse(max_lifetime) ?? DEFAULT_MAX_LIFETIME_SECONDS;
-  return { name, issuer, keys, audience, algorithms, typ, maxLifetimeSeconds, sinceEpoch: since_epoch };
+  return {
+    ...{ name, issuer, keys, audience, algorithms, typ, sinceEpoch: since_epoch },
+    clockLeadSeconds: durationSeconds.parse(clock_lead) ?? DEFAULT_CLOCK_LEAD_SECONDS,
+    maxLifetimeSeconds: durationSeconds.parse(max_lifetime) ?? DEFAULT_MAX_LIFETIME_SECONDS,
+  };
 }
 
 /** The members that are as they should be; of the others it is said what they should be. */

@@ -1,4 +1,5 @@
-import { call, expectRefusal, me, register } from "./helpers/client";
+import { createHash } from "node:crypto";
+import { call, eventually, expectRefusal, me, register } from "./helpers/client";
 import { readDeeds } from "./helpers/events";
 import { startProvider, writeIssuers, type TestProvider } from "./helpers/provider";
 import { decodePart } from "./helpers/jws";
@@ -8,22 +9,24 @@ import { startService, type TestService } from "./helpers/service";
 let redis: TestRedis;
 let clerk: TestProvider;
 let other: TestProvider;
+let prompt: TestProvider;
 let one: TestService;
 let two: TestService;
 beforeAll(async () => {
-  [redis, clerk, other] = await Promise.all([
+  [redis, clerk, other, prompt] = await Promise.all([
     startRedis(),
     startProvider("clerk"),
-    startProvider("other", { since_epoch: false, max_lifetime: "1h" }),
+    startProvider("other", { since_epoch: false, clock_lead: "30s", max_lifetime: "1h" }),
+    startProvider("prompt", { clock_lead: "1s" }),
   ]);
-  const env = { REDIS_URL: redis.url, TRUSTED_ISSUERS_FILE: writeIssuers(clerk, other) };
+  const env = { REDIS_URL: redis.url, TRUSTED_ISSUERS_FILE: writeIssuers(clerk, other, prompt) };
   one = await startService(env);
   two = await startService(env);
   // The epoch's own second is over, so that whatever is minted from now on is of it.
   await register(one.url);
 });
 afterAll(async () => {
-  await Promise.all([one.stop(), two.stop(), clerk.stop(), other.stop()]);
+  await Promise.all([one.stop(), two.stop(), clerk.stop(), other.stop(), prompt.stop()]);
   await redis.stop();
 });
 
@@ -85,6 +88,29 @@ it("DELETE /v1/auth/session: refused everywhere from then on, with one event and
   ).not.toEqual([]);
 });
 
+it("one person has one spelling, whatever it is: only in keys a name may be a digest", async () => {
+  const ids = { sub: "auth0|5f7c ø", sid: "s/8", jti: "j/8" };
+  const whose = { sub: `clerk:${ids.sub}`, sid: ids.sid, jti: ids.jti };
+  const token = clerk.mint(ids);
+  const { headers } = await verify(token);
+  expect(headers.get("x-auth-subject")).toBe("clerk:auth0|5f7c%20%C3%B8");
+  expect([headers.get("x-auth-session"), headers.get("x-auth-token-id")]).toEqual([ids.sid, ids.jti]);
+  expect((await me(one.url, token)).body).toMatchObject({ id: whose.sub });
+
+  expect((await logout(token, { all_devices: true })).status).toBe(200);
+  expectRefusal(await me(one.url, token), 401, "token_revoked");
+  const digest = (id: string) => `sha256-${createHash("sha256").update(id).digest("hex")}`;
+  for (const [kind, id] of Object.entries(ids)) {
+    expect(await entryOf(`${kind}:clerk:${digest(id)}`)).toMatchObject({ ...whose, by: whose.sub });
+  }
+  expect((await readDeeds(redis)).at(-1)).toMatchObject({ ...whose, event: "logout_all_devices", by: whose.sub });
+  const lineOf = (event: string) =>
+    one.log.find((line) => line.includes(`"event":"${event}"`) && line.includes(ids.sid)) ?? "{}";
+  await eventually(() => Promise.resolve(lineOf("revoked_token_used") !== "{}"));
+  for (const event of ["logout", "revoked_token_used"])
+    expect(JSON.parse(lineOf(event))).toMatchObject(whose);
+});
+
 it("ends the session that the token names: what the provider still mints for it is refused", async () => {
   const session = { sub: "user_8", sid: "sess_8" };
   const [token, sibling] = [clerk.mint(session), clerk.mint(session)];
@@ -95,21 +121,57 @@ it("ends the session that the token names: what the provider still mints for it 
   expect(await redis.admin.pttl("curfew:denylist:sid:clerk:sess_8")).toBeGreaterThan(86_400_000 - 10_000);
 });
 
-it("all_devices cuts off every token of the subject so far, those from the near future too", async () => {
+it("all_devices cuts off every token of the subject so far, also of an issuer whose clock is ahead", async () => {
   const now = Math.floor(Date.now() / 1000);
-  const [here, there] = [other.mint({ sub: "user_9" }), other.mint({ sub: "user_9", iat: now - 60 })];
-  const ahead = other.mint({ sub: "user_9", iat: now + 20 });
-  expect((await logout(ahead, { all_devices: true })).status).toBe(200);
-  for (const token of [here, there, ahead]) expectRefusal(await verify(token), 401, "token_revoked");
-  expect((await verify(other.mint({ sub: "user_10" }))).status).toBe(204);
-  expect((await verify(other.mint({ sub: "user_9", iat: now + 25 }))).status).toBe(204);
-  const entry = await entryOf("sub:other:user_9");
-  expect(entry).toMatchObject({ sub: "other:user_9", reason: "logout_all_devices", cutoff: now + 20 });
-  // A credential that it ended itself gets success again; a cutoff never moves back.
+  const iats = [now, now - 60, now + 20, now + 20.7];
+  const [here = "", ...others] = iats.map((iat) => other.mint({ sub: "user_9", iat }));
   expect((await logout(here, { all_devices: true })).status).toBe(200);
-  expect((await entryOf("sub:other:user_9"))?.["cutoff"]).toBe(now + 20);
+  for (const token of [here, ...others]) expectRefusal(await verify(token), 401, "token_revoked");
+  expect((await verify(other.mint({ sub: "user_10" }))).status).toBe(204);
+  const entry = await entryOf("sub:other:user_9");
+  expect(entry).toMatchObject({ sub: "other:user_9", reason: "logout_all_devices" });
+  const cutoff = Number(entry?.["cutoff"]);
+  expect([now + 30, now + 31]).toContain(cutoff);
+  // A credential that it ended itself gets success again; a cutoff never moves.
+  expect((await logout(others[0] ?? "", { all_devices: true })).status).toBe(200);
+  expect((await entryOf("sub:other:user_9"))?.["cutoff"]).toBe(cutoff);
   const ttl = await redis.admin.ttl("curfew:denylist:sub:other:user_9");
-  expect(ttl).toBeGreaterThan(3600 - 5);
+  expect(ttl).toBeGreaterThan(3630 - 5);
+  expect(ttl).toBeLessThanOrEqual(3631);
+});
+
+it("who signs in again after all_devices is refused until the issuer's clock_lead has passed", async () => {
+  const signIn = () => verify(prompt.mint({ sub: "user_9" }));
+  expect((await logout(prompt.mint({ sub: "user_9" }), { all_devices: true })).status).toBe(200);
+  expectRefusal(await signIn(), 401, "token_revoked");
+  await eventually(async () => (await signIn()).status === 204);
+});
+
+it("a token issued in a cutoff's very second is cut off, and what is cut off moves no cutoff", async () => {
+  const cutoff = Math.floor(Date.now() / 1000) - 10;
+  const entry = JSON.stringify({ cutoff });
+  await redis.admin.set("curfew:denylist:sub:other:user_15", entry, "EX", 9000);
+  for (const [iat, status] of [
+    [cutoff, 401],
+    [cutoff + 0.7, 401],
+    [cutoff + 1, 204],
+  ] as const) {
+    expect((await verify(other.mint({ sub: "user_15", iat }))).status).toBe(status);
+  }
+  for (const iat of [cutoff, cutoff + 0.7]) {
+    expect((await logout(other.mint({ sub: "user_15", iat }), { all_devices: true })).status).toBe(200);
+    expect(await redis.admin.get("curfew:denylist:sub:other:user_15")).toBe(entry);
+  }
+});
+
+it("all_devices asked for by a token from before the epoch is refused, unless its issuer is exempt", async () => {
+  const before = Math.floor(Date.now() / 1000) - 300;
+  const ask = (issuer: TestProvider) =>
+    logout(issuer.mint({ sub: "user_16", iat: before }), { all_devices: true });
+  expectRefusal(await ask(clerk), 401, "token_revoked");
+  expect(await redis.admin.exists("curfew:denylist:sub:clerk:user_16")).toBe(0);
+  expect((await ask(other)).status).toBe(200);
+  expect(await redis.admin.exists("curfew:denylist:sub:other:user_16")).toBe(1);
 });
 
 it("all_devices takes a token that is alive; a dead one is ended, and refused", async () => {

@@ -1,18 +1,22 @@
 import { call, expectRefusal, login, me, PASSWORD, refresh, register, type Tokens } from "./helpers/client";
+import { startProvider, writeIssuers, type TestProvider } from "./helpers/provider";
 import { startService, type TestService } from "./helpers/service";
 
 /** memory:// runs the same scripts on ioredis-mock, whose Lua is another. What they promise must hold there too. */
 let service: TestService;
+let clerk: TestProvider;
 beforeAll(async () => {
+  clerk = await startProvider("clerk", { clock_lead: "1s", max_lifetime: "90d", since_epoch: false });
   service = await startService({
     REDIS_URL: "memory://",
+    TRUSTED_ISSUERS_FILE: writeIssuers(clerk),
     REFRESH_GRACE_SECONDS: "0",
     RATE_LIMIT: "on",
     RATE_LIMIT_LOGIN: "20/m",
     RATE_LIMIT_ACCOUNT: "20/m",
   });
 });
-afterAll(() => service.stop());
+afterAll(() => Promise.all([service.stop(), clerk.stop()]));
 
 const post = (path: string, token: string | undefined, body: unknown = {}) =>
   call(service.url, "POST", `/api/auth/${path}`, { body, ...(token && { token }) });
@@ -64,6 +68,22 @@ describe("with memory://", () => {
     const second = (await refresh(service.url, first.refresh_token)).body as Tokens;
     expectRefusal(await refresh(service.url, first.refresh_token), 401, "refresh_token_reused");
     await expectDead(second);
+  });
+
+  it("logging out an outside issuer's token ends its session or, if asked, all of its subject's", async () => {
+    const verify = async (token: string) =>
+      (await call(service.url, "GET", "/api/auth/verify", { token })).status;
+    const [phone, laptop] = ["phone", "laptop"].map((sid) => clerk.mint({ sub: "ada", sid })) as [
+      string,
+      string,
+    ];
+    expect((await post("logout", phone)).status).toBe(200);
+    expect([await verify(phone), await verify(laptop)]).toEqual([401, 204]);
+    const tablet = clerk.mint({ sub: "ada", iat: Math.floor(Date.now() / 1000) - 60 });
+    expect((await post("logout", laptop, { all_devices: true })).status).toBe(200);
+    expect([await verify(laptop), await verify(tablet)]).toEqual([401, 401]);
+    expect((await post("logout", tablet, { all_devices: true })).status).toBe(200);
+    expect(await verify(clerk.mint({ sub: "ben" }))).toBe(204);
   });
 
   it("limits count", async () => {

@@ -103,6 +103,7 @@ describe("readTrustedIssuers", () => {
     const issuers = read(CLERK, {
       ...BACKEND,
       typ: "at+jwt",
+      clock_lead: "30s",
       max_lifetime: "90m",
       since_epoch: false,
     });
@@ -114,6 +115,7 @@ describe("readTrustedIssuers", () => {
         audience: null,
         algorithms: ["RS256"],
         typ: undefined,
+        clockLeadSeconds: 5,
         maxLifetimeSeconds: 86_400,
         sinceEpoch: true,
       },
@@ -124,6 +126,7 @@ describe("readTrustedIssuers", () => {
         audience: "api",
         algorithms: ["HS256"],
         typ: "at+jwt",
+        clockLeadSeconds: 30,
         maxLifetimeSeconds: 5400,
         sinceEpoch: false,
       },
@@ -150,7 +153,7 @@ describe("readTrustedIssuers", () => {
       ["ed", "EdDSA", SIGNING.EdDSA.signer],
     ] as const) {
       const token = forge({ alg }, { iss, aud: "api", sub: "1", iat: now, exp: now + 60 }, signer);
-      expect(await tokens.verify(token)).toMatchObject({ iss, sub: "1" });
+      expect(await tokens.claimsToBeFrom(token)?.verify()).toMatchObject({ iss, sub: "1" });
     }
     tokens.close();
   });
@@ -185,6 +188,9 @@ describe("refuses", () => {
     ["an empty typ", { typ: "" }, "typ", /can't/],
     ["a lifetime without a unit", { max_lifetime: "3600" }, "max_lifetime", /can't/],
     ["a lifetime that is a number", { max_lifetime: 3600 }, "max_lifetime", /can't/],
+    ["a lead of 31 seconds", { clock_lead: "31s" }, "clock_lead", /can't/],
+    ["a lead of nothing", { clock_lead: "0s" }, "clock_lead", /can't/],
+    ["a lead that is a number", { clock_lead: 5 }, "clock_lead", /can't/],
     ["a lifetime of eleven years", { max_lifetime: "4015d" }, "max_lifetime", /can't/],
     ["since_epoch in words", { since_epoch: "false" }, "since_epoch", /can't/],
     ["a jwks_uri that is no URL", { jwks_uri: "clerk.example.com" }, "jwks_uri", /not an https URL/],

@@ -21,7 +21,7 @@ def key_id(text):
 
 def is_cut_off(entry, iat):
     try:
-        return entry is not None and iat <= json.loads(entry)["cutoff"]
+        return entry is not None and iat // 1 <= json.loads(entry)["cutoff"]
     except (ValueError, TypeError, KeyError):
         return True
 

@@ -4,7 +4,7 @@ import type { Shards } from "../shards";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../tokens/foreign-tokens";
 import type { Token } from "../tokens/tokens";
-import { foreign, jtiKey, probeKey, sidKey, subKey } from "./entry";
+import { foreign, foreignKeys, jtiKey, probeKey, sidKey } from "./entry";
 import { beganAt, epochKey, type Epochs } from "./epochs";
 import type { Past } from "./past";
 
@@ -40,20 +40,22 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
     }
   }
 
-  async function assertForeign({ issuer, subId, jti, sid, iat, sinceEpoch }: ForeignToken): Promise<void> {
-    const sub = foreign(issuer, subId);
+  async function assertForeign(token: ForeignToken): Promise<void> {
+    const { jti, sid, iat, sinceEpoch } = token;
+    const sub = foreign(token.issuer, token.sub);
     const prefix = shards.prefixOf(sub);
+    const keys = foreignKeys(prefix, token);
     const [bySub, byJti, bySid, value] = await ask(prefix, (client) =>
       Promise.all([
-        client.get(subKey(prefix, sub)),
-        client.exists(jtiKey(prefix, foreign(issuer, jti))),
-        sid === undefined ? 0 : client.exists(sidKey(prefix, foreign(issuer, sid))),
+        client.get(keys.sub),
+        client.exists(keys.jti),
+        keys.sid === undefined ? 0 : client.exists(keys.sid),
         client.get(epochKey(prefix)),
       ]),
     );
     const current = await epochs.current(prefix, value);
     const about = { sub, jti, ...(sid !== undefined && { sid }) };
-    if (byJti !== 0 || bySid !== 0 || isCutOff(bySub, iat)) {
+    if (byJti !== 0 || bySid !== 0 || isCutOff(bySub, Math.floor(iat))) {
       throw new CurfewError("token_revoked", { about });
     }
     if (sinceEpoch && iat < beganAt(current))

@@ -36,8 +36,20 @@ local function readEpoch()
   return epoch
 end
 
+-- One and the same clock for every instance.
+local function redisNowMs()
+  local time = redis.call('TIME')
+  -- 1000.0 and not 1000: the Lua behind memory:// has integers of 32 bits.
+  return tonumber(time[1]) * 1000.0 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- A TTL counts from the asking instance's clock. Where that is ahead of Redis's, others may accept the token for longer:
+-- then it counts from Redis's, unless that is so far behind that it can't be right.
+local MAX_SKEW_MS = 30000
+
 -- Writes a denylist entry. One that is there stays as it is, and is never shortened; by hand it may have no TTL at all.
 local function deny(key, entry, ttlMs)
+  ttlMs = ttlMs + math.min(math.max(tonumber(args.now_ms) - redisNowMs(), 0), MAX_SKEW_MS)
   if ttlMs <= 0 then
     return false
   end

@@ -1,3 +1,5 @@
+import type { ForeignToken } from "../tokens/foreign-tokens";
+
 /** The denylist's keys and values: a public format, which ops staff and other languages read and write too. */
 
 export const REASONS = [
@@ -39,7 +41,7 @@ type Entry = {
   ip: string | null;
   user_agent: string | null;
   /** Of a subject only: its tokens issued up to then (Unix seconds) are denied. */
-  cutoff?: number;
+  cutoff?: number | null;
   /** In the words of whoever revoked it. */
   note?: string;
 };
@@ -57,6 +59,13 @@ export const subKey = (prefix: string, sub: string) => `${prefix}denylist:sub:${
 /** A name that an outside issuer gave: a token's, a session's, a subject's. Two issuers' equal names are two. */
 export const foreign = (issuer: string, id: string) => `${issuer}:${id}`;
 
+/** Where a token of an outside issuer may be denied: by itself, with its subject, with its session. */
+export const foreignKeys = (prefix: string, { issuer, keyIds }: Pick<ForeignToken, "issuer" | "keyIds">) => ({
+  jti: jtiKey(prefix, foreign(issuer, keyIds.jti)),
+  sub: subKey(prefix, foreign(issuer, keyIds.sub)),
+  sid: keyIds.sid === undefined ? undefined : sidKey(prefix, foreign(issuer, keyIds.sid)),
+});
+
 export const cutUserAgent = (userAgent: string | null) => userAgent?.slice(0, USER_AGENT_MAX) ?? null;
 
 type Named = { jti: string | null; sid: string | null; iat: number | null; exp: number };
@@ -66,7 +75,7 @@ export function entryOf(
   call: Call,
   iss: string,
   token?: Named,
-  more: { cutoff?: number; reason?: Reason } = {},
+  more: { cutoff?: null; reason?: Reason } = {},
 ): string {
   const { sub, by, requester, nowMs, note } = call;
   const entry: Entry = {
@@ -89,7 +98,7 @@ export function entryOf(
 
 /**
  * How long an entry for a token with this `exp` must live: once the tolerance for the verifier's leeway, once for
- * clocks that differ between instances. Relative, so that Redis's own clock plays no part.
+ * clocks that differ between instances. By our clock; the scripts lengthen it where Redis's is behind.
  */
 export const ttlMs = (exp: number, clockToleranceSeconds: number, nowMs: number) =>
   Math.ceil((exp + 2 * clockToleranceSeconds) * 1000 - nowMs);

@@ -1,12 +1,11 @@
 import { join } from "node:path";
 import type { ForeignToken } from "../tokens/foreign-tokens";
+import { cutOffNow } from "./cut-off";
 import {
   endedBy,
   entryOf,
   foreign,
-  jtiKey,
-  sidKey,
-  subKey,
+  foreignKeys,
   ttlMs,
   type Call,
   type Reason,
@@ -23,46 +22,40 @@ export type ForeignSessions = {
   logout(token: ForeignToken, allDevices: boolean, requester: Requester, client?: string): Promise<boolean>;
 };
 
-const LOG_OUT = readWritingScript(join(__dirname, "log-out-foreign.lua"));
-
-/** An issuer's clock may be so much ahead of ours, so that its tokens seem to come from the future. */
-const CLOCK_LEAD_SECONDS = 30;
+const LOG_OUT = readWritingScript(join(__dirname, "subject.lua"), join(__dirname, "log-out-foreign.lua"));
 
 export function createForeignSessions(writer: Writer, clockToleranceSeconds: number): ForeignSessions {
   function work(token: ForeignToken, allDevices: boolean, reason: Reason, call: Call): Work {
-    const { issuer, iss, sid, iat, exp, maxLifetimeSeconds, sinceEpoch } = token;
-    const [now, jti] = [call.nowMs / 1000, foreign(issuer, token.jti)];
-    const cutoff = Math.max(Math.floor(now), Math.ceil(iat));
-    const latestExp = Math.max(now + CLOCK_LEAD_SECONDS, cutoff) + maxLifetimeSeconds;
-    const named = { jti: token.jti, sid: sid ?? null, iat, exp };
+    const { iss, jti, sid, iat, exp, sinceEpoch } = token;
+    const { cutoff, ttlMs: longestMs } = cutOffNow(token, clockToleranceSeconds, call.nowMs, iat);
+    const named = { jti, sid: sid ?? null, iat, exp };
     return {
       script: LOG_OUT,
-      keys: (prefix) => [
-        jtiKey(prefix, jti),
-        subKey(prefix, call.sub),
-        ...(sid === undefined ? [] : [sidKey(prefix, foreign(issuer, sid))]),
-      ],
+      keys(prefix) {
+        const keys = foreignKeys(prefix, token);
+        return [keys.jti, keys.sub, ...(keys.sid === undefined ? [] : [keys.sid])];
+      },
       args: () => ({
         sid: sid ?? "",
-        jti: token.jti,
+        jti,
         iat,
-        is_expired: Number(now >= exp + clockToleranceSeconds),
+        is_expired: Number(call.nowMs / 1000 >= exp + clockToleranceSeconds),
         since_epoch: Number(sinceEpoch),
         reason,
         all_devices: Number(allDevices),
         cutoff,
         token_entry: entryOf(call, iss, named),
-        subject_entry: entryOf(call, iss, named, { cutoff }),
+        subject_entry: entryOf(call, iss, named, { cutoff: null }),
         token_ttl_ms: ttlMs(exp, clockToleranceSeconds, call.nowMs),
-        session_ttl_ms: ttlMs(latestExp, clockToleranceSeconds, call.nowMs),
-        subject_ttl_ms: ttlMs(latestExp, clockToleranceSeconds, call.nowMs),
+        session_ttl_ms: longestMs,
+        subject_ttl_ms: longestMs,
       }),
     };
   }
 
   return {
     async logout(token, allDevices, requester, client) {
-      const sub = foreign(token.issuer, token.subId);
+      const sub = foreign(token.issuer, token.sub);
       const { by, reason } = endedBy(sub, client);
       const call = { sub, by, requester, nowMs: Date.now() };
       return (await writer.revoke(call, work(token, allDevices, reason, call))) === "done";

@@ -2,29 +2,25 @@
 -- subject that was issued up to now.
 --
 -- KEYS  1–2 as in entries.lua   3 the token's entry   4 its subject's   5 its session's, if it names one
--- ARGV  as in entries.lua, and:
---       sid, jti                          as they appear in keys
+-- ARGV  as in entries.lua and subject.lua, and:
+--       sid, jti                          as the issuer wrote them; sid may be empty
 --       iat, is_expired, since_epoch      of the token; whether its issuer's tokens from before the epoch are refused
 --       reason                            why, unless it is all devices
 --       all_devices                       1 or 0
---       cutoff                            tokens issued up to it are denied (Unix seconds)
---       token_entry, subject_entry        their reason still null
---       token_ttl_ms, session_ttl_ms, subject_ttl_ms
+--       token_entry                       its reason still null, as the subject_entry's
+--       token_ttl_ms, session_ttl_ms
 -- Returns {'done', or 'dead' when all devices were asked for with a token that can no longer ask for it; the last event's
 -- id, or empty}. The token and its session are denied all the same.
 -- Atomic, so that whether a token is alive and what follows from it can't be torn apart, and a cutoff never moves back.
 
-local iat = tonumber(args.iat)
-local isBeforeEpoch = args.since_epoch == '1' and iat < tonumber(string.match(readEpoch(), '^%d+'))
+-- Some issuers write fractions. A cutoff is a second, and covers all of it.
+local iat = math.floor(tonumber(args.iat))
+local began = tonumber(string.match(readEpoch(), '^%d+'))
+local isBeforeEpoch = args.since_epoch == '1' and iat < began
 
--- What somebody wrote by hand has no cutoff, and denies every token of the subject.
-local function readCutoff()
-  local entry = redis.call('GET', KEYS[4])
-  return entry and (tonumber(string.match(entry, '"cutoff":(%d+)')) or math.huge)
-end
-
-local cutoff = readCutoff()
-local isCutOff = cutoff and iat <= cutoff
+local cutoff, outlives = readSubject(KEYS[4])
+-- A hand-written entry that ends sooner than a cut-off is none: "all devices" must outlast it.
+local isCutOff = cutoff and iat <= cutoff and (cutoff < math.huge or outlives)
 local isDenied = isCutOff or redis.call('EXISTS', KEYS[3]) == 1 or (KEYS[5] and redis.call('EXISTS', KEYS[5]) == 1)
 local isAlive = args.is_expired == '0' and not isBeforeEpoch and not isDenied
 
@@ -41,10 +37,7 @@ end
 
 local isNews = false
 if reason == 'logout_all_devices' then
-  local ttlMs = math.max(tonumber(args.subject_ttl_ms), redis.call('PTTL', KEYS[4]))
-  if not cutoff or cutoff < tonumber(args.cutoff) then
-    redis.call('SET', KEYS[4], because(args.subject_entry), 'PX', string.format('%.0f', ttlMs))
-  end
+  cutOff(KEYS[4], because(args.subject_entry))
   isNews = true
 end
 if KEYS[5] then

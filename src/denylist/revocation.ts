@@ -4,7 +4,7 @@ import { REASONS, type Reason } from "./entry";
 export type Revocation =
   | {
       readonly kind: "token" | "session" | "user";
-      /** A user id, or `<issuer name>:<subject>`; null for a token that was revoked by its id alone. */
+      /** A user id, or `<issuer name>:<subject>` as the issuer writes it; null for a token that was revoked by its id alone. */
       readonly sub: string | null;
       readonly sid?: string;
       readonly jti?: string;

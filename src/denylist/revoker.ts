@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Shards } from "../shards";
+import { cutOffNow, type Bounds } from "./cut-off";
 import { entryOf, foreign, jtiKey, NOBODY, subKey, ttlMs, type Call, type Reason } from "./entry";
 import { readWritingScript, type Work, type Writer } from "./writer";
 
@@ -9,8 +10,8 @@ export type Because = { reason: Reason; by: string; note?: string };
 /** A token of ours by its name. Without its subject it must be denied wherever it could be looked for. */
 export type NamedToken = { jti: string; exp: number; sub?: string };
 
-/** A subject of an outside issuer by its name, as it appears in keys. */
-type NamedSubject = { issuer: string; iss: string; subId: string; maxLifetimeSeconds: number };
+/** A subject of an outside issuer by its name; `keyId` is how that appears in keys. */
+type NamedSubject = Bounds & { issuer: string; iss: string; sub: string; keyId: string };
 
 /** Revokes what is known by its name alone, without a credential. Resolves only when Redis has acknowledged it. */
 export type Revoker = {
@@ -21,10 +22,7 @@ export type Revoker = {
 export type RevokerOptions = { issuer: string; clockToleranceSeconds: number };
 
 const REVOKE_TOKEN = readWritingScript(join(__dirname, "revoke-token.lua"));
-const CUT_OFF = readWritingScript(join(__dirname, "cut-off.lua"));
-
-/** An issuer's clock may be so much ahead of ours. */
-const CLOCK_LEAD_SECONDS = 30;
+const CUT_OFF = readWritingScript(join(__dirname, "subject.lua"), join(__dirname, "cut-off.lua"));
 
 export function createRevoker(writer: Writer, shards: Shards, options: RevokerOptions): Revoker {
   const { issuer: iss, clockToleranceSeconds } = options;
@@ -57,17 +55,16 @@ export function createRevoker(writer: Writer, shards: Shards, options: RevokerOp
       await writer.revoke(call, work("token"), first);
     },
 
-    async subject({ issuer, iss, subId, maxLifetimeSeconds }, because) {
-      const call = callOf(foreign(issuer, subId), because);
-      const cutoff = Math.floor(call.nowMs / 1000);
-      const latestExp = call.nowMs / 1000 + CLOCK_LEAD_SECONDS + maxLifetimeSeconds;
+    async subject({ issuer, iss, sub, keyId, ...bounds }, because) {
+      const call = callOf(foreign(issuer, sub), because);
+      const { cutoff, ttlMs } = cutOffNow(bounds, clockToleranceSeconds, call.nowMs);
       const { reason } = because;
       await writer.revoke(call, {
         script: CUT_OFF,
-        keys: (prefix) => [subKey(prefix, call.sub)],
+        keys: (prefix) => [subKey(prefix, foreign(issuer, keyId))],
         args: () => ({
-          subject_entry: entryOf(call, iss, undefined, { cutoff, reason }),
-          subject_ttl_ms: ttlMs(latestExp, clockToleranceSeconds, call.nowMs),
+          subject_entry: entryOf(call, iss, undefined, { cutoff: null, reason }),
+          subject_ttl_ms: ttlMs,
           cutoff,
           reason,
         }),

@@ -11,12 +11,6 @@
 
 local userSessions = KEYS[3]
 
--- One and the same clock for every instance, for how old a generation is.
-local function redisNowMs()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000.0 + math.floor(tonumber(time[2]) / 1000)
-end
-
 -- A call that Redis meets only after a long sleep was given up long ago: a session that it opened would be nobody's, and a
 -- refresh token that it exchanged would look stolen when its owner comes with it again.
 local function refuseLate()

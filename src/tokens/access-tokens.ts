@@ -39,7 +39,7 @@ export const ACCESS_TOKEN_TYPE = "at+jwt";
 const HEADER_NAMES = ["alg", "typ", "kid"];
 export const MAX_TOKEN_BYTES = 8192;
 const MAX_HEADER_LENGTH = 512;
-export const MAX_CLOCK_LEAD_SECONDS = 30;
+const MAX_CLOCK_LEAD_SECONDS = 30;
 const ID = /^[A-Za-z0-9._~-]{1,128}$/;
 
 export function createAccessTokens(options: AccessTokenOptions): AccessTokens {

@@ -1,16 +1,7 @@
-import { CurfewError } from "../errors";
-import {
-  ACCESS_TOKEN_TYPE,
-  assertThat,
-  isFiniteNumber,
-  isFor,
-  isString,
-  MAX_CLOCK_LEAD_SECONDS,
-  MAX_TOKEN_BYTES,
-} from "./access-tokens";
+import { assertThat, isFor, isString, MAX_TOKEN_BYTES } from "./access-tokens";
 import { isCanonicalBase64url } from "./base64url";
-import { keyIdOf, tokenIdOf } from "./foreign-ids";
-import { decodeForeignJson } from "./foreign-json";
+import { isOfType, readIds, readTimes } from "./foreign-claims";
+import { decodeForeignJson, glanceAtJson } from "./foreign-json";
 import { isSignedBy, type IssuerAlgorithm } from "./issuer-keys";
 import { createJwks, type IssuerKeys, type JwksOptions } from "./jwks";
 import type { IssuerKeySource } from "./key-source";
@@ -26,69 +17,91 @@ export type TrustedIssuer = {
   readonly algorithms: readonly IssuerAlgorithm[];
   /** Undefined: any but the type of our own tokens. */
   readonly typ: string | undefined;
+  /** How far its clock may be ahead of ours: of what it has issued, and of what a cut-off covers. */
+  readonly clockLeadSeconds: number;
   readonly maxLifetimeSeconds: number;
   /** Whether its tokens from before the denylist's epoch are refused. */
   readonly sinceEpoch: boolean;
 };
 
-/** A trusted issuer's token, verified. `jti`, `sid` and `subId` are as they stand in keys; `sub` is what the issuer wrote. */
+/** A trusted issuer's token, verified. Its ids are what the issuer wrote; `jti` is a hash of what is signed if there is none. */
 export type ForeignToken = {
   /** The issuer's name here. */
   issuer: string;
   iss: string;
   sub: string;
-  subId: string;
   jti: string;
   sid: string | undefined;
+  /** The same as they stand in keys, behind the issuer's name. */
+  keyIds: { sub: string; jti: string; sid: string | undefined };
   iat: number;
   exp: number;
   sinceEpoch: boolean;
+  clockLeadSeconds: number;
   maxLifetimeSeconds: number;
   claims: Record<string, unknown>;
 };
 
-export type ForeignTokens = {
-  /** Whose token it says it is, if that is a trusted issuer. Nothing is verified. */
-  claimsToBeFrom(token: string): TrustedIssuer | undefined;
+/** A token that says it is from a trusted issuer. */
+export type Claimed = {
+  issuer: TrustedIssuer;
   /**
    * Throws `token_invalid` unless the token is genuine, `token_expired` if it is over, unless that is allowed, and
    * `denylist_unavailable` while the issuer's keys can't be had: then the token is neither good nor bad.
    */
-  verify(token: string, options?: { allowExpired: boolean }): Promise<ForeignToken>;
+  verify(options?: { allowExpired: boolean }): Promise<ForeignToken>;
+};
+
+export type ForeignTokens = {
+  /** Whose token it says it is, if that is a trusted issuer. Nothing is verified. */
+  claimsToBeFrom(token: string): Claimed | undefined;
 };
 
 export type ForeignTokenOptions = JwksOptions & { clockToleranceSeconds: number };
 
 /** Members that say how a token is to be read, or with what. None has a business in a signed token of a trusted issuer. */
 const REFUSED_HEADERS = ["crit", "b64", "zip", "enc", "cty", "jku", "jwk", "x5u", "x5c"];
-/** What a Date can hold. */
-const MAX_TIME_SECONDS = 8_640_000_000_000;
 
 export function createForeignTokens(
   issuers: readonly TrustedIssuer[],
   options: ForeignTokenOptions,
 ): ForeignTokens & { close(): void } {
-  const byIss = new Map<unknown, TrustedIssuer>(issuers.map((each) => [each.issuer, each]));
+  const findIssuer = createIssuerFinder(issuers);
   const keysOf = new Map(issuers.map((each) => [each, openKeys(each, options)]));
 
-  return {
-    claimsToBeFrom: (token) => (byIss.size === 0 ? undefined : byIss.get(readClaims(token)?.["iss"])),
+  /** What comes before the signature has one answer for every reason. */
+  async function assertGenuine(issuer: TrustedIssuer, token: string, header: Json, signature: string) {
+    const { alg, kid } = header;
+    assertThat(!REFUSED_HEADERS.some((name) => name in header) && isCanonicalBase64url(signature));
+    assertThat(issuer.algorithms.some((each) => each === alg) && (kid === undefined || isString(kid)));
+    const key = await keysOf.get(issuer)?.find(kid);
+    assertThat(key !== undefined && alg === key.algorithm && isSignedBy(key, token));
+  }
 
-    // The order is the contract's. What comes before the signature has one answer for every reason.
-    async verify(token, { allowExpired } = { allowExpired: false }) {
-      const claims = readClaims(token);
-      const issuer = byIss.get(claims?.["iss"]);
-      assertThat(claims !== undefined && issuer !== undefined);
-      const header = readHeader(token);
-      const { alg, kid, typ } = header;
-      assertThat(issuer.algorithms.some((each) => each === alg) && (kid === undefined || isString(kid)));
-      const key = await keysOf.get(issuer)?.find(kid);
-      assertThat(key !== undefined && alg === key.algorithm && isSignedBy(key, token));
-      assertThat(isOfType(issuer, typ) && isForUs(issuer, claims["aud"]));
-      const times = readTimes(claims, options.clockToleranceSeconds, allowExpired);
-      // Who logs out with a token from before max_lifetime was lowered must be able to.
-      assertThat(allowExpired || times.exp - times.iat <= issuer.maxLifetimeSeconds);
-      return { ...describe(issuer), ...readIds(token, claims), ...times, claims };
+  // The order is the contract's.
+  async function verifyBy(
+    issuer: TrustedIssuer,
+    token: string,
+    [headerPart, payload, signature]: Parts,
+    { allowExpired } = { allowExpired: false },
+  ): Promise<ForeignToken> {
+    await assertGenuine(issuer, token, glanceAtJson(Buffer.from(headerPart, "base64url")), signature);
+    // Only now: reading what anybody may send costs far more than finding out that it isn't genuine.
+    const [header, claims] = [decodeForeignJson(headerPart), decodeForeignJson(payload)];
+    assertThat(header !== undefined && claims?.["iss"] === issuer.issuer);
+    assertThat(isOfType(issuer.typ, header["typ"]));
+    assertThat(issuer.audience === null || isFor(issuer.audience, claims["aud"]));
+    const times = readTimes(claims, issuer.clockLeadSeconds, options.clockToleranceSeconds, allowExpired);
+    // Who logs out with a token from before max_lifetime was lowered must be able to.
+    assertThat(allowExpired || times.exp - times.iat <= issuer.maxLifetimeSeconds);
+    return { ...describe(issuer), ...readIds(token, claims), ...times, claims };
+  }
+
+  return {
+    claimsToBeFrom(token) {
+      const parts = split(token);
+      const issuer = parts && findIssuer(Buffer.from(parts[1], "base64url"));
+      return issuer && { issuer, verify: (how) => verifyBy(issuer, token, parts, how) };
     },
 
     close() {
@@ -97,67 +110,35 @@ export function createForeignTokens(
   };
 }
 
+/** Tells which trusted issuer the claims name, without looking at header or signature. Nothing is verified. */
+function createIssuerFinder(issuers: readonly TrustedIssuer[]) {
+  const byIss = new Map<unknown, TrustedIssuer>(issuers.map((each) => [each.issuer, each]));
+  // Claims that name one hold it as it is, or an escape. To look for that is what most tokens cost: our own, and rubbish.
+  const marks = issuers.length === 0 ? [] : ["\\", ...issuers.map(({ issuer }) => `"${issuer}"`)];
+  return (claims: Buffer) =>
+    marks.some((mark) => claims.includes(mark)) ? byIss.get(glanceAtJson(claims)["iss"]) : undefined;
+}
+
 /** A key that stands alone is the one, whatever its issuer calls it. */
 function openKeys({ name, keys, algorithms }: TrustedIssuer, options: JwksOptions): IssuerKeys {
   if ("jwksUri" in keys) return createJwks({ name, uri: keys.jwksUri, algorithms }, options);
   return { find: () => Promise.resolve(keys), close: () => undefined };
 }
 
-function readClaims(token: string): Record<string, unknown> | undefined {
+type Json = Record<string, unknown>;
+type Parts = [header: string, payload: string, signature: string];
+
+function split(token: string): Parts | undefined {
   if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) return undefined;
-  const [, payload = "", signature = "", ...rest] = token.split(".");
-  return rest.length === 0 && isCanonicalBase64url(signature) ? decodeForeignJson(payload) : undefined;
+  const [header, payload, signature, ...rest] = token.split(".");
+  if (header === undefined || payload === undefined || signature === undefined) return undefined;
+  return rest.length === 0 ? [header, payload, signature] : undefined;
 }
 
-function readHeader(token: string): Record<string, unknown> {
-  const header = decodeForeignJson(token.slice(0, token.indexOf(".")));
-  assertThat(header !== undefined && !REFUSED_HEADERS.some((name) => name in header));
-  return header;
-}
-
-function isOfType(issuer: TrustedIssuer, typ: unknown): boolean {
-  if (issuer.typ !== undefined) return isString(typ) && mediaType(typ) === mediaType(issuer.typ);
-  return typ === undefined || (isString(typ) && mediaType(typ) !== ACCESS_TOKEN_TYPE);
-}
-
-/** RFC 7515 §4.1.9: in any case, and `application/` may be left out. */
-const mediaType = (typ: string) => typ.toLowerCase().replace(/^application\//, "");
-
-const isForUs = ({ audience }: TrustedIssuer, aud: unknown) => audience === null || isFor(audience, aud);
-
-function readTimes(
-  { exp, iat, nbf }: Record<string, unknown>,
-  clockToleranceSeconds: number,
-  allowExpired: boolean,
-) {
-  const now = Date.now() / 1000;
-  assertThat(isTime(exp));
-  if (!allowExpired && now >= exp + clockToleranceSeconds) throw new CurfewError("token_expired");
-  assertThat(isTime(iat) && iat <= now + MAX_CLOCK_LEAD_SECONDS);
-  assertThat(nbf === undefined || (isTime(nbf) && nbf <= now + clockToleranceSeconds));
-  return { exp, iat };
-}
-
-const isTime = (value: unknown): value is number =>
-  isFiniteNumber(value) && Math.abs(value) <= MAX_TIME_SECONDS;
-
-function readIds(token: string, { sub, jti, sid }: Record<string, unknown>) {
-  assertThat(isId(sub) && (jti === undefined || isId(jti)) && (sid === undefined || isId(sid)));
-  return {
-    sub,
-    subId: keyIdOf(sub),
-    jti: jti === undefined ? tokenIdOf(token) : keyIdOf(jti),
-    sid: sid === undefined ? undefined : keyIdOf(sid),
-  };
-}
-
-/** With half a surrogate pair, two of them could have the same UTF-8. */
-const isId = (value: unknown): value is string =>
-  isString(value) && value !== "" && Buffer.from(value).toString() === value;
-
-const describe = ({ name, issuer, sinceEpoch, maxLifetimeSeconds }: TrustedIssuer) => ({
+const describe = ({ name, issuer, sinceEpoch, clockLeadSeconds, maxLifetimeSeconds }: TrustedIssuer) => ({
   issuer: name,
   iss: issuer,
   sinceEpoch,
+  clockLeadSeconds,
   maxLifetimeSeconds,
 });

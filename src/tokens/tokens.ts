@@ -12,8 +12,8 @@ export type Tokens = {
 /** Who a token claims to be from decides whose keys it must hold against, and nothing else does. */
 export const createTokens = (own: AccessTokens, foreign: ForeignTokens): Tokens => ({
   async verify(token, options) {
-    const issuer = foreign.claimsToBeFrom(token);
-    return issuer ? foreign.verify(token, options) : own.verify(token, options);
+    const claimed = foreign.claimsToBeFrom(token);
+    return claimed ? claimed.verify(options) : own.verify(token, options);
   },
 });
 

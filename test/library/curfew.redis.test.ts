@@ -106,7 +106,7 @@ describe("with a Redis", () => {
     await sleep(POLLED_TWICE_MS);
     const jti = randomUUID();
     await curfew.revoke({ jti, exp: inAnHour(), sub: "ada", reason: "password_changed" });
-    await curfew.revokeUser({ issuer: "clerk", sub: "ben" });
+    await curfew.revokeUser({ issuer: "clerk", sub: "auth0|ben" });
     await Promise.all([here.until(2), there.until(2)]);
     const late = listen(curfew);
     await sleep(POLLED_TWICE_MS);
@@ -114,7 +114,7 @@ describe("with a Redis", () => {
     for (const { told } of [here, there]) {
       expect(told).toEqual([
         { kind: "token", sub: "ada", jti, reason: "password_changed", at },
-        { kind: "user", sub: "clerk:ben", reason: "revoked_by_client", at },
+        { kind: "user", sub: "clerk:auth0|ben", reason: "revoked_by_client", at },
       ]);
     }
     expect(late.told).toEqual([]);
@@ -335,13 +335,13 @@ describe("isEndedBy", () => {
       issuer: "clerk",
       iss: "https://clerk",
       sub: "ada",
-      subId: "ada",
       jti: "j",
       sid: "s",
       iat: 1,
       exp: 2,
     },
-    ...{ sinceEpoch: true, maxLifetimeSeconds: 60, claims: {} },
+    ...{ sinceEpoch: true, clockLeadSeconds: 5, maxLifetimeSeconds: 60, claims: {} },
+    keyIds: { sub: "ada", jti: "j", sid: "s" },
   };
   const said = { reason: "logout", at: "2030-01-01T00:00:00.000Z" } as const;
 

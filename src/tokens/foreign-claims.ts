@@ -1,0 +1,55 @@
+import { CurfewError } from "../errors";
+import { ACCESS_TOKEN_TYPE, assertThat, isFiniteNumber, isString } from "./access-tokens";
+import { keyIdOf, tokenIdOf } from "./foreign-ids";
+
+type Claims = Record<string, unknown>;
+
+/** What a Date can hold. */
+const MAX_TIME_SECONDS = 8_640_000_000_000;
+
+/** Our own, and an issuer's word to us that somebody left (OpenID Connect Back-Channel Logout 1.0 §2.4). */
+const NEVER_ACCESS = [ACCESS_TOKEN_TYPE, "logout+jwt"];
+
+/** Whether a header's `typ` is the one that its issuer is said to write; else none, or any that an access token may have. */
+export function isOfType(wanted: string | undefined, typ: unknown): boolean {
+  if (wanted !== undefined) return isString(typ) && mediaType(typ) === mediaType(wanted);
+  return typ === undefined || (isString(typ) && !NEVER_ACCESS.includes(mediaType(typ)));
+}
+
+/** RFC 7515 §4.1.9: in any case, and `application/` may be left out. */
+const mediaType = (typ: string) => typ.toLowerCase().replace(/^application\//, "");
+
+export function readTimes(
+  { exp, iat, nbf }: Claims,
+  clockLeadSeconds: number,
+  clockToleranceSeconds: number,
+  allowExpired: boolean,
+) {
+  const now = Date.now() / 1000;
+  assertThat(isTime(exp));
+  if (!allowExpired && now >= exp + clockToleranceSeconds) throw new CurfewError("token_expired");
+  assertThat(isTime(iat) && iat <= now + clockLeadSeconds);
+  assertThat(nbf === undefined || (isTime(nbf) && nbf <= now + clockToleranceSeconds));
+  return { exp, iat };
+}
+
+const isTime = (value: unknown): value is number =>
+  isFiniteNumber(value) && Math.abs(value) <= MAX_TIME_SECONDS;
+
+export function readIds(token: string, { sub, jti, sid }: Claims) {
+  assertThat(isId(sub) && (jti === undefined || isId(jti)) && (sid === undefined || isId(sid)));
+  const id = jti ?? tokenIdOf(token);
+  return {
+    ...{ sub, jti: id, sid },
+    keyIds: {
+      sub: keyIdOf(sub),
+      // What stands for one that is missing begins with sha256-, and would be hashed again.
+      jti: jti === undefined ? id : keyIdOf(id),
+      sid: sid === undefined ? undefined : keyIdOf(sid),
+    },
+  };
+}
+
+/** With half a surrogate pair, two of them could have the same UTF-8. */
+const isId = (value: unknown): value is string =>
+  isString(value) && value !== "" && Buffer.from(value).toString() === value;

@@ -2,6 +2,7 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, logout } from "../faults/stage";
 import {
+  call,
   eventually,
   expectRefusal,
   login,
@@ -164,4 +165,29 @@ describe("curfew begin-epoch", () => {
     const memory = await curfew(["begin-epoch", "--yes"], { REDIS_URL: "memory://" });
     expect(memory).toMatchObject({ exitCode: 78, stderr: expect.stringContaining("REDIS_URL") as string });
   });
+});
+
+it("a Redis whose clock is set ahead begins a new epoch, because entries are gone; set back, it doesn't", async () => {
+  const timely = await startRedis([], { hasOwnClock: true });
+  const one = await startService({ REDIS_URL: timely.url });
+  const warnings = async () => JSON.stringify((await call(one.url, "GET", "/readyz")).body);
+  try {
+    const [stays, leaves] = [await register(one.url), await register(one.url)];
+    expect((await logout(one.url, leaves)).status).toBe(200);
+    expect(await warnings()).not.toContain("clock_skew");
+    timely.setClock(20 * 60);
+    await eventually(async () => (await check(one.url, leaves)).status === 401);
+    expect(await timely.admin.keys("curfew:denylist:jti:*")).toEqual([]);
+    await expectOut(one, leaves);
+    await expectOut(one, stays);
+    expect(await warnings()).toContain("Redis's clock is 1200 seconds ahead of ours");
+    const back = await login(one.url, stays.user.email);
+    timely.setClock(0);
+    await eventually(async () => !(await warnings()).includes("clock_skew"));
+    await expectIn(one, back);
+    expect(logged(one, "denylist_lost")).toHaveLength(1);
+  } finally {
+    await one.stop();
+    await timely.stop();
+  }
 });

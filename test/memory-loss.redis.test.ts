@@ -10,7 +10,7 @@ import {
   PASSWORD,
   refresh,
   register,
-  type Answer,
+  settled,
   type Tokens,
 } from "./helpers/client";
 import { decodePart } from "./helpers/jws";
@@ -28,16 +28,6 @@ afterEach(async () => {
   await service.stop();
   await redis.stop();
 });
-
-/** What is answered once Redis is back. */
-async function settled(ask: () => Promise<Answer>): Promise<Answer> {
-  let answer = await ask();
-  await eventually(async () => {
-    if (answer.status === 503) answer = await ask();
-    return answer.status !== 503;
-  });
-  return answer;
-}
 
 async function expectOut({ url }: TestService, tokens: Tokens): Promise<void> {
   expectRefusal(await settled(() => check(url, tokens)), 401, "token_revoked");

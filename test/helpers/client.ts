@@ -82,5 +82,15 @@ export async function eventually(condition: () => Promise<boolean>): Promise<voi
   }
 }
 
+/** The first answer that isn't a 503: while Redis fails over, those are right, and may come more than once. */
+export async function settled(ask: () => Promise<Answer>): Promise<Answer> {
+  let answer = await ask();
+  await eventually(async () => {
+    if (answer.status === 503) answer = await ask();
+    return answer.status !== 503;
+  });
+  return answer;
+}
+
 export const untilReady = (url: string) =>
   eventually(async () => (await call(url, "GET", "/readyz")).status === 200);

@@ -56,6 +56,10 @@ export function clusterLike(cluster: Cluster, { redisOptions, ...options }: Clus
   return cluster.duplicate([], {
     ...{ keyPrefix, lazyConnect, enableReadyCheck, enableAutoPipelining, shardedSubscribers: false },
     ...options,
-    redisOptions: { ...cluster.options.redisOptions, ...NOT_THE_APPS, ...redisOptions } as RedisOptions,
+    redisOptions: {
+      ...{ ...cluster.options.redisOptions, ...NOT_THE_APPS, ...redisOptions },
+      // As a cluster's nodes are by themselves: else ioredis may ask one that is connecting whether the cluster is up, and give up.
+      lazyConnect: true,
+    } as RedisOptions,
   });
 }

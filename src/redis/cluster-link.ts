@@ -52,11 +52,14 @@ function watchMember(node: Node, timeoutMs: number, onInfo: () => void) {
     identity.told(...said);
     onInfo();
   });
-  // ioredis waits with that until the node is asked something, and we want to know how each primary is.
-  if (!node.options.readOnly) void node.connect().catch(() => undefined);
   node.on("ready", () => void pulse.beat());
   node.on("close", identity.lost);
   return { ...identity, ...pulse };
+}
+
+/** ioredis waits with that until the node is asked something, and we want to know how each primary is. */
+function open(node: Node): void {
+  if (!node.options.readOnly && node.status === "wait") void node.connect().catch(() => undefined);
 }
 
 const keyOf = ({ options: { host, port } }: Node) => `${host ?? ""}:${port ?? ""}`;
@@ -78,6 +81,7 @@ export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: Link
       onInfo();
     });
     members.set(key, member);
+    if (client.status === "ready") open(node);
     node.once("end", () => {
       member.stop();
       if (members.get(key) === member) members.delete(key);
@@ -88,6 +92,8 @@ export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: Link
   };
   client.on("ready", () => {
     reports.ready();
+    // Not before: without an offline queue, ioredis's own question whether the cluster is up fails at a node that is connecting.
+    client.nodes("master").forEach(open);
     beatAll();
   });
   const fail = (error: Error & { lastNodeError?: Error }) => {

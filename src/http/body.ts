@@ -59,9 +59,9 @@ export const requireForm = step(["body_too_large", "unsupported_media_type"], (r
   readForm(req, res, next);
 });
 
-/** The body as the schema describes it, or `invalid_request` with everything that is wrong with it. */
+/** The body as the schema describes it, or `invalid_request` with everything that is wrong with it. JSON's null is no body. */
 export function readBody<T>(schema: z.ZodType<T>, body: unknown): T {
-  const result = schema.safeParse(body);
+  const result = schema.safeParse(body ?? undefined);
   if (result.success) return result.data;
   throw new CurfewError("invalid_request", { details: result.error.issues.flatMap(problemsOf) });
 }

@@ -2,7 +2,7 @@ import { Router, type Request, type RequestHandler, type Response } from "expres
 import type { z } from "zod";
 import { CurfewError, type ErrorCode } from "../errors";
 import { readBody } from "./body";
-import type { Step } from "./step";
+import { step, type Step } from "./step";
 
 type Method = "get" | "post" | "delete" | "all";
 
@@ -38,6 +38,13 @@ export function endpoint<Body = undefined>(options: {
     handler: (req, res) => handle(req, res, body ? readBody(body, req.body) : (undefined as Body)),
   };
 }
+
+/** Refuses a body that the endpoint would refuse, for what stands between the two. */
+export const goodBody = ({ body }: Endpoint): Step =>
+  step(["invalid_request"], (req, _res, next) => {
+    if (body) readBody(body, req.body);
+    next();
+  });
 
 /**
  * A router for a table of routes. Where a path is known and the method isn't, it answers 405 and says which are. `first`

@@ -229,6 +229,16 @@ it("an address is remembered with the account that signed in from there, for thi
   expect(count(atHome, 401)).toBe(5);
 });
 
+it("two accounts that signed in from one address don't use up each other's tries", async () => {
+  const [home, { user }, other] = [newAddress(), await register(open.url), await register(open.url)];
+  const signIn = (email: string) => tryLogin(one, email, home, PASSWORD);
+  expect((await signIn(user.email)).status).toBe(200);
+  expect((await signIn(other.user.email)).status).toBe(200);
+  for (let count = 0; count < 5; count += 1) await tryLogin(one, user.email, home);
+  expectLimited(await signIn(user.email));
+  expect((await signIn(other.user.email)).status).toBe(200);
+});
+
 it("each limit counts by itself, and each client", async () => {
   const [address, other] = [newAddress(), newAddress()];
   const keysOf = async (client: string) =>

@@ -2,6 +2,7 @@ import { Router, type Request, type RequestHandler, type Response } from "expres
 import type { z } from "zod";
 import { CurfewError, type ErrorCode } from "../errors";
 import { readBody } from "./body";
+import { nameRoute } from "./request-log";
 import { step, type Step } from "./step";
 
 type Method = "get" | "post" | "delete" | "all";
@@ -55,7 +56,7 @@ export function createRouter(routes: readonly Route[], first: readonly RequestHa
   for (const path of new Set(routes.map(([, path]) => path))) {
     const here = routes.filter((route) => route[1] === path);
     const route = router.route(path);
-    if (first.length > 0) route.all(...first);
+    route.all(nameRoute(path), ...first);
     for (const row of here) route[row[0]](...handlersOf(row));
     route.all(refuseMethod(here.map(([method]) => method.toUpperCase())));
   }

@@ -1,4 +1,18 @@
-import { call, expectRefusal, login, me, PASSWORD, refresh, register, type Tokens } from "./helpers/client";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  call,
+  eventually,
+  expectRefusal,
+  login,
+  me,
+  PASSWORD,
+  refresh,
+  register,
+  type Tokens,
+} from "./helpers/client";
 import { startService, type TestService } from "./helpers/service";
 
 /** memory:// runs the same scripts on ioredis-mock, whose Lua is another. What they promise must hold there too. */
@@ -75,5 +89,35 @@ describe("with memory://", () => {
     const statuses = attempts.map(({ status }) => status);
     expect(statuses).toContain(401);
     expect(statuses).toContain(429);
+  });
+});
+
+describe("what memory:// is made of", () => {
+  const IS_LOADED = `Object.keys(require.cache).some((file) => /node_modules.(ioredis-mock|fengari)/.test(file))`;
+
+  async function loadsIt(env: NodeJS.ProcessEnv): Promise<boolean> {
+    const preload = join(mkdtempSync(join(tmpdir(), "curfew-preload-")), "tell.js");
+    const tell = `console.error("loaded: " + ${IS_LOADED})`;
+    writeFileSync(preload, `process.on("exit", () => ${tell});`);
+    const service = await startService({
+      NODE_OPTIONS: `--require ${preload}`,
+      SHUTDOWN_GRACE_MS: "0",
+      ...env,
+    });
+    await service.stop();
+    const told = () => service.log.find((line) => line.startsWith("loaded: "));
+    await eventually(() => Promise.resolve(told() !== undefined));
+    return told() === "loaded: true";
+  }
+
+  it("is loaded for it, and not in production", async () => {
+    // Nobody need answer there.
+    const production = { NODE_ENV: "production", HOST: "127.0.0.1", REDIS_URL: "redis://127.0.0.1:1" };
+    expect(await Promise.all([{ REDIS_URL: "memory://" }, production].map(loadsIt))).toEqual([true, false]);
+  });
+
+  it("is not loaded by the library", () => {
+    const script = `require("./dist"); console.log(${IS_LOADED})`;
+    expect(execFileSync(process.execPath, ["-e", script], { encoding: "utf8" })).toBe("false\n");
   });
 });

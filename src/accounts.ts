@@ -34,9 +34,16 @@ const userEmailKey = (shards: Shards, email: string) => `${shards.prefixOf(email
 /**
  * One spelling for each address, so that nobody can register a look-alike of an account that exists: NFKC, lower case,
  * the domain in ASCII. Undefined if what is left is no address that a browser's e-mail field would take.
+ *
+ * The length is looked at first, and again after NFKC, which can make eighteen letters of one: the time that NFKC and
+ * domainToASCII take grows with its square. It excludes only spellings that nobody types, such as 200 letters in bold.
  */
 export function normaliseEmail(text: string): string | undefined {
-  const [, local, domain] = /^([^@]+)@([^@]+)$/.exec(text.normalize("NFKC").trim().toLowerCase()) ?? [];
+  const typed = text.trim();
+  if (typed.length > EMAIL_MAX) return undefined;
+  const spelled = typed.normalize("NFKC").trim().toLowerCase();
+  if (spelled.length > EMAIL_MAX) return undefined;
+  const [, local, domain] = /^([^@]+)@([^@]+)$/.exec(spelled) ?? [];
   // domainToASCII reads a domain as a URL would: it drops a path, decodes %, and takes a number for an IPv4 address.
   if (!local || !domain || !/^[\p{L}\p{M}\p{N}.-]+$/u.test(domain) || isIP(domainToASCII(domain)))
     return undefined;

@@ -36,6 +36,13 @@ type RefreshRequest = {
   keepYoung: boolean;
 };
 
+type PasswordChange = {
+  current: string;
+  next: string;
+  /** Rejects if nobody may try this account's password now. Asked once it could be right. */
+  assertMayTry: (account: Account) => Promise<void>;
+};
+
 export type Auth = {
   register(email: string, password: string, requester: Requester): Promise<Grant>;
   login(email: string, password: string, requester: Requester): Promise<Grant>;
@@ -49,7 +56,7 @@ export type Auth = {
    * genuine, so that there is nothing to end.
    */
   revoke(token: string, client: string, requester: Requester): Promise<LoggedOut | undefined>;
-  changePassword(caller: AccessToken, current: string, next: string, requester: Requester): Promise<Grant>;
+  changePassword(caller: AccessToken, change: PasswordChange, requester: Requester): Promise<Grant>;
   sessions(caller: AccessToken): Promise<Session[]>;
   endSession(caller: AccessToken, sid: string, requester: Requester): Promise<void>;
   endOtherSessions(caller: AccessToken, requester: Requester): Promise<void>;
@@ -192,7 +199,7 @@ export function createAuth(parts: AuthParts): Auth {
       }
       if (!token && !refreshToken) throw new CurfewError("token_missing");
       if (await end(token, refreshToken, allDevices, requester)) return namesOf(token, refreshToken);
-      if (!access) throw new CurfewError("refresh_token_invalid");
+      if (!access) throw new CurfewError("refresh_token_invalid", { about: namesOf(token, refreshToken) });
       await tokens.verify(access.token);
       throw new CurfewError("token_revoked");
     },
@@ -218,10 +225,12 @@ export function createAuth(parts: AuthParts): Auth {
       return namesOf(token, refreshToken);
     },
 
-    async changePassword(caller, current, next, requester) {
+    async changePassword(caller, { current, next, assertMayTry }, requester) {
       const account = await accountOf(caller);
       const { id, passwordHash } = account;
       assertAcceptable(next, account.email, "new_password");
+      if (passwords.isTooLong(current)) throw invalid("current_password", "is longer than any password");
+      await assertMayTry(account);
       // The next one is right where an earlier try failed between the two steps below: this one finishes it.
       const isRight =
         (await passwords.verify(passwordHash, current)) || (await passwords.verify(passwordHash, next));

@@ -10,7 +10,6 @@ import { DATA_DIR } from "./redis-settings";
 import { startEmbeddedRedis } from "./redis/embedded";
 import { mayEvict } from "./redis/info";
 import { reasonOf } from "./redis/reason";
-import { connectMemory } from "./redis/memory-link";
 import { connectRedis, type Redis } from "./redis/redis";
 import { createOneShard, createShards } from "./shards";
 import { findKeptSecret, readKeptSecret } from "./tokens/kept-secret";
@@ -78,6 +77,8 @@ async function openStorage(config: Config, log: Logger): Promise<Storage> {
     }
     const why = redis.mode === "memory" ? "was told to use memory://" : "found no redis-server on the PATH";
     const description = `${why}: IT FORGETS EVERYTHING when it ends`;
+    // Not before: it brings an interpreter for Lua along, which has no business in production.
+    const { connectMemory } = await import("./redis/memory-link.js");
     return { redis: connectMemory(timeoutMs), description, stop };
   }
   return {

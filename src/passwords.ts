@@ -5,6 +5,8 @@ import { createQueue } from "./queue";
 export type Passwords = {
   /** Why this password may not be chosen, in words for who chose it; undefined if it may. */
   objection(password: string, email: string): string | undefined;
+  /** No password that was ever chosen is as long as that. */
+  isTooLong(password: string): boolean;
   hash(password: string): Promise<string>;
   /** Without a hash it takes as long as with one and says no, so that time doesn't tell which accounts exist. */
   verify(hash: string | undefined, password: string): Promise<boolean>;
@@ -32,23 +34,30 @@ export function createPasswords(minLength: number): Passwords {
 
   return {
     objection(password, email) {
-      const length = Array.from(password).length;
-      if (length < minLength) return `must have at least ${minLength} characters`;
-      if (length > PASSWORD_MAX_LENGTH) return `must have at most ${PASSWORD_MAX_LENGTH} characters`;
+      if (lengthOf(password) < minLength) return `must have at least ${minLength} characters`;
+      if (isTooLong(password)) return `must have at most ${PASSWORD_MAX_LENGTH} characters`;
       const lower = prepare(password).toLowerCase();
       if (common.has(lower)) return "is one of the most common passwords";
       if (lower === email) return "must not be the e-mail address";
       return undefined;
     },
+    isTooLong,
     hash: (password) => inTurn(() => argon2Hash(prepare(password), PARAMETERS)),
     verify: (hash, password) =>
       inTurn(async () => {
-        const matches = await argon2Verify(hash ?? NOBODYS_HASH, prepare(password));
-        return matches && hash !== undefined;
+        // One that is too long waits and takes its time like any other that is wrong: at once, the answer would show how
+        // long it took to find out whether there is such an account.
+        const isBounded = !isTooLong(password);
+        const matches = await argon2Verify(hash ?? NOBODYS_HASH, isBounded ? prepare(password) : "");
+        return matches && isBounded && hash !== undefined;
       }),
     isOutdated: (hash) => !hash.startsWith(ENCODED_PARAMETERS),
   };
 }
+
+/** In code points, as people count. */
+const lengthOf = (password: string) => Array.from(password).length;
+const isTooLong = (password: string) => lengthOf(password) > PASSWORD_MAX_LENGTH;
 
 /** The same password typed on two keyboards may be two sequences of code points (NIST SP 800-63B). */
 const prepare = (password: string) => password.normalize("NFKC");

@@ -1,10 +1,12 @@
 import type { Request } from "express";
 import { z } from "zod";
+import type { Account } from "../accounts";
 import type { Auth, Grant } from "../auth";
 import { CurfewError } from "../errors";
 import type { Cookies } from "./cookies";
 import { requesterOf, readRefreshToken, type Transport } from "./credentials";
 import { ownCallerOf, transportOf } from "./guard";
+import type { Limits } from "./limits";
 import type { Tell } from "./request-log";
 import { endpoint } from "./routes";
 import { answerTokens, Tokens } from "./tokens-answer";
@@ -12,21 +14,25 @@ import { answerTokens, Tokens } from "./tokens-answer";
 const Login = z.strictObject({
   email: z.string(),
   password: z.string(),
-  transport: z.enum(["bearer", "cookie"]).default("bearer"),
+  transport: z
+    .enum(["bearer", "cookie"])
+    .nullable()
+    .default("bearer")
+    .transform((transport) => transport ?? "bearer"),
 });
-const Refresh = z.strictObject({ refresh_token: z.string().optional() });
+const Refresh = z.strictObject({ refresh_token: z.string().nullish() });
 const PasswordChange = z.strictObject({ current_password: z.string(), new_password: z.string() });
 
 export type AuthRouteParts = {
   auth: Auth;
   cookies: Cookies;
   assertNotCrossSite: (req: Request) => void;
-  rememberAddress: (req: Request, email: string) => Promise<void>;
+  limit: Pick<Limits, "password" | "rememberAddress">;
   tell: Tell;
 };
 
 export function createAuthEndpoints(parts: AuthRouteParts) {
-  const { auth, cookies, assertNotCrossSite, rememberAddress, tell } = parts;
+  const { auth, cookies, assertNotCrossSite, limit, tell } = parts;
 
   /** Else somebody else's page could sign its visitor in to an account of its own. */
   function assertMayHave(transport: Transport, req: Request): void {
@@ -39,7 +45,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     { account, sid }: Grant,
   ): Promise<void> {
     try {
-      await rememberAddress(req, account.email);
+      await limit.rememberAddress(req, account.email);
     } catch (error) {
       // Who is in stays in; the address is known the next time.
       if (!(error instanceof CurfewError)) throw error;
@@ -77,14 +83,10 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     summary: "Exchange a refresh token for the next pair",
     body: Refresh.optional(),
     answers: { 200: { description: "The next pair", schema: Tokens } },
-    errors: ["refresh_token_invalid", "refresh_token_reused", "denylist_unavailable"],
+    errors: ["token_missing", "refresh_token_invalid", "refresh_token_reused", "denylist_unavailable"],
     async handle(req, res) {
       const credential = readRefreshToken(req, cookies);
-      if (!credential) {
-        throw new CurfewError("invalid_request", {
-          details: [{ path: "refresh_token", message: "is missing" }],
-        });
-      }
+      if (!credential) throw new CurfewError("token_missing");
       const { token, transport } = credential;
       const beside = transport === "cookie" ? cookies.readAccess(req) : undefined;
       const grant = await auth.refresh(
@@ -99,12 +101,12 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     summary: "Change the password, which ends every session, and log in anew",
     body: PasswordChange,
     answers: { 200: { description: "The tokens of a new session", schema: Tokens } },
-    errors: ["invalid_credentials", "own_session_required", "overloaded"],
-    async handle(req, res, { current_password, new_password }) {
+    errors: ["invalid_credentials", "own_session_required", "overloaded", ...limit.password.errors],
+    async handle(req, res, { current_password: current, new_password: next }) {
+      const assertMayTry = ({ email }: Account) => limit.password.count(req, res, email);
       const grant = await auth.changePassword(
         ownCallerOf(req),
-        current_password,
-        new_password,
+        { current, next, assertMayTry },
         requesterOf(req),
       );
       tell(req, "password_changed", { sub: grant.account.id, sid: grant.sid });

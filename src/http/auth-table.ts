@@ -9,7 +9,7 @@ import { createLimits } from "./limits";
 import { createLogoutEndpoints } from "./logout-routes";
 import { createOwnPagesOnly } from "./own-pages";
 import { createTell } from "./request-log";
-import type { Route } from "./routes";
+import { goodBody, type Route } from "./routes";
 import { createSessionEndpoints } from "./session-routes";
 import { originalMethod, verify } from "./verify-routes";
 
@@ -30,7 +30,7 @@ export function createAuthTable(parts: Parts, options: AuthTableOptions) {
   const assertNotCrossSite = createCrossSiteCheck(options.corsOrigins);
 
   const tell = createTell(log);
-  const limit = createLimits({ redis, shards, tokens, refreshTokens, cookies }, options.rateLimits);
+  const limit = createLimits({ redis, shards, refreshTokens, cookies }, options.rateLimits);
 
   const guard = { tokens, denylist, cookies, assertNotCrossSite };
   const check = createCheck(guard);
@@ -42,28 +42,32 @@ export function createAuthTable(parts: Parts, options: AuthTableOptions) {
   const story = { auth, cookies, assertNotCrossSite, tell };
   const { register, login, refresh, changePassword } = createAuthEndpoints({
     ...story,
-    rememberAddress: limit.rememberAddress,
+    limit,
   });
-  const { logoutWithJson, logoutWithoutContent } = createLogoutEndpoints(story);
+  const { logoutWithJson, logoutWithoutContent } = createLogoutEndpoints({
+    ...story,
+    limitTries: limit.logout,
+  });
   const { listSessions, endSession, endOtherSessions } = createSessionEndpoints(auth, tell);
 
   // Neither of the two that stand behind ownPagesOnly is guarded: they take credentials that the guard would refuse, and
   // judge them themselves.
   const logoutRoute = (method: "post" | "delete", path: string, answer: LogoutAnswer): Route => [
-    ...([method, path, readJson, ownPagesOnly, limit.logout] as const),
+    ...([method, path, readJson, ownPagesOnly] as const),
     answer === "json" ? logoutWithJson : logoutWithoutContent,
   ];
 
   const authRoutes = (answerLogoutWith: LogoutAnswer): Route[] => [
-    // The body first: a page of somebody else's can't send JSON, and must not use up its visitor's tries.
-    ["post", "/register", requireJson, limit.register, register],
-    ["post", "/login", requireJson, limit.login, limit.account, login],
-    ["post", "/refresh", readJson, ownPagesOnly, limit.refresh, refresh],
+    // The body first: a page of somebody else's can't send JSON, and must not use up its visitor's tries. Nor does a body
+    // that can't be right cost one.
+    ["post", "/register", requireJson, goodBody(register), limit.register, register],
+    ["post", "/login", requireJson, goodBody(login), limit.login, limit.account, login],
+    ["post", "/refresh", readJson, ownPagesOnly, goodBody(refresh), limit.refresh, refresh],
     logoutRoute("post", "/logout", answerLogoutWith),
     ["get", "/sessions", token, listSessions],
     ["delete", "/sessions", token, endOtherSessions],
     ["delete", "/sessions/:id", token, endSession],
-    ["post", "/password", token, limit.password, requireJson, changePassword],
+    ["post", "/password", token, requireJson, changePassword],
   ];
   // Gateways pass on the method of the request they ask about. It may be OPTIONS, and a preflight's answer would let it in.
   const verifyRoutes: Route[] = [["all", "/verify{/*path}", forwardedToken, verify]];

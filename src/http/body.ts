@@ -1,24 +1,57 @@
-import { json, urlencoded, type Request, type RequestHandler } from "express";
+import type { IncomingMessage } from "node:http";
+import { json, urlencoded, type Request, type RequestHandler, type Response } from "express";
 import type { z } from "zod";
 import { CurfewError, type Problem } from "../errors";
 import { step } from "./step";
 
 const MAX_BYTES = 16 * 1024;
 
-const parseJson: RequestHandler = json({
-  limit: MAX_BYTES,
-  strict: false,
-  type: () => true,
-  verify: (req, _res, body) => {
-    if (body.length > 0 && !isJson(req.headers["content-type"]))
-      throw new CurfewError("unsupported_media_type");
-  },
-});
+/** Whether a request says that its body will be too large. A chunked one doesn't say. */
+export const isAnnouncedTooLarge = ({ headers }: Pick<IncomingMessage, "headers">): boolean =>
+  Number(headers["content-length"] ?? 0) > MAX_BYTES;
+
+function refuseTooLarge(res: Response): CurfewError {
+  // What is still to come, nobody will read.
+  res.set("Connection", "close");
+  return new CurfewError("body_too_large");
+}
+
+/** Express's parsers answer only when all of a body has come, however much it is. */
+function atOnce(parse: RequestHandler): RequestHandler {
+  return (req, res, next) => {
+    let [receivedBytes, isDone] = [0, false];
+    function done(error?: unknown): void {
+      if (isDone) return;
+      isDone = true;
+      req.off("data", count);
+      next(error);
+    }
+    function count(chunk: Buffer): void {
+      receivedBytes += chunk.length;
+      if (receivedBytes > MAX_BYTES) done(refuseTooLarge(res));
+    }
+    parse(req, res, done);
+    if (!isDone) req.on("data", count);
+  };
+}
+
+const parseJson = atOnce(
+  json({
+    limit: MAX_BYTES,
+    strict: false,
+    type: () => true,
+    verify: (req, _res, body) => {
+      if (body.length > 0 && !isJson(req.headers["content-type"]))
+        throw new CurfewError("unsupported_media_type");
+    },
+  }),
+);
 
 /** Parses a JSON body, if there is one. What a browser's form can send is refused, whatever it says. */
 export const readJson = step(
   ["invalid_json", "body_too_large", "unsupported_media_type"],
   (req, res, next) => {
+    if (isAnnouncedTooLarge(req)) throw refuseTooLarge(res);
     if (!req.readableEnded) {
       parseJson(req, res, next);
       return;
@@ -40,28 +73,29 @@ function assertReadAsJson(req: Request): void {
   const isEmpty = body === undefined || (isObject(body) && Object.keys(body).length === 0);
   if (isEmpty) return;
   if (!isJson(req.get("Content-Type"))) throw new CurfewError("unsupported_media_type");
-  if (Number(req.get("Content-Length")) > MAX_BYTES) throw new CurfewError("body_too_large");
 }
 
 /** The same, where there must be a body: what a form can send is refused though it be empty, before anything counts it. */
 export const requireJson = step(readJson.errors, (req, res, next) => {
+  if (isAnnouncedTooLarge(req)) throw refuseTooLarge(res);
   if (!isJson(req.get("Content-Type"))) throw new CurfewError("unsupported_media_type");
   readJson(req, res, next);
 });
 
-const readForm: RequestHandler = urlencoded({ limit: MAX_BYTES, extended: false, type: () => true });
+const parseForm = atOnce(urlencoded({ limit: MAX_BYTES, extended: false, type: () => true }));
 
 /** Parses a form, as OAuth's requests are. */
 export const requireForm = step(["body_too_large", "unsupported_media_type"], (req, res, next) => {
+  if (isAnnouncedTooLarge(req)) throw refuseTooLarge(res);
   if (!isForm(req.get("Content-Type"))) throw new CurfewError("unsupported_media_type");
   // A request without a body is a form without fields.
   req.body = {};
-  readForm(req, res, next);
+  parseForm(req, res, next);
 });
 
-/** The body as the schema describes it, or `invalid_request` with everything that is wrong with it. */
+/** The body as the schema describes it, or `invalid_request` with everything that is wrong with it. JSON's null is no body. */
 export function readBody<T>(schema: z.ZodType<T>, body: unknown): T {
-  const result = schema.safeParse(body);
+  const result = schema.safeParse(body ?? undefined);
   if (result.success) return result.data;
   throw new CurfewError("invalid_request", { details: result.error.issues.flatMap(problemsOf) });
 }

@@ -42,7 +42,7 @@ export function createCookies(secure: boolean, refreshPath = "/api"): Cookies {
 function readCookie(req: Request, name: string): string | undefined {
   const values = (req.headers.cookie ?? "")
     .split(";")
-    .map((pair) => pair.replace(/^[ \t]+|[ \t]+$/g, ""))
+    .map(withoutSpaceAround)
     .filter((pair) => pair.startsWith(`${name}=`))
     .map((pair) => pair.slice(name.length + 1));
   if (values.length > 1) {
@@ -52,3 +52,13 @@ function readCookie(req: Request, name: string): string | undefined {
   }
   return values[0] === "" ? undefined : values[0];
 }
+
+/** No more than spaces and tabs, as RFC 6265 has it. By hand: /[ \t]+$/ takes the square of the spaces inside, 0.4 s for 16 KiB. */
+function withoutSpaceAround(pair: string): string {
+  let [start, end] = [0, pair.length];
+  while (isSpace(pair[start])) start += 1;
+  while (end > start && isSpace(pair[end - 1])) end -= 1;
+  return pair.slice(start, end);
+}
+
+const isSpace = (letter: string | undefined) => letter === " " || letter === "\t";

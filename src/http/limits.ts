@@ -1,33 +1,34 @@
 import { createHash } from "node:crypto";
-import type { Request } from "express";
+import type { Request, Response } from "express";
 import { ipKeyGenerator, rateLimit } from "express-rate-limit";
 import { normaliseEmail } from "../accounts";
-import { CurfewError } from "../errors";
+import { attempt, CurfewError } from "../errors";
 import type { Redis } from "../redis/redis";
 import type { Rate, Rates } from "../settings";
 import type { Shards } from "../shards";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
-import { subjectOf, type Tokens } from "../tokens/tokens";
 import type { Cookies } from "./cookies";
-import { addressOf, readAccessToken, readRefreshToken } from "./credentials";
-import { ownCallerOf } from "./guard";
+import { addressOf, readRefreshToken } from "./credentials";
 import { createLimitStore, limitKey } from "./limit-store";
-import { step, type Step } from "./step";
+import { runStep, step, type Step } from "./step";
 
 export type LimitParts = {
   redis: Redis;
   shards: Shards;
-  tokens: Tokens;
   refreshTokens: RefreshTokens;
   cookies: Cookies;
 };
 
-export type Limits = Record<
-  "login" | "account" | "password" | "register" | "refresh" | "logout" | "client",
-  Step
-> & {
+/** `logout` and `client` stand only in the way of those who are refused, and count nobody else. */
+export type Limits = Record<"login" | "account" | "register" | "refresh" | "logout" | "client", Step> & {
+  /** The two limits of a login, in buckets of their own, for a try at the password of an account that the caller is in. */
+  password: PasswordLimit;
   /** Remembers that this account signed in from here, so that nobody elsewhere can use up its owner's tries. */
   rememberAddress: (req: Request, email: string) => Promise<void>;
+};
+
+type PasswordLimit = Pick<Step, "errors"> & {
+  count(req: Request, res: Response, email: string): Promise<void>;
 };
 
 const IPV6_SUBNET = 56;
@@ -37,7 +38,9 @@ const networkOf = (req: Request) => ipKeyGenerator(addressOf(req) ?? "unknown", 
 
 /** Without rates nothing is limited. */
 export function createLimits(parts: LimitParts, rates: Rates | undefined): Limits {
-  const { redis, shards, tokens, refreshTokens, cookies } = parts;
+  const { redis, shards, refreshTokens, cookies } = parts;
+  /** Whose password is tried, where the body doesn't say. */
+  const emails = new WeakMap<Request, string>();
 
   function limit(
     name: string,
@@ -75,42 +78,38 @@ export function createLimits(parts: LimitParts, rates: Rates | undefined): Limit
 
   /** An address from which the account has signed in has tries of its own; all others share one lot. */
   async function accountKey(req: Request): Promise<string> {
-    const { email } = (req.body ?? {}) as { email?: unknown };
-    const account = emailDigest(typeof email === "string" ? email : "");
+    const account = emailDigest(emails.get(req) ?? (req.body as { email: string }).email);
     const isKnown = await redis.ask((client) => client.exists(knownKey(account, req)));
     return isKnown ? `${account}@${networkOf(req)}` : account;
   }
 
-  /** The session a genuine token names, so that many can be behind one address; the address for anything else. */
-  async function sessionOr(req: Request, ...readers: (() => Promise<string | undefined>)[]): Promise<string> {
-    for (const read of readers) {
-      const session = await read().catch(ignoreRefusal);
-      if (session !== undefined) return session;
-    }
-    return networkOf(req);
+  /** The session a genuine refresh token names, so that many can be behind one address; the address for anything else. */
+  function sessionKey(req: Request): string {
+    const session = attempt(() => {
+      const token = readRefreshToken(req, cookies)?.token;
+      return token === undefined ? undefined : refreshTokens.verify(token).sid;
+    });
+    return session ?? networkOf(req);
   }
 
-  const accessTokenOf = (req: Request) => async () => {
-    const text = readAccessToken(req, cookies)?.token;
-    if (text === undefined) return undefined;
-    const token = await tokens.verify(text, { allowExpired: true });
-    return token.sid ?? `${subjectOf(token)} ${token.jti}`;
-  };
+  /** Its headers would tell whose address is known, and so whether there is such an account. */
+  const limitAccount = (name: string) => limit(name, rates?.account, accountKey, { isTold: false });
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws must be a rejection, as above
-  const refreshTokenOf = (req: Request) => async () => {
-    const token = readRefreshToken(req, cookies)?.token;
-    return token === undefined ? undefined : refreshTokens.verify(token).sid;
-  };
+  const passwordSteps = [limit("password", rates?.login, networkOf), limitAccount("password-account")];
 
   return {
     login: limit("login", rates?.login, networkOf),
-    // Its headers would tell whose address is known, and so whether there is such an account.
-    account: limit("account", rates?.account, accountKey, { isTold: false }),
-    password: limit("password", rates?.account, (req) => ownCallerOf(req).sub),
+    account: limitAccount("account"),
+    password: {
+      errors: passwordSteps.flatMap(({ errors }) => errors),
+      async count(req, res, email) {
+        emails.set(req, email);
+        for (const each of passwordSteps) await runStep(each, req, res);
+      },
+    },
     register: limit("register", rates?.register, networkOf),
-    refresh: limit("refresh", rates?.refresh, (req) => sessionOr(req, refreshTokenOf(req))),
-    logout: limit("logout", rates?.logout, (req) => sessionOr(req, accessTokenOf(req), refreshTokenOf(req))),
+    refresh: limit("refresh", rates?.refresh, sessionKey),
+    logout: limit("logout", rates?.logout, networkOf),
     // As many as at a password, though a secret that nobody chose can't be guessed.
     client: limit("client", rates?.login, networkOf),
     async rememberAddress(req, email) {
@@ -119,10 +118,6 @@ export function createLimits(parts: LimitParts, rates: Rates | undefined): Limit
       await redis.ask((client) => client.set(key, "1", "EX", KNOWN_FOR_SECONDS));
     },
   };
-}
-
-function ignoreRefusal(error: unknown): undefined {
-  if (!(error instanceof CurfewError)) throw error;
 }
 
 const emailDigest = (email: string) =>

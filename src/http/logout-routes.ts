@@ -1,27 +1,29 @@
 import type { Request, Response } from "express";
 import { z } from "zod";
 import type { Auth } from "../auth";
-import { attempt, CurfewError } from "../errors";
+import { attempt, CurfewError, type ErrorCode } from "../errors";
 import type { Cookies } from "./cookies";
 import { requesterOf, readAccessToken, readRefreshToken } from "./credentials";
 import type { Tell } from "./request-log";
 import { endpoint, type SuccessAnswer } from "./routes";
+import { runStep, type Step } from "./step";
 
-const Logout = z.strictObject({ refresh_token: z.string().optional(), all_devices: z.boolean().optional() });
+const Logout = z.strictObject({ refresh_token: z.string().nullish(), all_devices: z.boolean().nullish() });
 const LoggedOut = z.object({ success: z.literal(true), message: z.string() });
 
 export type LogoutParts = {
   auth: Auth;
   cookies: Cookies;
+  /** Stands only in the way of tries that ended nothing: nobody may be kept from a logout that would end something. */
+  limitTries: Step;
   tell: Tell;
 };
 
 /** The logout routes differ in how they say that it is done, and in nothing else. */
-export function createLogoutEndpoints({ auth, cookies, tell }: LogoutParts) {
+export function createLogoutEndpoints({ auth, cookies, limitTries, tell }: LogoutParts) {
   /** Logs out with what the request carries, and leaves no cookie that is of no use any more. */
   async function endWhatIsNamed(req: Request, res: Response, body: z.infer<typeof Logout>): Promise<void> {
-    const usesCookies = req.headers.authorization === undefined;
-    const { all_devices: allDevices = false, refresh_token: inBody } = body;
+    const allDevices = body.all_devices ?? false;
     try {
       const access = readAccessToken(req, cookies);
       const isByCookie = access?.transport === "cookie";
@@ -36,14 +38,34 @@ export function createLogoutEndpoints({ auth, cookies, tell }: LogoutParts) {
         cookies.clearRefresh(res);
       }
     } catch (error) {
-      // A cookie that is dead or can't be verified would stand in the way of every later try. On a 503 both stay.
-      const code = error instanceof CurfewError && usesCookies ? error.code : undefined;
-      if (code === "token_invalid" || code === "token_expired" || code === "token_revoked") {
-        cookies.clearAccess(res);
-      }
-      if (code === "refresh_token_invalid" && inBody === undefined) cookies.clearRefresh(res);
+      const limited = endedNothing(error) ? await countTry(req, res) : undefined;
+      if (req.headers.authorization === undefined) clearUseless(res, error, body);
+      throw limited ?? error;
+    }
+  }
+
+  /** What there is to say to a try too many. Rejects if it can't be counted: then both cookies stay, as on every 503. */
+  async function countTry(req: Request, res: Response): Promise<CurfewError | undefined> {
+    try {
+      await runStep(limitTries, req, res);
+      return undefined;
+    } catch (error) {
+      if (error instanceof CurfewError && error.code === "rate_limited") return error;
       throw error;
     }
+  }
+
+  /** A cookie that is dead or can't be verified would stand in the way of every later try. */
+  function clearUseless(
+    res: Response,
+    error: unknown,
+    { refresh_token: inBody }: z.infer<typeof Logout>,
+  ): void {
+    const code = error instanceof CurfewError ? error.code : undefined;
+    if (code === "token_invalid" || code === "token_expired" || code === "token_revoked") {
+      cookies.clearAccess(res);
+    }
+    if (code === "refresh_token_invalid" && typeof inBody !== "string") cookies.clearRefresh(res);
   }
 
   const logout = (answers: Record<number, SuccessAnswer>, sayDone: (res: Response) => void) =>
@@ -58,6 +80,7 @@ export function createLogoutEndpoints({ auth, cookies, tell }: LogoutParts) {
         "token_revoked",
         "refresh_token_invalid",
         "denylist_unavailable",
+        ...limitTries.errors,
       ],
       async handle(req, res, body) {
         await endWhatIsNamed(req, res, body);
@@ -74,3 +97,9 @@ export function createLogoutEndpoints({ auth, cookies, tell }: LogoutParts) {
     }),
   };
 }
+
+const NAMES_NOTHING = new Set<ErrorCode>(["token_missing", "token_invalid", "refresh_token_invalid"]);
+
+/** Who is named asked for more than a dead token can ask for, and ended its session by trying. */
+const endedNothing = (error: unknown) =>
+  error instanceof CurfewError && NAMES_NOTHING.has(error.code) && error.about["sub"] === undefined;

@@ -68,7 +68,7 @@ function operationOf(base: string, route: Route): object {
   const isGuarded = stepsOf(route).some(({ errors }) => errors.includes("token_missing"));
   const isForClients = stepsOf(route).some(({ errors }) => errors.includes("invalid_credentials"));
   // A logout takes an access token, but a refresh token will do.
-  const takesToken = endpoint.errors.includes("token_missing");
+  const takesToken = endpoint.errors.includes("token_invalid");
   const parameters = [...route[1].matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: "path",

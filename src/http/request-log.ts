@@ -24,7 +24,21 @@ export type SecurityEvent = keyof typeof EVENTS;
 export type Tell = (req: Request, event: SecurityEvent, about?: Record<string, string>) => void;
 
 const REQUEST_ID = /^[\w.-]{1,64}$/;
-const PATH_MAX = 256;
+const UNKNOWN_PATH_MAX = 20;
+
+/** What each request is logged as, once it is known whose it is. */
+const routes = new WeakMap<Request, string>();
+
+/** Where a request meets a route, the log names the route, and nothing that a client or a gateway put below it. */
+export const nameRoute =
+  (path: string): RequestHandler =>
+  (req, _res, next) => {
+    const below = req.params["path"] === undefined ? "" : "/…";
+    routes.set(req, beginningOf(req.baseUrl) + path.replace(WILDCARD, below));
+    next();
+  };
+
+const WILDCARD = /\{\/\*path\}$/;
 
 /** Gives an answer the id of its request, unless an app around us has: the caller's own, if it is fit to stand in a log line. */
 export const giveRequestId: RequestHandler = (req, res, next) => {
@@ -38,14 +52,14 @@ export const giveRequestId: RequestHandler = (req, res, next) => {
 /** Gives every request one line. The query is left out: what people put there by mistake are tokens. */
 export function createRequestLog(log: Logger): RequestHandler {
   return function requestLog(req, res, next) {
-    const [ip, path, startedAt] = [addressOf(req), pathOf(req), performance.now()];
+    const [ip, startedAt] = [addressOf(req), performance.now()];
     const requestId = res.get("X-Request-Id");
     res.once("close", () => {
       log.info(
         {
           request_id: requestId,
           method: req.method,
-          path,
+          path: pathOf(req),
           status: res.writableFinished ? res.statusCode : null,
           ms: Math.round(performance.now() - startedAt),
           ip,
@@ -76,10 +90,12 @@ const originOf = (req: Request) => ({
   path: pathOf(req),
 });
 
-/** Nothing that could be a token or a password: no query, no user before a host, no long segment. */
-const pathOf = (req: Request) =>
-  req.originalUrl
-    .replace(/^https?:\/\/[^/]*/i, "")
-    .replace(/[?#].*/s, "")
-    .replace(/[^/]{65,}/g, "…")
-    .slice(0, PATH_MAX);
+/** Nothing that could be a token or a password: the route; and where there is none, of the path what is too short for one. */
+const pathOf = (req: Request) => routes.get(req) ?? beginningOf(req.originalUrl);
+
+/** No query, no user before a host, and whole segments up to 20 characters in all: a secret may have slashes in it. */
+function beginningOf(url: string): string {
+  const path = url.replace(/^https?:\/\/[^/]*/i, "").replace(/[?#].*/s, "");
+  if (path.length <= UNKNOWN_PATH_MAX) return path;
+  return `${path.slice(0, Math.max(0, path.lastIndexOf("/", UNKNOWN_PATH_MAX)))}/…`;
+}

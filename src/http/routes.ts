@@ -2,7 +2,8 @@ import { Router, type Request, type RequestHandler, type Response } from "expres
 import type { z } from "zod";
 import { CurfewError, type ErrorCode } from "../errors";
 import { readBody } from "./body";
-import type { Step } from "./step";
+import { nameRoute } from "./request-log";
+import { step, type Step } from "./step";
 
 type Method = "get" | "post" | "delete" | "all";
 
@@ -39,6 +40,13 @@ export function endpoint<Body = undefined>(options: {
   };
 }
 
+/** Refuses a body that the endpoint would refuse, for what stands between the two. */
+export const goodBody = ({ body }: Endpoint): Step =>
+  step(["invalid_request"], (req, _res, next) => {
+    if (body) readBody(body, req.body);
+    next();
+  });
+
 /**
  * A router for a table of routes. Where a path is known and the method isn't, it answers 405 and says which are. `first`
  * runs before anything else where the path is one of ours, and nowhere else.
@@ -48,7 +56,7 @@ export function createRouter(routes: readonly Route[], first: readonly RequestHa
   for (const path of new Set(routes.map(([, path]) => path))) {
     const here = routes.filter((route) => route[1] === path);
     const route = router.route(path);
-    if (first.length > 0) route.all(...first);
+    route.all(nameRoute(path), ...first);
     for (const row of here) route[row[0]](...handlersOf(row));
     route.all(refuseMethod(here.map(([method]) => method.toUpperCase())));
   }

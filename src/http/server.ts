@@ -1,5 +1,6 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { isAnnouncedTooLarge } from "./body";
 import { createDrain, type DrainTimes } from "./drain";
 
 /**
@@ -25,6 +26,12 @@ export function listen(
     app(req, res, () => {
       refuseUnreadable(res);
     });
+  });
+  server.on("checkContinue", (req, res) => {
+    // Who asks before sending too much is told no before sending it.
+    if (isAnnouncedTooLarge(req)) res.setHeader("Connection", "close");
+    else res.writeContinue();
+    server.emit("request", req, res);
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);

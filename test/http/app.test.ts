@@ -144,6 +144,29 @@ describe("a request body", () => {
     }
   });
 
+  it("may have null for what is optional, which is as if it weren't there", async () => {
+    const credentials = { email, password: PASSWORD, transport: null };
+    const response = await post().send(credentials);
+    const { access_token, refresh_token } = response.body as { access_token: string; refresh_token: string };
+    expect(access_token).toBeTruthy();
+    const call = (path: string, sent: string) =>
+      request(app)
+        .post(`/api/v1/auth/${path}`)
+        .set({ Authorization: `Bearer ${access_token}`, "Content-Type": "application/json" })
+        .send(sent);
+    expect((await call("refresh", JSON.stringify({ refresh_token }))).status).toBe(200);
+    for (const sent of ['{"refresh_token":null,"all_devices":null}', "null"])
+      expect((await call("logout", sent)).status).toBe(204);
+    expectError(
+      await call("password", '{"current_password":null,"new_password":"x"}'),
+      401,
+      "Unauthorized",
+      "token_revoked",
+    );
+    const required = await post().send({ email, password: null });
+    expectError(required, 400, "Bad Request", "invalid_request");
+  });
+
   it("C-23: is refused, and nothing breaks, when it is 8,000 deep", async () => {
     for (const deep of [
       "[".repeat(8000) + "]".repeat(8000),

@@ -9,10 +9,10 @@ import {
   untilReady,
   type Answer,
 } from "../helpers/client";
-import { decodePart } from "../helpers/jws";
+import { decodePart, vary } from "../helpers/jws";
 import { startProxy, type Proxy } from "../helpers/proxy";
 import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { SECRET, startService, type TestService } from "../helpers/service";
 
 let redis: TestRedis;
 let wire: Proxy;
@@ -273,13 +273,12 @@ describe("refresh by cookie", () => {
     const answer = await send("POST", "/api/auth/refresh", jar, {
       headers: { Authorization: "Bearer x.y.z" },
     });
-    expectRefusal(answer, 400, "invalid_request");
+    expectRefusal(answer, 401, "token_missing");
   });
 
-  it("says what is missing when there is neither", async () => {
-    const answer = await send("POST", "/api/auth/refresh", {});
-    expectRefusal(answer, 400, "invalid_request");
-    expect(answer.body).toMatchObject({ details: [{ path: "refresh_token" }] });
+  it("says that the token is missing when there is neither", async () => {
+    for (const body of [undefined, {}, { refresh_token: null }, null])
+      expectRefusal(await send("POST", "/api/auth/refresh", {}, { body }), 401, "token_missing");
   });
 
   it("B-40: never logs a tab out, though twelve share one jar and refresh at once, two hundred times", async () => {
@@ -372,6 +371,22 @@ describe("logout by cookie", () => {
     const answer = await send("POST", "/api/auth/logout", jar, { body: { all_devices: true } });
     expectRefusal(answer, 401, "token_revoked");
     expect(Object.keys(keep({ ...jar }, answer))).toEqual(["curfew_refresh"]);
+  });
+
+  it("clears the access cookie that asked for all devices though it had expired", async () => {
+    const { jar } = await cookieLogin();
+    const now = Math.floor(Date.now() / 1000);
+    const times = { iat: now - 600, exp: now - 60 };
+    const expired = vary(jar["curfew_access"] ?? "", SECRET, { claims: times });
+    const answer = await send(
+      "POST",
+      "/api/auth/logout",
+      { curfew_access: expired },
+      { body: { all_devices: true } },
+    );
+    expectRefusal(answer, 401, "token_expired");
+    expect(keep({ curfew_access: expired }, answer)).toEqual({});
+    expect(await isIn(jar)).toBe(false);
   });
 
   it("B-11: leaves the cookies where they are when Redis can't tell", async () => {

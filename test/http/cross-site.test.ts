@@ -1,4 +1,7 @@
+import type { Request } from "express";
+import { createCookies } from "../../src/http/cookies";
 import { createCrossSiteCheck, isStateChanging } from "../../src/http/cross-site";
+import { createOwnPagesOnly } from "../../src/http/own-pages";
 
 const HOST = "app.example.com";
 const ALLOWED = "https://friend.example";
@@ -68,5 +71,45 @@ describe("C-04: a request that acts by cookie", () => {
     for (const method of ["GET", "HEAD", "OPTIONS", "get"]) expect(isStateChanging(method)).toBe(false);
     for (const method of ["POST", "PUT", "PATCH", "DELETE", "FOO", ""])
       expect(isStateChanging(method)).toBe(true);
+  });
+});
+
+describe("a request from somebody else's page, to a route that judges its credentials itself", () => {
+  const ownPagesOnly = createOwnPagesOnly(createCookies(false), createCrossSiteCheck([]));
+
+  function isLetThrough(headers: Record<string, string>, body?: object): boolean {
+    const { authorization } = headers;
+    const all: Record<string, string> = { "Sec-Fetch-Site": "cross-site", Host: HOST };
+    const req = {
+      get: (name: string) => all[name],
+      headers,
+      headersDistinct: { ...(authorization !== undefined && { authorization: [authorization] }) },
+      body,
+    };
+    try {
+      ownPagesOnly(req as unknown as Request, {} as never, () => undefined);
+      return true;
+    } catch (error) {
+      expect(error).toMatchObject({ code: "cross_site_request" });
+      return false;
+    }
+  }
+
+  it.each([
+    ["the access cookie", "curfew_access=x"],
+    ["the refresh cookie", "curfew_refresh=x"],
+    ["both", "curfew_access=x; curfew_refresh=x"],
+    ["the access cookie, and two refresh cookies", "curfew_access=x; curfew_refresh=x; curfew_refresh=y"],
+    ["the refresh cookie, and two access cookies", "curfew_refresh=x; curfew_access=x; curfew_access=y"],
+  ])("is refused when it acts by %s", (_title, cookie) => {
+    expect(isLetThrough({ cookie })).toBe(false);
+  });
+
+  it("passes where it doesn't act by cookie", () => {
+    const cookie = "curfew_access=x; curfew_refresh=x";
+    expect(isLetThrough({})).toBe(true);
+    expect(isLetThrough({ cookie: "other=x" })).toBe(true);
+    expect(isLetThrough({ cookie, authorization: "Bearer x" })).toBe(true);
+    expect(isLetThrough({ cookie: "curfew_refresh=x" }, { refresh_token: "x" })).toBe(true);
   });
 });

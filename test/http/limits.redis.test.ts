@@ -1,5 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { call, expectRefusal, login, PASSWORD, refresh, register, type Answer } from "../helpers/client";
+import {
+  call,
+  expectRefusal,
+  login,
+  me,
+  PASSWORD,
+  refresh,
+  register,
+  type Answer,
+  type Tokens as Token,
+} from "../helpers/client";
 import { startRedis, type TestRedis } from "../helpers/redis";
 import { startService, type TestService } from "../helpers/service";
 
@@ -123,19 +133,126 @@ describe("logins to one account", () => {
       expect(key).not.toContain("@example");
     }
   });
+});
 
-  it("count a stolen token's tries to guess the current password as well", async () => {
-    const { access_token } = await register(open.url);
-    const guess = () =>
-      call(one.url, "POST", "/api/auth/password", {
-        token: access_token,
-        body: { current_password: "guess", new_password: "another unlikely passphrase" },
-        ...from(newAddress()),
-      });
-    const answers = await Promise.all(Array.from({ length: 7 }, guess));
+describe("changes of password", () => {
+  const NEXT = "another unlikely passphrase";
+  const WRONG = { current_password: "guess", new_password: NEXT };
+  const change = (token: string, address: string, body: unknown = WRONG) =>
+    call(one.url, "POST", "/api/auth/password", { token, body, ...from(address) });
+
+  it("count a stolen token's tries by account, and its owner's from where they signed in before by themselves", async () => {
+    const [home, { user }] = [newAddress(), await register(open.url)];
+    const signedIn = await tryLogin(one, user.email, home, PASSWORD);
+    const stolen = [await login(open.url, user.email), await login(open.url, user.email)];
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, (_, at) => change(stolen[at % 2]?.access_token ?? "", newAddress())),
+    );
+    // Two sessions are still one account.
     expect(count(answers, 401)).toBe(5);
+    expect(count(answers, 429)).toBe(3);
+    for (const { headers } of answers)
+      expect(headers.get("ratelimit-policy")).toMatch(/^"password"; q=10; w=60[^,]*$/);
+    const { access_token } = signedIn.body as { access_token: string };
+    const right = { current_password: PASSWORD, new_password: NEXT };
+    expectLimited(await change(access_token, newAddress(), right));
+    expect((await change(access_token, home, right)).status).toBe(200);
+  });
+
+  it("count the tries from one address, ten a minute as at a login, and apart from logins", async () => {
+    const address = newAddress();
+    const answers: Answer[] = [];
+    for (let account = 0; account < 3; account += 1) {
+      const { access_token, user } = await register(open.url);
+      answers.push(...(await Promise.all(Array.from({ length: 4 }, () => change(access_token, address)))));
+      expect((await tryLogin(one, user.email, address, PASSWORD)).status).toBe(200);
+    }
+    expect(count(answers, 401)).toBe(10);
     expect(count(answers, 429)).toBe(2);
   });
+
+  it("cost nobody a try when they can't be right, whoever sends them", async () => {
+    const { access_token } = await register(open.url);
+    const address = newAddress();
+    for (const body of [
+      {},
+      null,
+      { current_password: PASSWORD },
+      { current_password: 1, new_password: NEXT },
+      { ...WRONG, more: true },
+      { ...WRONG, new_password: "short" },
+      { ...WRONG, new_password: "x".repeat(1025) },
+      { ...WRONG, current_password: "x".repeat(1025) },
+    ]) {
+      const answer = await change(access_token, address, body);
+      expectRefusal(answer, 400, "invalid_request");
+      expect(answer.headers.get("ratelimit")).toBeNull();
+    }
+    const headers = { "Content-Type": "application/json", ...from(address).headers };
+    for (let count = 0; count < 6; count += 1) {
+      const options = { token: access_token, form: "{", headers };
+      expectRefusal(await call(one.url, "POST", "/api/auth/password", options), 400, "invalid_json");
+    }
+    const right = { current_password: PASSWORD, new_password: NEXT };
+    expect((await change(access_token, address, right)).status).toBe(200);
+  });
+});
+
+it.each(["login", "register"])("a body that can't be right costs nobody a try at %s", async (path) => {
+  const address = newAddress();
+  const post = (body: unknown) => call(one.url, "POST", `/api/auth/${path}`, { body, ...from(address) });
+  for (let count = 0; count < 11; count += 1)
+    expectRefusal(await post({ email: "a@b.example", pasword: PASSWORD }), 400, "invalid_request");
+  const email = path === "login" ? (await register(open.url)).user.email : someEmail();
+  expect([200, 201]).toContain((await post({ email, password: PASSWORD })).status);
+});
+
+it("an address is remembered with the account that signed in from there, for thirty days", async () => {
+  const [home, away] = [newAddress(), newAddress()];
+  const [{ user }, neighbour] = [await register(open.url), await register(open.url)];
+  const before = await redis.admin.keys("curfew:ratelimit:known:*");
+  expect((await tryLogin(one, user.email, home, PASSWORD)).status).toBe(200);
+  const known = (await redis.admin.keys("curfew:ratelimit:known:*")).filter((key) => !before.includes(key));
+  expect(known).toHaveLength(1);
+  const days = (await redis.admin.ttl(known[0] ?? "")) / 86_400;
+  expect(days).toBeGreaterThan(29.9);
+  expect(days).toBeLessThanOrEqual(30);
+
+  const useUp = (email: string) =>
+    Promise.all(Array.from({ length: 5 }, () => tryLogin(one, email, newAddress())));
+  await Promise.all([useUp(user.email), useUp(neighbour.user.email)]);
+  // Neither somebody else's account from there, nor this one from elsewhere.
+  expectLimited(await tryLogin(one, neighbour.user.email, home, PASSWORD));
+  expectLimited(await tryLogin(one, user.email, away, PASSWORD));
+  // What is tried from there doesn't count elsewhere either.
+  const atHome = await Promise.all(Array.from({ length: 6 }, () => tryLogin(one, user.email, home)));
+  expect(count(atHome, 401)).toBe(5);
+});
+
+it("two accounts that signed in from one address don't use up each other's tries", async () => {
+  const [home, { user }, other] = [newAddress(), await register(open.url), await register(open.url)];
+  const signIn = (email: string) => tryLogin(one, email, home, PASSWORD);
+  expect((await signIn(user.email)).status).toBe(200);
+  expect((await signIn(other.user.email)).status).toBe(200);
+  for (let count = 0; count < 5; count += 1) await tryLogin(one, user.email, home);
+  expectLimited(await signIn(user.email));
+  expect((await signIn(other.user.email)).status).toBe(200);
+});
+
+it("each limit counts by itself, and each client", async () => {
+  const [address, other] = [newAddress(), newAddress()];
+  const keysOf = async (client: string) =>
+    (await redis.admin.keys(`curfew:ratelimit:*:*${client}`)).map((key) => key.split(":")[2]).sort();
+  await tryLogin(one, someEmail(), address);
+  await call(one.url, "POST", "/api/auth/register", {
+    body: { email: someEmail(), password: PASSWORD },
+    ...from(address),
+  });
+  await call(one.url, "POST", "/api/auth/refresh", { body: { refresh_token: "x" }, ...from(address) });
+  await call(one.url, "POST", "/api/auth/logout", { token: "x", ...from(address) });
+  await call(one.url, "POST", "/oauth/revoke", { form: "token=x", ...from(address) });
+  expect(await keysOf(address)).toEqual(["client", "known", "login", "logout", "refresh", "register"]);
+  expect(await keysOf(other)).toEqual([]);
 });
 
 describe("somebody else's page", () => {
@@ -185,7 +302,7 @@ it("C-50: the answer doesn't tell whether the account is known from here", async
   expect(answer.headers.get("ratelimit-policy")).not.toContain("account");
 });
 
-describe("refresh and logout", () => {
+describe("refreshes", () => {
   const refreshFrom = (token: string, address: string) =>
     call(one.url, "POST", "/api/auth/refresh", { body: { refresh_token: token }, ...from(address) });
 
@@ -193,29 +310,17 @@ describe("refresh and logout", () => {
     const address = newAddress();
     const { user } = await register(open.url);
     for (let device = 0; device < 6; device += 1) {
-      const { access_token, refresh_token } = await login(open.url, user.email);
+      const { refresh_token } = await login(open.url, user.email);
       expect((await refreshFrom(refresh_token, address)).status).toBe(200);
-      const answer = await call(one.url, "POST", "/api/auth/logout", {
-        token: access_token,
-        ...from(address),
-      });
-      expect(answer.status).toBe(200);
     }
   });
 
   it("C-46: of one session end at the limit, wherever they come from", async () => {
-    const { access_token, refresh_token } = await register(open.url);
+    const { refresh_token } = await register(open.url);
     const refreshes = await Promise.all(
       Array.from({ length: 6 }, () => refreshFrom(refresh_token, newAddress())),
     );
     expect(count(refreshes, 429)).toBe(2);
-    const logouts = await Promise.all(
-      Array.from({ length: 6 }, () =>
-        call(two.url, "POST", "/api/v1/auth/logout", { token: access_token, ...from(newAddress()) }),
-      ),
-    );
-    expect(count(logouts, 204)).toBe(4);
-    expect(count(logouts, 429)).toBe(2);
   });
 
   it("C-46: with what is no token of ours are limited per address, and nobody else's use is touched", async () => {
@@ -225,6 +330,101 @@ describe("refresh and logout", () => {
     expect(count(garbage, 429)).toBe(2);
     const { refresh_token } = await register(open.url);
     expect((await refreshFrom(refresh_token, address)).status).toBe(200);
+  });
+});
+
+describe("logouts", () => {
+  type Options = NonNullable<Parameters<typeof call>[3]>;
+  const logoutFrom = (address: string, { headers, ...options }: Options = {}, path = "/api/v1/auth/logout") =>
+    call(one.url, path.startsWith("/v1") ? "DELETE" : "POST", path, {
+      ...options,
+      headers: { ...headers, ...from(address).headers },
+    });
+  const useUp = async (address: string) => {
+    for (let count = 0; count < 4; count += 1)
+      expectRefusal(await logoutFrom(address, { token: "x.y.z" }), 401, "token_invalid");
+    expectLimited(await logoutFrom(address, { token: "x.y.z" }));
+  };
+
+  it("that ended nothing are limited per address, whatever was wrong with them", async () => {
+    const address = newAddress();
+    const [{ access_token: token }, stranger] = [await register(open.url), await register(open.url)];
+    expectRefusal(await logoutFrom(address), 401, "token_missing");
+    expectRefusal(await logoutFrom(address, { token: `${token}x` }), 401, "token_invalid");
+    for (const refresh_token of ["x.y", stranger.refresh_token]) {
+      const answer = await logoutFrom(address, { token, body: { refresh_token } });
+      expectRefusal(answer, 401, "refresh_token_invalid");
+    }
+    const limited = await logoutFrom(address, { token: "x" });
+    expectLimited(limited);
+    expect(limited.headers.get("ratelimit-policy")).toMatch(/"logout"; q=4; w=60/);
+    expect(limited.headers.get("ratelimit")).toMatch(/"logout"; r=0; t=\d+/);
+    expect((await me(one.url, token)).status).toBe(200);
+    expectRefusal(await logoutFrom(newAddress(), { token: "x" }), 401, "token_invalid");
+  });
+
+  it("count an IPv6 network as one address", async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, (_, at) => logoutFrom(`2001:db8:7:${at + 1}::1`, { token: "x" })),
+    );
+    expect(count(answers, 429)).toBe(2);
+  });
+
+  it.each(["/api/auth/logout", "/api/v1/auth/logout", "/v1/auth/session"])(
+    "that would end something are always done: %s",
+    async (path) => {
+      const address = newAddress();
+      const { user } = await register(open.url);
+      const tokens = await Promise.all(Array.from({ length: 4 }, () => login(open.url, user.email)));
+      const [byToken, byRefresh, byBoth, left] = tokens as [Token, Token, Token, Token];
+      // What a thief can do with a token, from anywhere and from next to its owner.
+      for (let tries = 0; tries < 6; tries += 1) {
+        const forged = { token: byToken.access_token, body: { refresh_token: "x.y" } };
+        await logoutFrom(address, forged, path);
+        await logoutFrom(newAddress(), forged, path);
+      }
+      expectLimited(await logoutFrom(address, { token: "x" }, path));
+      const { access_token: token, refresh_token } = byBoth;
+      const right = [{ token: byToken.access_token }, { body: { refresh_token: byRefresh.refresh_token } }];
+      for (const options of [...right, { token, body: { refresh_token } }]) {
+        for (let again = 0; again < 6; again += 1)
+          expect([200, 204]).toContain((await logoutFrom(address, options, path)).status);
+      }
+      for (const { access_token } of [byToken, byRefresh, byBoth])
+        expectRefusal(await me(open.url, access_token), 401, "token_revoked");
+      expect((await me(open.url, left.access_token)).status).toBe(200);
+      const body = { all_devices: true };
+      expect([200, 204]).toContain(
+        (await logoutFrom(address, { token: left.access_token, body }, path)).status,
+      );
+      expectRefusal(await me(open.url, left.access_token), 401, "token_revoked");
+    },
+  );
+
+  it("that ended a session, but can't end all the others, are told so, and cost no try", async () => {
+    const address = newAddress();
+    await useUp(address);
+    const { access_token: token, refresh_token } = await register(open.url);
+    expect((await logoutFrom(address, { token })).status).toBe(204);
+    const body = { all_devices: true };
+    expectRefusal(await logoutFrom(address, { token, body }), 401, "token_revoked");
+    const byRefresh = await logoutFrom(address, { body: { ...body, refresh_token } });
+    expectRefusal(byRefresh, 401, "refresh_token_invalid");
+  });
+
+  it("with a body that can't be right cost no try", async () => {
+    const address = newAddress();
+    for (let count = 0; count < 6; count += 1)
+      expectRefusal(await logoutFrom(address, { body: { all_device: true } }), 400, "invalid_request");
+    expectRefusal(await logoutFrom(address, { token: "x" }), 401, "token_invalid");
+  });
+
+  it("too many lose a cookie that can't be verified all the same", async () => {
+    const address = newAddress();
+    await useUp(address);
+    const answer = await logoutFrom(address, { headers: { Cookie: "curfew_access=x" } });
+    expectLimited(answer);
+    expect(answer.headers.getSetCookie()).toEqual([expect.stringMatching(/^curfew_access=; Max-Age=0;/)]);
   });
 });
 
@@ -255,13 +455,19 @@ it("C-46: checks and health are not limited", async () => {
 });
 
 it("C-43: without Redis nobody gets a try: 503, and no limit is lifted", async () => {
-  const { refresh_token } = await register(open.url);
+  const { access_token, refresh_token } = await register(open.url);
   process.kill(redis.pid, "SIGSTOP");
+  const forged = { headers: { Cookie: "curfew_access=x" } };
   const answers = await Promise.all([
     tryLogin(one, someEmail(), newAddress()),
     refresh(one.url, refresh_token),
+    call(one.url, "POST", "/api/auth/logout", forged),
+    call(one.url, "POST", "/api/auth/password", { token: access_token, body: {} }),
     call(one.url, "POST", "/api/auth/register", { body: { email: someEmail(), password: PASSWORD } }),
   ]);
   process.kill(redis.pid, "SIGCONT");
-  for (const answer of answers) expectRefusal(answer, 503, "denylist_unavailable");
+  for (const answer of answers) {
+    expectRefusal(answer, 503, "denylist_unavailable");
+    expect(answer.headers.getSetCookie()).toEqual([]);
+  }
 });

@@ -102,6 +102,7 @@ it.each(["/api/auth", "/api/v1/auth"])("%s answers as it is described", async (b
   const { access_token: token, refresh_token } = await login(service.url, email);
   await ask("POST", `${base}/refresh`, 200, { body: { refresh_token } });
   await ask("POST", `${base}/refresh`, 401, { body: { refresh_token: "x" } });
+  await ask("POST", `${base}/refresh`, 401);
   await ask("GET", `${base}/sessions`, 200, { token });
   await ask("GET", `${base}/sessions`, 401);
   await ask("DELETE", `${base}/sessions/{id}`, 404, { token }, `${base}/sessions/nobody`);
@@ -174,7 +175,13 @@ it("describes every route, and every error code somewhere", () => {
     (description.paths[path]?.[method] as { security?: unknown }).security;
   expect(securityOf("get", "/api/users/me")).toEqual([{ bearer: [] }, { cookie: [] }]);
   expect(securityOf("post", "/api/auth/logout")).toEqual([{ bearer: [] }, { cookie: [] }, {}]);
-  expect(securityOf("post", "/api/auth/login")).toBeUndefined();
+  for (const path of ["/api/auth/login", "/api/auth/refresh"])
+    expect(securityOf("post", path)).toBeUndefined();
+  const codesOf = (path: string, status: string) =>
+    JSON.stringify(description.paths[path]?.["post"]?.responses[status]);
+  for (const path of ["/api/auth/logout", "/api/auth/password"])
+    expect(codesOf(path, "429")).toContain("rate_limited");
+  expect(codesOf("/api/auth/refresh", "401")).toContain("token_missing");
   expect(description.components).toMatchObject({
     securitySchemes: { cookie: { name: "curfew_access" }, client: { type: "http", scheme: "basic" } },
   });

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { call, login, me, refresh, register, untilReady, type Tokens } from "../helpers/client";
+import { call, eventually, login, me, refresh, register, untilReady, type Tokens } from "../helpers/client";
 import { startRedis, type TestRedis } from "../helpers/redis";
 import { SECRET, startService, type TestService } from "../helpers/service";
 
@@ -144,6 +144,50 @@ it.each([
       expect([tokens.user.id, "unknown"]).toContain(line["sub"]);
     }
   }
+});
+
+it("C-70: names the route, and nothing that stands below it or in its place", async () => {
+  const secret = "Zk3vQ9xWm2Lr7Ty4Bn8Hc5Jd1Gf6Sp0Aq_u-eXoIiKw";
+  const { access_token } = await register(service.url);
+  const asked = [
+    ["GET", "/api/auth/verify", "/api/auth/verify"],
+    ["GET", "/api/auth/verify/reports", "/api/auth/verify/…"],
+    ["PUT", `/api/v1/auth/verify/${secret}?token=${secret}`, "/api/v1/auth/verify/…"],
+    ["GET", `/api/auth/verify/reset/${secret.slice(0, 20)}/${secret.slice(20)}`, "/api/auth/verify/…"],
+    ["DELETE", `/api/auth/sessions/${secret}`, "/api/auth/sessions/:id"],
+    ["GET", `/api/auth/sessions/${secret}`, "/api/auth/sessions/:id"],
+    ["DELETE", `/api/auth/sessions/${secret}%zz`, "/api/auth/sessions/…"],
+    ["GET", `/api/auth/logout/${secret}`, "/api/auth/logout/…"],
+    ["GET", `/${secret.slice(0, 20)}`, "/…"],
+    [
+      "GET",
+      `/a/${secret.slice(0, 9)}/${secret.slice(9, 18)}/${secret.slice(18, 27)}`,
+      `/a/${secret.slice(0, 9)}/…`,
+    ],
+    ["GET", `/api/users/${access_token}`, "/api/users/…"],
+    ["GET", "/api/nothing/here", "/api/nothing/here"],
+    ["POST", "/API/Auth/login/", "/API/Auth/login"],
+  ] as const;
+  const ids: string[] = [];
+  for (const [method, path] of asked) {
+    const answer = await call(service.url, method, path, { token: access_token });
+    ids.push(answer.headers.get("x-request-id") ?? "");
+  }
+  const pathFor = (id: string) =>
+    lines().find(({ request_id, msg }) => request_id === id && msg === "request")?.["path"];
+  await eventually(() => Promise.resolve(ids.every(pathFor)));
+  expect(ids.map(pathFor)).toEqual(asked.map(([, , path]) => path));
+});
+
+it("C-70: tells of a revoked token's use at a route, not below it", async () => {
+  const { access_token: token } = await register(service.url);
+  await call(service.url, "POST", "/api/auth/logout", { token });
+  const secret = "secret".repeat(4);
+  const { headers } = await call(service.url, "GET", `/api/auth/verify/${secret}`, { token });
+  const isOfThis = ({ request_id }: Line) => request_id === headers.get("x-request-id");
+  await eventually(() => Promise.resolve(events("revoked_token_used").some(isOfThis)));
+  const event = events("revoked_token_used").find(isOfThis);
+  expect(event).toMatchObject({ path: "/api/auth/verify/…" });
 });
 
 it("C-28: stays one line, whatever a client puts into it", async () => {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { call, expectRefusal, register, type Answer } from "../helpers/client";
+import { basic, CLIENT, writeClients } from "../helpers/oauth-client";
 import { startService, type TestService } from "../helpers/service";
 
 /** How the service takes what no well-behaved client sends. Nothing here needs Redis. */
@@ -9,6 +10,7 @@ beforeAll(async () => {
   service = await startService({
     REDIS_URL: "memory://",
     CORS_ORIGINS: "https://good.example,http://localhost:5173",
+    OAUTH_CLIENTS_FILE: writeClients(CLIENT),
   });
 });
 afterAll(() => service.stop());
@@ -41,6 +43,58 @@ describe("C-31: a client that dawdles", () => {
     ]);
     await stillServes();
     expect((await answers).map(statusOf)).toEqual([408, 408, 408]);
+  });
+});
+
+describe("C-20: a body of more than 16 KiB is refused at once, and the connection is closed", () => {
+  const json = "Content-Type: application/json\r\n";
+  const form = `Content-Type: application/x-www-form-urlencoded\r\nAuthorization: ${basic(CLIENT)}\r\n`;
+  const announced = "Content-Length: 1000000000\r\n";
+  const chunk = (bytes: number) => `${bytes.toString(16)}\r\n${"x".repeat(bytes)}\r\n`;
+  const chunked = (head: string) => [`${head}Transfer-Encoding: chunked\r\n`, chunk(9000), chunk(9000)];
+
+  it.each([
+    ["announced", "POST /api/auth/login", [json + announced]],
+    ["announced", "POST /api/auth/register", [json + announced]],
+    ["announced", "POST /api/auth/refresh", [json + announced]],
+    ["announced", "POST /api/v1/auth/logout", [json + announced]],
+    ["announced", "DELETE /v1/auth/session", [announced]],
+    ["announced, as another type", "POST /api/auth/login", [announced]],
+    ["announced, half sent", "POST /api/auth/login", [json + announced, '{"email":"']],
+    ["announced", "POST /oauth/introspect", [form + announced]],
+    [
+      "announced, as another type",
+      "POST /oauth/introspect",
+      [form.replace("x-www-form-urlencoded", "json") + announced],
+    ],
+    ["which comes in chunks", "POST /api/auth/login", chunked(json)],
+    ["which comes in chunks", "POST /api/auth/logout", chunked("")],
+    ["which comes in chunks", "POST /oauth/revoke", chunked(form)],
+  ])("%s: %s", async (_title, route, [headers = "", ...body]) => {
+    const startedAt = performance.now();
+    const answer = await sendRaw(`${route} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`, ...body);
+    expect(performance.now() - startedAt).toBeLessThan(3000);
+    expect(statusOf(answer)).toBe(413);
+    expect(answer).toMatch(/^Connection: close\r$/im);
+    expect(answer).toContain('"code":"body_too_large"');
+    expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
+  });
+
+  it("who asks first is not told to go on", async () => {
+    const ask = (length: number) =>
+      `POST /api/auth/login HTTP/1.1\r\nHost: x\r\n${json}Content-Length: ${length}\r\nExpect: 100-continue\r\n`;
+    const refused = await sendRaw(`${ask(1_000_000_000)}\r\n`);
+    expect([statusOf(refused), refused.includes("100 Continue")]).toEqual([413, false]);
+    const taken = await sendRaw(`${ask(2)}Connection: close\r\n\r\n`, "{}");
+    expect(taken).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 400 /);
+  });
+
+  it("a client that sends it all the same reads the answer, and can go on", async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const answer = await call(service.url, "POST", "/api/auth/login", { body: "x".repeat(3_000_000) });
+      expectRefusal(answer, 413, "body_too_large");
+    }
+    await stillServes();
   });
 });
 

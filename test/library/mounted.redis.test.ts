@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { call, expectRefusal, PASSWORD, type Answer, type Tokens } from "../helpers/client";
+import { answersIn, openConnection } from "../helpers/connection";
 import { createProject, startHost, type Host, type Project } from "../helpers/packed";
 import { startRedis, type TestRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
@@ -86,6 +87,23 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
       const typo = await call(host.url, "POST", "/api/auth/logout", { body: { all_device: true } });
       expect(typo.body).toMatchObject({ code: "invalid_request", details: [{ path: "all_device" }] });
     });
+  });
+
+  it("refuses a body that is announced too large, or becomes it, at once, and closes the connection", async () => {
+    const host = await start({ parses: false });
+    const head = "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    const chunks = `4000\r\n${"x".repeat(0x4000)}\r\n1\r\nx\r\n`;
+    for (const rest of [
+      "Content-Length: 1000000000\r\n\r\n",
+      `Transfer-Encoding: chunked\r\n\r\n${chunks}`,
+    ]) {
+      const connection = await openConnection(host.url);
+      const startedAt = performance.now();
+      connection.write(head, rest);
+      expect(answersIn(await connection.untilEnd())).toEqual([{ status: 413, closes: true }]);
+      expect(performance.now() - startedAt).toBeLessThan(3000);
+    }
+    await host.stop();
   });
 
   describe("beside the app's own", () => {

@@ -103,7 +103,11 @@ it("one person has one spelling, whatever it is: only in keys a name may be a di
   for (const [kind, id] of Object.entries(ids)) {
     expect(await entryOf(`${kind}:clerk:${digest(id)}`)).toMatchObject({ ...whose, by: whose.sub });
   }
-  expect((await readDeeds(redis)).at(-1)).toMatchObject({ ...whose, event: "logout_all_devices", by: whose.sub });
+  expect((await readDeeds(redis)).at(-1)).toMatchObject({
+    ...whose,
+    event: "logout_all_devices",
+    by: whose.sub,
+  });
   const lineOf = (event: string) =>
     one.log.find((line) => line.includes(`"event":"${event}"`) && line.includes(ids.sid)) ?? "{}";
   await eventually(() => Promise.resolve(lineOf("revoked_token_used") !== "{}"));

@@ -25,7 +25,7 @@ export type TestSentinels = {
 };
 
 /** A node, and the port at which others reach it. */
-export type Member = { node: TestRedis; port: number };
+type Member = { node: TestRedis; port: number };
 
 type Options = {
   replicas?: number;

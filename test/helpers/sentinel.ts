@@ -24,7 +24,16 @@ export type TestSentinels = {
   stop: () => Promise<void>;
 };
 
-type Options = { replicas?: number; sentinels?: number; options?: string[]; haveOwnClocks?: boolean };
+/** A node, and the port at which others reach it. */
+type Member = { node: TestRedis; port: number };
+
+type Options = {
+  replicas?: number;
+  sentinels?: number;
+  options?: string[];
+  haveOwnClocks?: boolean;
+  startNode?: (options: string[]) => Promise<Member>;
+};
 type Sentinel = { port: number; client: Client; stop(): Promise<void> };
 
 const NAME = "curfew-primary";
@@ -34,19 +43,24 @@ export async function startSentinel({
   sentinels: count = 3,
   options = [],
   haveOwnClocks: hasOwnClock = false,
+  startNode = async (own) => {
+    const node = await startRedis(own, { hasOwnClock });
+    return { node, port: node.port };
+  },
 }: Options = {}): Promise<TestSentinels> {
-  const start = () => startRedis(["--repl-diskless-sync-delay 0", ...options], { hasOwnClock });
+  const start = () => startNode(["--repl-diskless-sync-delay 0", ...options]);
   const [first, ...others] = await Promise.all([start(), ...Array.from({ length: replicas }, start)]);
-  await Promise.all(others.map(({ admin }) => admin.call("REPLICAOF", "127.0.0.1", first.port)));
+  await Promise.all(others.map(({ node }) => node.admin.call("REPLICAOF", "127.0.0.1", first.port)));
   const sentinels = await Promise.all(Array.from({ length: count }, () => startOne(first)));
-  const nodes = [first, ...others];
+  const members = [first, ...others];
+  const nodes = members.map(({ node }) => node);
 
   const ask = (...command: [string, ...string[]]) => sentinels.map(({ client }) => client.call(...command));
 
   function nodeAt(port: string | undefined): TestRedis {
-    const node = nodes.find((each) => String(each.port) === port);
-    if (!node) throw new Error(`the sentinels name a stranger: ${String(port)}`);
-    return node;
+    const member = members.find((each) => String(each.port) === port);
+    if (!member) throw new Error(`the sentinels name a stranger: ${String(port)}`);
+    return member.node;
   }
 
   async function isSettled(): Promise<boolean> {
@@ -62,7 +76,7 @@ export async function startSentinel({
   const untilSettled = () => untilAgreed(isSettled);
   await untilSettled();
   return {
-    url: first.url.replace(/[^@]+$/, sentinels.map(({ port }) => `127.0.0.1:${port}`).join()),
+    url: first.node.url.replace(/[^@]+$/, sentinels.map(({ port }) => `127.0.0.1:${port}`).join()),
     name: NAME,
     nodes,
     async primary() {
@@ -81,7 +95,7 @@ export async function startSentinel({
   };
 }
 
-async function startOne(primary: TestRedis): Promise<Sentinel> {
+async function startOne(primary: Member): Promise<Sentinel> {
   const dir = mkdtempSync(join(tmpdir(), "curfew-sentinel-"));
   const port = await freePort();
   const file = join(dir, "sentinel.conf");
@@ -93,7 +107,7 @@ bind 127.0.0.1
 dir ${dir}
 sentinel monitor ${NAME} 127.0.0.1 ${primary.port} 2
 sentinel auth-user ${NAME} admin
-sentinel auth-pass ${NAME} ${new URL(primary.url).password}
+sentinel auth-pass ${NAME} ${new URL(primary.node.url).password}
 sentinel down-after-milliseconds ${NAME} 1500
 sentinel failover-timeout ${NAME} 3000
 sentinel parallel-syncs ${NAME} 8

@@ -1,6 +1,6 @@
 import { isLoss, isOpen, isSuccess, type Operation } from "./operation";
 
-export type Session = { sid: string; user: string; opening: Operation };
+type Session = { sid: string; user: string; opening: Operation };
 
 /** When sessions must be over, and when they may be. */
 export type Endings = {

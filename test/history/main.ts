@@ -1,12 +1,19 @@
 import "../faults/outside-jest";
 import { randomInt } from "node:crypto";
 import { startClusterWorld, startSentinelWorld } from "./failing-over";
+import { startPartitions, startToleratedPartitions } from "./partitions";
 import { reportOf } from "./report";
 import { run } from "./run";
 import { startSingle } from "./single";
 
 /** `scripts/check-history`: as long as is asked for, and with any Redis that a service can have. */
-const WORLDS = { single: startSingle, sentinel: startSentinelWorld, cluster: startClusterWorld };
+const WORLDS = {
+  single: startSingle,
+  sentinel: startSentinelWorld,
+  cluster: startClusterWorld,
+  partition: startToleratedPartitions,
+  "partition-untolerated": startPartitions,
+};
 
 const isMode = (mode: string): mode is keyof typeof WORLDS => mode in WORLDS;
 

@@ -101,7 +101,7 @@ async function strikeAll(
   const between = (fromMs: number, toMs: number) => async () => {
     await Promise.all([sleep(random.whole(fromMs, toMs)), recorder.untilMore(20)]);
   };
-  const [rest, hold] = [between(50, 500), between(300, 1200)];
+  const [rest, hold] = [between(50, 250), between(300, 900)];
   const allReady = () => Promise.all(services.map(untilReady));
   for (const fault of inTurn(faults, random, performance.now() + seconds * 1000)) {
     await rest();

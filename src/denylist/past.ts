@@ -25,11 +25,12 @@ export type Past = {
 };
 
 type Memory = {
-  /** For each connection the generation that was last found to be what we knew. */
+  /** For each connection who was last found to be what we knew, and in which epoch. */
   settledFor: Map<Way, string>;
   /** The last event that Redis acknowledged to us, and the epoch that it is of. */
   witnessed?: { epoch: string; eventId: string };
-  steadyLead?: Lead;
+  /** Its clock when we last looked, and the epoch. In a later one, whoever began it has judged what came before. */
+  clock?: { epoch: string; steadyLead: Lead };
 };
 
 export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirmations): Past {
@@ -46,15 +47,17 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
   async function look(prefix: string, way: Way): Promise<void> {
     const memory = memoryOf(prefix);
     const generation = redis.generation(way, prefix);
-    const { witnessed: before, steadyLead } = memory;
+    const { witnessed: before, clock } = memory;
     const sight = await redis.askBy(way, prefix, (client) => see(client, prefix, before?.eventId));
     const lead = redis.steadyLead(way, prefix);
     const known = before?.epoch === sight.epoch ? before : undefined;
-    const isLoss = hasJumped(steadyLead, lead) || (known && sight.remembered === undefined);
-    await (isLoss ? epochs.begin(prefix, sight.epoch) : epochs.current(prefix, sight.epoch));
+    const isLoss =
+      (clock?.epoch === sight.epoch && hasJumped(clock.steadyLead, lead)) ||
+      (known && sight.remembered === undefined);
+    const epoch = await (isLoss ? epochs.begin(prefix, sight.epoch) : epochs.current(prefix, sight.epoch));
     if (generation === undefined || redis.generation(way, prefix) !== generation) return;
-    memory.settledFor.set(way, generation);
-    if (lead) memory.steadyLead = lead;
+    memory.settledFor.set(way, `${generation} ${epoch}`);
+    if (lead) memory.clock = { epoch, steadyLead: lead };
     if (known && memory.witnessed === known && sight.remembered !== undefined) {
       memory.witnessed = { ...known, eventId: sight.remembered };
     }
@@ -65,8 +68,9 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
   /** A word for who answers now, and in which epoch; undefined unless we have made sure that we know them. */
   function presentOf(prefix: string, way: Way): string | undefined {
     const generation = redis.generation(way, prefix);
-    const isSettled = generation !== undefined && memoryOf(prefix).settledFor.get(way) === generation;
-    return isSettled ? `${generation} ${String(epochs.known(prefix))}` : undefined;
+    if (generation === undefined) return undefined;
+    const present = `${generation} ${String(epochs.known(prefix))}`;
+    return memoryOf(prefix).settledFor.get(way) === present ? present : undefined;
   }
 
   async function settle(prefix: string, way: Way): Promise<string> {

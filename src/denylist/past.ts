@@ -1,6 +1,6 @@
 import { CurfewError } from "../errors";
-import { hasJumped, type Lead } from "../redis/clock";
 import type { Client, Redis, Way } from "../redis/redis";
+import { createClockWatch, type ClockWatch } from "./clock-watch";
 import type { Confirmations } from "./confirmations";
 import { epochKey, type Epochs } from "./epochs";
 import { eventsKey, isLater } from "./events";
@@ -29,8 +29,7 @@ type Memory = {
   settledFor: Map<Way, string>;
   /** The last event that Redis acknowledged to us, and the epoch that it is of. */
   witnessed?: { epoch: string; eventId: string };
-  /** Its clock when we last looked, and the epoch. In a later one, whoever began it has judged what came before. */
-  clock?: { epoch: string; steadyLead: Lead };
+  clock: ClockWatch;
 };
 
 export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirmations): Past {
@@ -39,7 +38,7 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
   const writing = redis.ways.at(-1) ?? reading;
 
   function memoryOf(prefix: string): Memory {
-    const memory = memories.get(prefix) ?? { settledFor: new Map() };
+    const memory = memories.get(prefix) ?? { settledFor: new Map(), clock: createClockWatch() };
     memories.set(prefix, memory);
     return memory;
   }
@@ -52,12 +51,11 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
     const lead = redis.steadyLead(way, prefix);
     const known = before?.epoch === sight.epoch ? before : undefined;
     const isLoss =
-      (clock?.epoch === sight.epoch && hasJumped(clock.steadyLead, lead)) ||
-      (known && sight.remembered === undefined);
+      clock.hasJumped(sight.epoch, lead) || (known !== undefined && sight.remembered === undefined);
     const epoch = await (isLoss ? epochs.begin(prefix, sight.epoch) : epochs.current(prefix, sight.epoch));
     if (generation === undefined || redis.generation(way, prefix) !== generation) return;
     memory.settledFor.set(way, `${generation} ${epoch}`);
-    if (lead) memory.clock = { epoch, steadyLead: lead };
+    clock.remember(epoch, lead);
     if (known && memory.witnessed === known && sight.remembered !== undefined) {
       memory.witnessed = { ...known, eventId: sight.remembered };
     }
@@ -79,6 +77,14 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
       if (present !== undefined) return present;
       await look(prefix, way);
     }
+  }
+
+  /** Looks again if somebody else may answer, and reads the clock as soon as it can be in an epoch that has just begun. */
+  async function keepUp(prefix: string, way: Way): Promise<void> {
+    await settle(prefix, way);
+    const [{ clock }, epoch] = [memoryOf(prefix), epochs.known(prefix)];
+    if (epoch !== undefined && !clock.isRemembered(epoch))
+      clock.remember(epoch, redis.steadyLead(way, prefix));
   }
 
   async function remembers(prefix: string, eventId: string): Promise<boolean> {
@@ -145,9 +151,9 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
     witnessed,
 
     watch(prefixes) {
-      const each = (work: typeof settle | typeof look, everyMs: number) =>
+      const each = (work: typeof look, everyMs: number) =>
         prefixes.flatMap((prefix) => redis.ways.map((way) => repeat(() => work(prefix, way), everyMs)));
-      const loops = [...each(settle, SETTLE_MS), ...each(look, LOOK_MS), confirmations.watch(prefixes)];
+      const loops = [...each(keepUp, SETTLE_MS), ...each(look, LOOK_MS), confirmations.watch(prefixes)];
       return () => {
         for (const stop of loops) stop();
       };

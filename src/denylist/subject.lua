@@ -17,8 +17,20 @@ local function readSubject(key)
   return cutoff, leftMs == -1 or leftMs >= tonumber(args.subject_ttl_ms), leftMs
 end
 
+-- The asking instance's cutoff. Where its clock is behind Redis's, others have accepted tokens that it would leave out: then
+-- it counts from Redis's, unless that is so far ahead that it can't be right.
+local function cutoffNow()
+  local nowMs, theirsMs = tonumber(args.now_ms), redisNowMs()
+  local behindMs = theirsMs - nowMs
+  -- A second is what an answer may take.
+  if behindMs <= 1000 or behindMs > MAX_SKEW_MS then
+    return tonumber(args.cutoff)
+  end
+  return tonumber(args.cutoff) + math.floor(theirsMs / 1000) - math.floor(nowMs / 1000)
+end
+
 local function cutOff(key, entry)
-  local cutoff, ttlMs = tonumber(args.cutoff), tonumber(args.subject_ttl_ms)
+  local cutoff, ttlMs = cutoffNow(), tonumber(args.subject_ttl_ms)
   local current, outlives, leftMs = readSubject(key)
   if current == math.huge and not outlives then
     -- 1000.0 and not 1000: the Lua behind memory:// has integers of 32 bits.

@@ -1,4 +1,4 @@
-import { createClock, hasJumped, type Lead, type Moment } from "./clock";
+import { createClock, hasJumped, type DatedLead, type Moment } from "./clock";
 import type { Info } from "./info";
 
 /** Who answers at the other end of a connection. */
@@ -7,7 +7,7 @@ export type Answerer = {
   generation: string;
   runId: string | undefined;
   /** How far its clock is ahead of our steady one. */
-  steadyLead: Lead | undefined;
+  steadyLead: DatedLead | undefined;
 };
 
 let generations = 0;

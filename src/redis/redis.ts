@@ -4,7 +4,7 @@ import { CurfewError } from "../errors";
 import type { Address } from "./address";
 import type { AppRedis } from "./app-client";
 import { inTime, leftMs } from "./budget";
-import type { Lead } from "./clock";
+import type { DatedLead } from "./clock";
 import { skewWarning, warningsOf, type Info, type Warning } from "./info";
 import { linkCluster } from "./cluster-link";
 import type { Link } from "./link";
@@ -43,7 +43,7 @@ export type Redis = {
   /** Whether another Redis, or an earlier state of this one, may ever answer in its place. */
   readonly mayForget: boolean;
   /** How far the clock of what answers is ahead of our steady one; undefined before Redis 7. */
-  steadyLead: (way: Way, prefix: string) => Lead | undefined;
+  steadyLead: (way: Way, prefix: string) => DatedLead | undefined;
   /** When the present request gives up, on Redis's own clock; undefined where that isn't known. */
   deadlineMs(): number | undefined;
   warnings(): Warning[];

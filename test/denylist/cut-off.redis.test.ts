@@ -116,3 +116,17 @@ it("a token that is dead by itself can't ask for all devices behind a hand-writt
   expectRefusal(await logout(dead), 401, "token_revoked");
   expect(await redis.admin.get(keyOf("dead"))).toBe("why");
 });
+
+it("an instance whose clock is behind cuts off what others have accepted meanwhile, though not by a clock that can't be right", async () => {
+  const { now } = Date;
+  const cutOffAt = async (sub: string, behindSeconds: number) => {
+    const token = clerk.mint({ sub });
+    expect((await verify(token)).status).toBe(204);
+    jest.spyOn(Date, "now").mockImplementation(() => now() - behindSeconds * 1000);
+    await curfew.revokeUser({ issuer: "clerk", sub }).finally(() => jest.restoreAllMocks());
+    return token;
+  };
+  expectRefusal(await verify(await cutOffAt("behind", 20)), 401, "token_revoked");
+  await cutOffAt("far-behind", 3600);
+  expect(await cutoffOf("far-behind")).toBeLessThan(now() / 1000 - 3500);
+});

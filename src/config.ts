@@ -9,6 +9,7 @@ import {
   durationSeconds,
   listOf,
   matching,
+  MIN_PARTITION_TOLERANCE_MS,
   network,
   oneOf,
   rate,
@@ -112,6 +113,13 @@ export function readConfig(env: NodeJS.ProcessEnv, findKeptKey?: () => SigningKe
   }
   if (config.partitionToleranceMs > 0 && config.revokeMinReplicas === 0) {
     refuse("PARTITION_TOLERANCE_MS", "no replica is asked to confirm", "0, or set REVOKE_MIN_REPLICAS");
+  }
+  if (config.partitionToleranceMs > 0 && config.partitionToleranceMs < MIN_PARTITION_TOLERANCE_MS) {
+    refuse(
+      "PARTITION_TOLERANCE_MS",
+      "no replica confirms so quickly",
+      `0, or ${MIN_PARTITION_TOLERANCE_MS} at least`,
+    );
   }
   if (config.redis.mode === "memory" && !isLoopback(config.host)) {
     refuse(

@@ -39,6 +39,9 @@ export const listOf = <T>(kind: Kind<T>): Kind<T[]> => ({
   expects: `${kind.expects}, or several with commas between them`,
 });
 
+/** In less, hardly a replica confirms anything, and all checks would fail. */
+export const MIN_PARTITION_TOLERANCE_MS = 100;
+
 /** How many of something in how long: `10/m`. */
 export type Rate = { limit: number; windowSeconds: number };
 

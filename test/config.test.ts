@@ -163,6 +163,11 @@ function namesRead(): Set<string> {
   return names;
 }
 
+it("takes a Redis URL with space around it, and a database", () => {
+  const { redis } = readConfig({ REDIS_URL: " redis://127.0.0.1:6379/3\n" });
+  expect(redis).toEqual({ mode: "single", url: "redis://127.0.0.1:6379/3" });
+});
+
 describe("a setting that is wrong", () => {
   it.each([...WRONG, ...WRONG_SECRETS])("is refused by name: %s=%s", (name, value, write) => {
     expect(expectProblem({ [name]: value }, name)).toContain(`, write ${write}`);
@@ -345,11 +350,20 @@ describe("REDIS_MODE", () => {
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a:port,b" }],
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://:hunter2@a,redis://:hunter3@b" }],
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a,rediss://b" }],
+    ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://curfew:hunter%2@a,b" }],
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a?enableOfflineQueue=true,b" }],
     ["REDIS_URL", { REDIS_MODE: "sentinel", REDIS_SENTINEL_NAME: "x", REDIS_URL: "redis://a,b?role=slave" }],
     ["REVOKE_MIN_REPLICAS", { REVOKE_MIN_REPLICAS: "1" }],
     ["PARTITION_TOLERANCE_MS", { PARTITION_TOLERANCE_MS: "500", REDIS_URL: "redis://127.0.0.1:6379" }],
+    [
+      "PARTITION_TOLERANCE_MS",
+      { PARTITION_TOLERANCE_MS: "99", REVOKE_MIN_REPLICAS: "1", REDIS_URL: "redis://127.0.0.1:6379" },
+    ],
     ["REVOKE_MIN_REPLICAS", { REVOKE_MIN_REPLICAS: "1", REDIS_URL: "memory://" }],
+    ["REDIS_URL", { REDIS_URL: "redis://:hunter2@a/b" }],
+    ["REDIS_URL", { REDIS_URL: "redis://:hunter2@a/-1" }],
+    ["REDIS_URL", { REDIS_URL: "redis:///run/redis.sock" }],
+    ["REDIS_URL", { REDIS_URL: "redis://curfew:hunter%2@a" }],
   ])("has to fit the rest, or %s is refused: %j", (name, env) => {
     expect(expectProblem(env, name)).not.toMatch(/hunter/);
   });

@@ -2,9 +2,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import { createEpochs, epochKey } from "../denylist/epochs";
-import { CurfewError } from "../errors";
+import { CurfewError, loggable } from "../errors";
 import { socketIn } from "../redis/embedded";
-import { reasonOf } from "../redis/reason";
 import { connectRedis, type Redis } from "../redis/redis";
 import { DATA_DIR, readRedisConfig, type RedisConfig } from "../redis-settings";
 import { createSettings, oneOf } from "../settings";
@@ -23,7 +22,12 @@ export const beginEpoch: Command = {
   ],
 
   async run(args, env) {
-    if (args.length !== 1 || args[0] !== "--yes") return fail(EXIT.misused, usageOf([beginEpoch]));
+    if (args.length !== 1 || args[0] !== "--yes") {
+      return fail(
+        EXIT.misused,
+        `It logs everybody out, so that it must be told --yes.\n${usageOf([beginEpoch])}`,
+      );
+    }
     const { config, problems } = readSettings(env);
     if (problems.length > 0) return fail(EXIT.misconfigured, `${problems.join("\n")}\n`);
     const redis = connect(config);
@@ -32,8 +36,7 @@ export const beginEpoch: Command = {
       await Promise.all(prefixesOf(config).map((prefix) => beginIn(redis, prefix)));
       return print("A new epoch has begun. Tokens and sessions from before are refused.\n");
     } catch (error) {
-      const reason = reasonOf(error instanceof CurfewError ? error.cause : error);
-      return fail(EXIT.unreachable, `Redis can't be reached, or refuses (${reason}). Try again.\n`);
+      return fail(EXIT.unreachable, failure(error instanceof CurfewError ? error.cause : error));
     } finally {
       redis.close();
     }
@@ -58,6 +61,15 @@ function connect({ redis, redisTimeoutMs: timeoutMs }: RedisConfig): Redis {
 
 const prefixesOf = ({ redis, redisPrefix, redisShards }: RedisConfig) =>
   (redis.mode === "cluster" ? createShards(redisPrefix, redisShards) : createOneShard(redisPrefix)).prefixes;
+
+/** In a cluster some shards may have begun theirs. To run it again does no harm. */
+function failure(cause: unknown): string {
+  const message = cause instanceof Error ? loggable(cause) : "unknown";
+  return (
+    `Redis can't be reached, or refuses: ${message}\n` +
+    "Tokens from before may still be accepted. Mend that (docs/redis.md says how) and run it again.\n"
+  );
+}
 
 async function beginIn(redis: Redis, prefix: string): Promise<void> {
   const epochs = createEpochs(redis, pino({ level: "silent" }));

@@ -1,7 +1,14 @@
 import { readFileSync } from "node:fs";
 import { readAppClient, type AppRedis } from "../redis/app-client";
 import { readSingle, type Address } from "../redis/address";
-import { DEFAULT_RATES, rate, webOrigin, type Kind, type Rates } from "../settings";
+import {
+  DEFAULT_RATES,
+  MIN_PARTITION_TOLERANCE_MS,
+  rate,
+  webOrigin,
+  type Kind,
+  type Rates,
+} from "../settings";
 import { createKeyRing, type KeyRing } from "../tokens/key-ring";
 import { readPrivateKey, readSecret, type SigningKey } from "../tokens/keys";
 import { readIssuers } from "../trusted-issuers";
@@ -55,6 +62,11 @@ export function readOptions(options: unknown, env: NodeJS.ProcessEnv) {
   if (settled.partitionToleranceMs > 0 && settled.revokeMinReplicas === 0) {
     throw new TypeError(
       "createCurfew: partitionToleranceMs takes replicas that confirm, write 0, or revokeMinReplicas too",
+    );
+  }
+  if (settled.partitionToleranceMs > 0 && settled.partitionToleranceMs < MIN_PARTITION_TOLERANCE_MS) {
+    throw new TypeError(
+      `createCurfew: no replica confirms within partitionToleranceMs, write 0, or ${MIN_PARTITION_TOLERANCE_MS} at least`,
     );
   }
   assertLonger(settled, "refreshTtlSeconds", "accessTtlSeconds");

@@ -13,16 +13,23 @@ type Nodes = {
   hasTls: boolean;
 };
 
+const DATABASE = /^\/?(\d{1,3})?$/;
+
 const DEFAULT_PORT = { sentinel: 26_379, cluster: 6379 };
 
 /** Reads `redis://user:password@host:port/db`. Throws a TypeError as readNodes does. */
 export function readSingle(text: string): Address & { mode: "single" } {
-  if (text.includes(",")) throw new TypeError("it names several nodes");
-  if (!/^rediss?:$/.test(URL.canParse(text) ? new URL(text).protocol : "")) {
-    throw new TypeError("it is not a Redis URL");
-  }
-  assertNoOptions(text);
-  return { mode: "single", url: text };
+  // ioredis, unlike whoever else reads URLs, stumbles over space around it.
+  const url = text.trim();
+  if (url.includes(",")) throw new TypeError("it names several nodes");
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (!parsed || !/^rediss?:$/.test(parsed.protocol)) throw new TypeError("it is not a Redis URL");
+  assertNoOptions(url);
+  // Else ioredis ends the process when it connects, or goes to another Redis.
+  if (!DATABASE.test(parsed.pathname)) throw new TypeError("its database is no number");
+  decode(parsed.username);
+  decode(parsed.password);
+  return { mode: "single", url };
 }
 
 /**
@@ -43,7 +50,7 @@ export function readNodes(text: string, mode: "sentinel" | "cluster"): Nodes {
   if (wholes.some((url) => !sayTheSame(url, first))) {
     throw new TypeError("its nodes differ in user, password, database or TLS");
   }
-  const db = /^\/(\d{1,3})?$/.exec(first.pathname || "/");
+  const db = DATABASE.exec(first.pathname);
   if (!db || (mode === "cluster" && db[1] !== undefined && db[1] !== "0")) {
     throw new TypeError(mode === "cluster" ? "a cluster has one database only" : "its database is no number");
   }
@@ -52,8 +59,8 @@ export function readNodes(text: string, mode: "sentinel" | "cluster"): Nodes {
       host: url.hostname.replace(/^\[|\]$/g, ""),
       port: url.port === "" ? DEFAULT_PORT[mode] : Number(url.port),
     })),
-    username: first.username === "" ? undefined : decodeURIComponent(first.username),
-    password: first.password === "" ? undefined : decodeURIComponent(first.password),
+    username: first.username === "" ? undefined : decode(first.username),
+    password: first.password === "" ? undefined : decode(first.password),
     db: Number(db[1] ?? 0),
     hasTls: first.protocol === "rediss:",
   };
@@ -61,7 +68,15 @@ export function readNodes(text: string, mode: "sentinel" | "cluster"): Nodes {
 
 /** ioredis would take them for its own, and for more than ours: `enableOfflineQueue` for one ends failing closed. */
 function assertNoOptions(text: string): void {
-  if (text.includes("?")) throw new TypeError("it has options behind a ?");
+  if (text.includes("?")) throw new TypeError("it has options behind a ? (one in a password is written %3F)");
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new TypeError("its user or password has a % that encodes nothing (a % itself is written %25)");
+  }
 }
 
 const sayTheSame = (one: URL, other: URL) =>

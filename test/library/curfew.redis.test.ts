@@ -165,7 +165,10 @@ describe("with a Redis", () => {
     await until(5);
     await caughtUp();
     const [everything, token] = ["everything", "token"];
-    expect(told.map(({ kind }) => kind)).toEqual([token, everything, everything, token, everything]);
+    const kinds = told.map(({ kind }) => kind);
+    expect(kinds.slice(0, 5)).toEqual([token, everything, everything, token, everything]);
+    // Whoever misses its own event begins an epoch, together with that or after it.
+    expect(new Set(kinds.slice(4))).toEqual(new Set([everything]));
     stop();
   });
 
@@ -288,6 +291,12 @@ describe("createCurfew", () => {
     [{ redis: "redis://x,redis://y", keys }, /redis: it names several nodes, write your client/],
     [{ redis: `redis://:${SECRET}@x?enableOfflineQueue=true`, keys }, /redis: it has options behind a \?/],
     [{ redis: "rediss://x/0?commandTimeout=0", keys }, /redis: it has options behind a \?/],
+    [{ redis: "redis://x/database", keys }, /redis: its database is no number, write/],
+    [{ redis: "redis://:%@x", keys }, /redis: its user or password has a % that encodes nothing/],
+    [
+      { redis: REDIS, keys, revokeMinReplicas: 1, partitionToleranceMs: 99 },
+      /partitionToleranceMs, write 0, or 100/,
+    ],
     [{ redis: REDIS, keys: { secret: "short" } }, /keys: it is 5 bytes long/],
     [{ redis: REDIS, keys: { secret: SECRET, privateKey: "x" } }, /keys: a key is one text/],
     [{ redis: REDIS, keys: { ...keys, verify: [{ secret: "short" }] } }, /keys: it is 5 bytes long/],

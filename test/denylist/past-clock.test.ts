@@ -30,6 +30,12 @@ it("a jump of more than two seconds ahead begins an epoch, once", async () => {
   expect(await lookAt(lead(2600))).toBe(false);
 });
 
+it("of two jumps, one right after the other, each begins one", async () => {
+  const { lookAt } = await know(lead(0));
+  expect(await lookAt(lead(2100))).toBe(true);
+  expect(await lookAt(lead(4200))).toBe(true);
+});
+
 it("a jump of less doesn't", async () => {
   const { lookAt } = await know(lead(500));
   expect(await lookAt(lead(2400))).toBe(false);

@@ -105,6 +105,18 @@ describe("a look", () => {
     expect(await createInstance(fake).ask()).toBe(FIRST);
     expect(fake.began).toEqual([]);
   });
+
+  it("while it isn't known who answers remembers nothing of it", async () => {
+    const fake = createFakeRedis(createNode(FIRST, "1-0", "2-0"));
+    fake.setGeneration("checking", undefined);
+    let looks = 0;
+    fake.beforeCommand = (name) => {
+      looks += Number(name === "xrevrange");
+      if (looks === 2) fake.renew(createNode(FIRST, "1-0"));
+    };
+    expect(await createInstance(fake).ask()).toBe(FIRST);
+    expect(fake.began).toEqual([]);
+  });
 });
 
 describe("of the last event", () => {

@@ -1,4 +1,5 @@
-import { createClock, hasJumped, type Moment } from "../../src/redis/clock";
+import { uptime } from "node:os";
+import { createClock, hasJumped, moment, type Moment } from "../../src/redis/clock";
 import { skewWarning } from "../../src/redis/info";
 
 /** Ours: an hour after the machine was started. */
@@ -45,6 +46,16 @@ it("that our own clock is set changes how far Redis's is ahead of it, and is no 
   tell(clock, 0, asked);
   expect(hasJumped(before, clock.steadyLead())).toBe(false);
   expect(clock.wallLead()).toEqual({ leastMs: 61_000, mostMs: 61_000 });
+});
+
+it("of our two clocks the one is the machine's, which nobody sets, in milliseconds", () => {
+  const wallMs = Date.now() - 3_600_000;
+  jest.spyOn(Date, "now").mockReturnValueOnce(wallMs);
+  const startedMs = uptime() * 1000;
+  const { steadyMs, ...rest } = moment();
+  expect(rest).toEqual({ wallMs });
+  expect(steadyMs).toBeGreaterThanOrEqual(startedMs);
+  expect(steadyMs).toBeLessThan(startedMs + 10_000);
 });
 
 it("before it was told twice nothing has jumped", () => {

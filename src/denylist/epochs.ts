@@ -60,7 +60,8 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
   const current: Epochs["current"] = async (prefix, said) => {
     const memory = memoryOf(prefix);
     if (said === memory.epoch) return said;
-    if (said === null) return begin(prefix, null);
+    // It ended, even if it is back by the time that a new one begins.
+    if (said === null) return begin(prefix, memory.epoch ?? null);
     assertEpoch(said);
     if (isOver(memory, said)) return begin(prefix, said);
     if (memory.epoch !== undefined) end(prefix, memory.epoch);

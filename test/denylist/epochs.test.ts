@@ -9,6 +9,7 @@ const said = jest.fn();
 const log = { error: said } as unknown as Logger;
 const lost = () => said.mock.calls.map(([line]) => (line as { lost_epoch: string }).lost_epoch);
 beforeEach(() => said.mockClear());
+afterEach(() => jest.restoreAllMocks());
 
 /** An instance that knows an epoch, of a Redis that is in it. */
 async function know(epoch: string | null) {
@@ -79,10 +80,18 @@ it("one that began earlier than the one that we know is over, although we never 
 });
 
 it("where the one that we know begins later than now, by a clock that is ahead, one that begins now holds", async () => {
-  const { fake, epochs } = await know(epochOf(Math.floor(Date.now() / 1000) + 60));
-  const now = epochOf(Math.floor(Date.now() / 1000) + 1);
+  jest.spyOn(Date, "now").mockReturnValue(1_900_000_000_900);
+  const { fake, epochs } = await know(epochOf(1_900_000_060));
+  const now = epochOf(1_900_000_000);
   expect(await epochs.current(PREFIX, now)).toBe(now);
   expect(fake.began).toEqual([]);
+});
+
+it("one that was gone when we looked, and is back before another began, is over", async () => {
+  const { fake, epochs } = await know(FIRST);
+  const next = await epochs.current(PREFIX, null);
+  expect(fake.began).toEqual([next]);
+  expect(lost()).toEqual([FIRST]);
 });
 
 it.each(["", "soon", "1000", "-abc", "1000-", "1000-a b", "1000-abc\n"])(

@@ -79,7 +79,7 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
       now: now.toISOString(),
       events_kept: EVENTS_KEPT,
     });
-    if (over !== null && over !== next) memoryOf(prefix).over.add(over);
+    if (over !== null) memoryOf(prefix).over.add(over);
     return current(prefix, String(next));
   }
 

@@ -60,7 +60,8 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
   const current: Epochs["current"] = async (prefix, said) => {
     const memory = memoryOf(prefix);
     if (said === memory.epoch) return said;
-    if (said === null) return begin(prefix, null);
+    // It ended, even if it is back by the time that a new one begins.
+    if (said === null) return begin(prefix, memory.epoch ?? null);
     assertEpoch(said);
     if (isOver(memory, said)) return begin(prefix, said);
     if (memory.epoch !== undefined) end(prefix, memory.epoch);
@@ -78,7 +79,7 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
       now: now.toISOString(),
       events_kept: EVENTS_KEPT,
     });
-    if (over !== null && over !== next) memoryOf(prefix).over.add(over);
+    if (over !== null) memoryOf(prefix).over.add(over);
     return current(prefix, String(next));
   }
 

@@ -8,7 +8,7 @@ const TIMEOUT_MS = 250;
 /** As one sees it whose Redis has a clock, or several, that are so far ahead at least. */
 const redisAhead = (...leadsMs: number[]) => {
   const wallLeads = () => leadsMs.map((leastMs) => ({ leastMs, mostMs: leastMs + 1 }));
-  const link = { wallLeads, firstContact: Promise.resolve([]) };
+  const link = { wallLeads, whyNot: () => undefined, firstContact: Promise.resolve([]) };
   return createRedis(link as unknown as Link, undefined, { timeoutMs: TIMEOUT_MS, minReplicas: 0 });
 };
 
@@ -26,6 +26,22 @@ describe("a call's deadline", () => {
 
   it("is what its request has left", () => {
     expect(withBudget(100, () => redisAhead(5000).deadlineMs())).toBe(NOW + 5000 + 100 - 1);
+  });
+
+  it("is early rather than late, where what is left is no whole number", () => {
+    expect(withBudget(100.9, () => redisAhead(0).deadlineMs())).toBe(NOW + 100 - 1);
+  });
+
+  it("counts what the call that is under way has taken so far", async () => {
+    const redis = redisAhead(0);
+    const deadline = withBudget(TIMEOUT_MS, () =>
+      redis.ask(async () => {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        return redis.deadlineMs();
+      }),
+    );
+    await jest.advanceTimersByTimeAsync(100);
+    expect(await deadline).toBe(NOW + TIMEOUT_MS - 1);
   });
 
   it("is none where Redis doesn't tell the time", () => {

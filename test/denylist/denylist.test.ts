@@ -1,0 +1,134 @@
+import type { AccessToken } from "../../src/tokens/access-tokens";
+import type { ForeignToken } from "../../src/tokens/foreign-tokens";
+import { createFakeRedis, createNode, epochOf, PREFIX } from "../helpers/fake-redis";
+import { createInstance } from "../helpers/instance";
+
+const EPOCH = epochOf(1000);
+const OWN = { sub: "u", sid: "s", jti: "j", epoch: EPOCH } as AccessToken;
+const FOREIGN = {
+  ...{ issuer: "auth0", sub: "u", sid: "s", jti: "j", iat: 1500, sinceEpoch: true },
+  keyIds: { sub: "u", sid: "s", jti: "j" },
+} as ForeignToken;
+
+const ENTRIES = {
+  own: ["denylist:jti:j", "denylist:sid:s"],
+  foreign: ["denylist:sub:auth0:u", "denylist:jti:auth0:j", "denylist:sid:auth0:s"],
+};
+
+async function start(entries: Record<string, string> = {}) {
+  const fake = createFakeRedis(createNode(EPOCH, "1-0"));
+  const { denylist, epochs, ask } = createInstance(fake);
+  await ask();
+  for (const [key, value] of Object.entries(entries)) fake.node.entries.set(PREFIX + key, value);
+  return { fake, denylist, epochs };
+}
+
+const REVOKED = { code: "token_revoked" };
+
+it("lets in whom nothing denies", async () => {
+  const { denylist } = await start({ "denylist:jti:other": "x", "denylist:sub:other:u": "x" });
+  await denylist.assertNotRevoked(OWN);
+  await denylist.assertNotRevoked(FOREIGN);
+  await denylist.assertNotRevoked({ ...FOREIGN, keyIds: { ...FOREIGN.keyIds, sid: undefined } });
+});
+
+describe.each([
+  ["own", OWN],
+  ["foreign", FOREIGN],
+] as const)("a token of %s", (kind, token) => {
+  it.each(ENTRIES[kind])("is refused for %s, whatever its value", async (key) => {
+    for (const value of ["", "why", "{}", "0"]) {
+      const { denylist } = await start({ [key]: value });
+      await expect(denylist.assertNotRevoked(token)).rejects.toMatchObject({ ...REVOKED, isNews: true });
+    }
+  });
+
+  it.each(ENTRIES[kind])(
+    "is refused though all is lost between any two commands, with %s among it",
+    async (key) => {
+      for (let at = 1; at <= ENTRIES[kind].length + 1; at += 1) {
+        const { fake, denylist } = await start({ [key]: "why" });
+        let count = 0;
+        fake.beforeCommand = () => {
+          if ((count += 1) === at) fake.node = createNode(null);
+        };
+        await expect(denylist.assertNotRevoked(token)).rejects.toMatchObject(REVOKED);
+      }
+    },
+  );
+
+  it("is refused though another epoch began just before it was asked about", async () => {
+    const { fake, denylist } = await start();
+    fake.node = createNode(epochOf(2000));
+    await expect(denylist.assertNotRevoked(token)).rejects.toMatchObject({ ...REVOKED, isNews: false });
+  });
+
+  it("is neither good nor bad where the epoch is malformed", async () => {
+    const { fake, denylist } = await start();
+    fake.node.epoch = "soon";
+    const checked = denylist.assertNotRevoked(token);
+    await expect(checked).rejects.toMatchObject({ code: "denylist_unavailable" });
+  });
+});
+
+it("refuses whoever a Redis lets in that lost what we knew", async () => {
+  const { fake, denylist } = await start();
+  fake.renew(createNode(EPOCH));
+  await expect(denylist.assertNotRevoked(OWN)).rejects.toMatchObject(REVOKED);
+});
+
+it("refuses a token of ours from any other epoch, also from one to come", async () => {
+  const { denylist } = await start();
+  for (const epoch of [epochOf(999), epochOf(1000, "s"), epochOf(1001)]) {
+    await expect(denylist.assertNotRevoked({ ...OWN, epoch })).rejects.toMatchObject(REVOKED);
+  }
+});
+
+describe("a cutoff", () => {
+  const cutOff = (cutoff: number) => ({ "denylist:sub:auth0:u": JSON.stringify({ sub: "u", cutoff }) });
+
+  it.each([
+    [1499, true],
+    [1499.5, true],
+    [1500, true],
+    [1500.9, true],
+    [1501, false],
+  ])("of 1500 and an iat of %d: refused is %s", async (iat, isRefused) => {
+    const { denylist } = await start(cutOff(1500));
+    const checked = denylist.assertNotRevoked({ ...FOREIGN, iat });
+    await (isRefused ? expect(checked).rejects.toMatchObject(REVOKED) : checked);
+  });
+
+  it("says nothing of other entries", async () => {
+    const { denylist } = await start({ ...cutOff(1000), "denylist:jti:auth0:j": "why" });
+    await expect(denylist.assertNotRevoked(FOREIGN)).rejects.toMatchObject(REVOKED);
+  });
+});
+
+describe("a foreign token from before the epoch", () => {
+  const checkAt = async (iat: number, sinceEpoch: boolean) =>
+    (await start()).denylist.assertNotRevoked({ ...FOREIGN, iat, sinceEpoch });
+
+  it("is refused, though not one of its first second", async () => {
+    await expect(checkAt(999, true)).rejects.toMatchObject({ ...REVOKED, isNews: false });
+    await checkAt(1000, true);
+  });
+
+  it("is taken where its issuer's may be older", () => checkAt(999, false));
+});
+
+it("would answer where an epoch can be read, or begun, and not elsewhere", async () => {
+  const { fake, denylist, epochs } = await start();
+  fake.node.epoch = null;
+  await denylist.assertAnswering();
+  expect(fake.began).toEqual([epochs.known(PREFIX)]);
+  fake.node.epoch = "soon";
+  await expect(denylist.assertAnswering()).rejects.toMatchObject({ code: "denylist_unavailable" });
+});
+
+it("would write where a probe is written", async () => {
+  const { fake, denylist } = await start();
+  fake.redis.probe = () => Promise.reject(new Error("READONLY"));
+  await denylist.assertAnswering();
+  await expect(denylist.assertWritable()).rejects.toThrow("READONLY");
+});

@@ -58,7 +58,11 @@ describe("who answers", () => {
   it("is known of each connection where both lead to one node, and each is asked by its own", async () => {
     const { redis, checking, confirming } = connect();
     expect(redis.ways).toEqual(["checking", "confirming"]);
-    confirming.answerer = () => ({ generation: "2", runId: "a", steadyLead: { leastMs: 1, mostMs: 2, askedMs: 0 } });
+    confirming.answerer = () => ({
+      generation: "2",
+      runId: "a",
+      steadyLead: { leastMs: 1, mostMs: 2, askedMs: 0 },
+    });
     expect(redis.ways.map((way) => redis.generation(way, ""))).toEqual(["of a", "2"]);
     expect(redis.ways.map((way) => redis.steadyLead(way, "")?.leastMs)).toEqual([undefined, 1]);
     const asked = redis.ways.map((way) => redis.askBy(way, "", (client) => Promise.resolve(client)));

@@ -83,7 +83,9 @@ const server = app.listen(0, "127.0.0.1", () => console.log(server.address().por
 function createAccounts() {
   const table = new Map();
   const open = () => {
-    if (areAccountsBroken) throw new Error("db://root:hunter2@10.0.0.1 is gone");
+    // As an HTTP client's errors are.
+    if (areAccountsBroken)
+      throw Object.assign(new Error("db://root:hunter2@10.0.0.1 is gone"), { status: 404 });
     return table;
   };
   const find = (is) => [...open().values()].find(is) ?? null;

@@ -41,6 +41,16 @@ const reached = (req, res) => {
 };
 app.get("/reports", curfew.requireToken({ role: "analyst" }), reached);
 app.all("/any", curfew.requireToken(), reached);
+// Answers when it is told to, long after the guard let it through.
+let release;
+app.get("/slow", curfew.requireToken(), (req, res) => {
+  release = () => reached(req, res);
+});
+app.post("/control/release", (_req, res) => {
+  release();
+  res.status(204).end();
+});
+app.get("/control/has-begun", (_req, res) => res.status(release ? 204 : 404).end());
 app.use("/never/guard", curfew.requireToken, reached);
 app.use("/never/routes", curfew.routes, reached);
 app.get("/passed", (_req, res) => res.json(passed));

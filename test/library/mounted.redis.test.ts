@@ -107,6 +107,18 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
     await host.stop();
   });
 
+  it("finishes what the guard let through before a logout, and nothing that comes after it", async () => {
+    const host = await start();
+    const { access_token: token } = await signUp(host);
+    const slow = call(host.url, "GET", "/slow", { token });
+    await eventually(async () => (await call(host.url, "GET", "/control/has-begun")).status === 204);
+    expect((await call(host.url, "POST", "/api/auth/logout", { token })).status).toBe(200);
+    expect((await call(host.url, "POST", "/control/release")).status).toBe(204);
+    expect((await slow).status).toBe(200);
+    expectRefusal(await call(host.url, "GET", "/slow", { token }), 401, "token_revoked");
+    await host.stop();
+  });
+
   it("tells a client nothing of the app's accounts when they break, and still lets everybody leave", async () => {
     const host = await start({ hasOwnAccounts: true });
     const { access_token: token, refresh_token, user } = await signUp(host);

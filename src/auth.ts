@@ -123,7 +123,7 @@ export function createAuth(parts: AuthParts): Auth {
     try {
       await accounts.replacePasswordHash(id, passwordHash, await passwords.hash(password));
     } catch (error) {
-      if (!(error instanceof CurfewError)) throw error;
+      if (!(error instanceof CurfewError) || error.code === "internal") throw error;
     }
   }
 

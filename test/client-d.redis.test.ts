@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { call, eventually, expectRefusal, me, register } from "./helpers/client";
+import { call, eventually, expectRefusal, me, refresh, register, type Tokens } from "./helpers/client";
 import { readDeeds } from "./helpers/events";
 import { startProvider, writeIssuers, type TestProvider } from "./helpers/provider";
 import { decodePart } from "./helpers/jws";
@@ -238,6 +238,28 @@ it("sessions and passwords of ours are none of theirs", async () => {
   expectRefusal(both, 401, "refresh_token_invalid");
   expect((await verify(token)).status).toBe(204);
   expect((await me(one.url, ours.access_token)).status).toBe(200);
+});
+
+it("their ids may be those of a user of ours: nothing that is done to one touches the other, and neither is the other", async () => {
+  const ours = await register(one.url);
+  const { sub, sid, jti } = decodePart(ours.access_token, 1) as Record<"sub" | "sid" | "jti", string>;
+  const ids = { sub, sid, roles: ["ops"] };
+  const [theirs, left] = [clerk.mint({ ...ids, jti }), clerk.mint({ ...ids, jti: "left" })];
+  expect((await me(one.url, theirs)).body).toMatchObject({ id: `clerk:${sub}` });
+
+  for (const token of [left, left.replace(/\.[^.]*$/, "")]) {
+    expectRefusal(await refresh(one.url, token), 401, "refresh_token_invalid");
+  }
+  expect((await logout(left, { all_devices: true })).status).toBe(200);
+  expectRefusal(await verify(theirs), 401, "token_revoked");
+  expect((await me(two.url, ours.access_token)).status).toBe(200);
+  const next = await refresh(one.url, ours.refresh_token);
+  expect(next.status).toBe(200);
+
+  const others = other.mint({ ...ids, jti });
+  expect((await logout(ours.access_token, { all_devices: true })).status).toBe(200);
+  expectRefusal(await me(two.url, (next.body as Tokens).access_token), 401, "token_revoked");
+  expect((await verify(others)).status).toBe(204);
 });
 
 it("a denylist that was lost refuses what was issued before, unless its issuer is exempt", async () => {

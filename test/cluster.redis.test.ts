@@ -8,6 +8,7 @@ import {
   PASSWORD,
   refresh,
   register,
+  settled,
   untilReady,
   type Tokens,
 } from "./helpers/client";
@@ -70,6 +71,24 @@ it("B-71: a node that loses its memory logs out those whose shards it had, and n
   expectRefusal(await me(service.url, one.access_token), 401, "token_revoked");
   expectRefusal(await refresh(service.url, one.refresh_token), 401, "refresh_token_invalid");
   expect((await me(service.url, other.access_token)).status).toBe(200);
+});
+
+it("a hundred refreshes of one token at once, at two instances, lead to one successor", async () => {
+  const other = await startService({ REDIS_MODE: "cluster", REDIS_URL: redis.url });
+  const first = await register(service.url);
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, (_, at) => {
+      const { url } = at % 2 === 0 ? service : other;
+      // Each has to be confirmed by a replica, one after the other: some may not get their turn in time.
+      return settled(() => refresh(url, first.refresh_token));
+    }),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 100 }, () => 200));
+  const generationOf = (body: unknown) => decodePart(`.${(body as Tokens).refresh_token}`, 1)["generation"];
+  expect(new Set(answers.map(({ body }) => generationOf(body)))).toEqual(new Set([1]));
+  const next = await refresh(other.url, (answers[0]?.body as Tokens).refresh_token);
+  expect(generationOf(next.body)).toBe(2);
+  await other.stop();
 });
 
 it("B-75: no connection of ours may read from a replica", async () => {

@@ -203,6 +203,28 @@ describe("package.json", () => {
     expect(engines).toEqual({ node: ">=20" });
   });
 
+  it.each([
+    // CVE-2025-65945: signatures of HS256 that weren't verified.
+    ["jws", "4.0.1"],
+    // CVE-2025-13466: held up by a form with many parameters.
+    ["body-parser", "2.2.1"],
+    // CVE-2025-15284, CVE-2026-2391: held up by arrays in a query.
+    ["qs", "6.14.2"],
+    // CVE-2026-30827: all of IPv4 in one bucket.
+    ["express-rate-limit", "8.2.2"],
+  ])("runs no %s older than %s, before which it had a hole", (name, since) => {
+    const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8")) as {
+      packages: Record<string, { version: string; dev?: boolean }>;
+    };
+    const running = Object.entries(packages).filter(
+      ([path, { dev }]) => dev !== true && path.endsWith(`node_modules/${name}`),
+    );
+    expect(running).not.toEqual([]);
+    for (const [, { version }] of running) {
+      expect(version.localeCompare(since, "en", { numeric: true })).toBeGreaterThanOrEqual(0);
+    }
+  });
+
   // With one missing, npm 11's `npm ci` refuses the lock file, on every machine.
   it("has a lock file that holds every platform's optional packages", () => {
     type Locked = { optionalDependencies?: Record<string, string> };

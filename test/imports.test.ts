@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   curfew: ["library", "parts", "http", "redis", "shards", "tokens", "type denylist"],
   library: [
     ...["settings", "trusted-issuers", "tokens", "denylist/entry", "redis/app-client", "redis/address"],
-    ...["type accounts", "type denylist", "type redis"],
+    ...["errors", "type accounts", "type denylist", "type redis"],
   ],
   parts: [
     ...["auth", "sessions", "accounts", "passwords", "denylist", "tokens", "type redis", "type shards"],

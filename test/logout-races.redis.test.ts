@@ -9,6 +9,7 @@ import {
   type Tokens,
 } from "./helpers/client";
 import { readDeeds } from "./helpers/events";
+import { decodePart } from "./helpers/jws";
 import { startRedis, type TestRedis } from "./helpers/redis";
 import { startService, type TestService } from "./helpers/service";
 
@@ -117,4 +118,34 @@ it("B-22: a hundred logouts of one token at once are a hundred successes and one
   expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 100 }, () => 200));
   expect(await readDeeds(redis)).toHaveLength(deeds.length + 1);
   await expectNothingUsable(tokens, []);
+});
+
+it("a hundred refreshes of one token at once are a hundred successes and one successor", async () => {
+  const first = await register(one.url);
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, (_, at) => refresh((at % 2 === 0 ? one : two).url, first.refresh_token)),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 100 }, () => 200));
+  const generations = answers.map(
+    ({ body }) => decodePart(`.${(body as Tokens).refresh_token}`, 1)["generation"],
+  );
+  expect(new Set(generations)).toEqual(new Set([1]));
+  expect((await logout(two, first.access_token)).status).toBe(200);
+  await expectNothingUsable(first, answers);
+});
+
+it("without grace, one of a hundred refreshes at once wins, and then the session ends: it may be theft", async () => {
+  const env = { REDIS_URL: redis.url, REFRESH_GRACE_SECONDS: "0" };
+  const strict = await Promise.all([startService(env), startService(env)]);
+  const first = await register(strict[0].url);
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, (_, at) => refresh(strict[at % 2]?.url ?? "", first.refresh_token)),
+  );
+  const count = (code: string | undefined) =>
+    answers.filter(({ body }) => (body as { code?: string }).code === code).length;
+  expect([count(undefined), count("refresh_token_reused"), count("refresh_token_invalid")]).toEqual([
+    1, 1, 98,
+  ]);
+  await expectNothingUsable(first, answers);
+  await Promise.all(strict.map((service) => service.stop()));
 });

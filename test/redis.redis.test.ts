@@ -39,11 +39,18 @@ it("uses the database it was told to, or none", async () => {
   await nowhere.stop();
 });
 
-it("B-59, C-70: refuses to start when Redis refuses its password, and doesn't print it", async () => {
-  const start = startService({ REDIS_URL: redis.url.replace("only-for-tests", "wrong-canary") });
-  const error = await start.catch(String);
-  expect(error).toMatch(/ended with 78[^]*REDIS_URL: Redis refuses its user or password \(WRONGPASS\)/);
-  expect(error).not.toContain("wrong-canary");
+describe("refuses to start when Redis refuses its user or password, says so and prints neither", () => {
+  it.each<[string, string, (url: string) => string]>([
+    ["another password", "WRONGPASS", (url) => url.replace("only-for-tests", "wrong-canary")],
+    ["a user that there isn't", "WRONGPASS", (url) => url.replace("curfew:", "user-canary:")],
+    ["no password", "NOAUTH", (url) => url.replace(/\/\/.*@/, "//")],
+    ["a password without its user", "WRONGPASS", (url) => url.replace("curfew:", ":")],
+  ])("%s: %s", async (_title, reason, change) => {
+    const error = await startService({ REDIS_URL: change(redis.url) }).catch(String);
+    expect(error).toContain("ended with 78");
+    expect(error).toContain(`REDIS_URL: Redis refuses its user or password (${reason})`);
+    expect(error).not.toMatch(/canary|only-for-tests/);
+  });
 });
 
 it("a logout that failed half-way is finished by the next, and not taken for done", async () => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Account, Accounts } from "../accounts";
+import { CurfewError } from "../errors";
 
 const FUNCTIONS = ["create", "findByEmail", "findById", "replacePasswordHash"] as const;
 
@@ -19,14 +20,28 @@ export function readAccounts(value: unknown): Accounts {
   throw new TypeError(`it lacks the functions ${missing.join(", ")}, write all four, or leave it out`);
 }
 
-/** An app's own table of users, whose every answer is looked at: what isn't an account must not become a token. */
+/**
+ * An app's own table of users, whose every answer is looked at: what isn't an account must not become a token. Nor does
+ * what it throws become an answer: an HTTP client's error has a status, which would be taken for the request's.
+ */
 function checkAccounts(accounts: Accounts): Accounts {
   return {
-    create: async (email, passwordHash) => accountOf("create", await accounts.create(email, passwordHash)),
-    findByEmail: async (email) => optional("findByEmail", await accounts.findByEmail(email)),
-    findById: async (id) => optional("findById", await accounts.findById(id)),
-    replacePasswordHash: async (id, seen, next) => isTrue(await accounts.replacePasswordHash(id, seen, next)),
+    create: async (email, passwordHash) =>
+      accountOf("create", await faultless(() => accounts.create(email, passwordHash))),
+    findByEmail: async (email) => optional("findByEmail", await faultless(() => accounts.findByEmail(email))),
+    findById: async (id) => optional("findById", await faultless(() => accounts.findById(id))),
+    replacePasswordHash: async (id, seen, next) =>
+      isTrue(await faultless(() => accounts.replacePasswordHash(id, seen, next))),
   };
+}
+
+async function faultless<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof CurfewError) throw error;
+    throw new CurfewError("internal", { cause: error });
+  }
 }
 
 const isTrue = (value: unknown) => value === true;

@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import pino from "pino";
 import request from "supertest";
+import { CurfewError } from "../../src/errors";
 import { createApp } from "../../src/http/app";
 import { createParts } from "../../src/parts";
 import { connectMemory } from "../../src/redis/memory-link";
@@ -96,6 +97,53 @@ describe.each(["/api/auth", "/api/v1/auth"])("under %s", (base) => {
     expect(
       (await request(app).get("/api/users/me").set("Authorization", `Bearer ${accessToken}`)).status,
     ).toBe(200);
+  });
+});
+
+describe("no other spelling of a method gets anything done", () => {
+  const OVERRIDES = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+  const ask = (method: "get" | "head" | "post", path: string) =>
+    OVERRIDES.reduce(
+      (asked, name) => asked.set(name, method === "post" ? "DELETE" : "POST"),
+      request(app)[method](path).set("Authorization", `Bearer ${accessToken}`),
+    );
+  const isAlive = async () => {
+    const response = await request(app).get("/api/users/me").set("Authorization", `Bearer ${accessToken}`);
+    return response.status === 200;
+  };
+
+  it.each([
+    ["get", "/api/auth/logout?_method=POST", 405],
+    ["head", "/api/auth/logout", 405],
+    ["head", "/v1/auth/session", 405],
+    ["post", "/v1/auth/session?_method=DELETE", 405],
+    ["post", "/api/auth/sessions?_method=DELETE", 405],
+    ["get", "/api/auth/sessions?_method=DELETE", 200],
+    ["head", "/api/auth/sessions?_method=DELETE", 200],
+  ] as const)(
+    "%s %s, whatever else is said of it, is %i and logs nobody out",
+    async (method, path, status) => {
+      const sent = ask(method, path);
+      const response = await (method === "post" ? sent.send({ _method: "DELETE" }) : sent);
+      expect(response.status).toBe(status);
+      expect(await isAlive()).toBe(true);
+    },
+  );
+
+  it("HEAD is guarded as GET is", async () => {
+    for (const path of ["/api/users/me", "/api/auth/sessions", "/api/auth/verify"]) {
+      expect((await request(app).head(path)).status).toBe(401);
+      expect((await request(app).head(path).set("Authorization", "Bearer x.y.z")).status).toBe(401);
+    }
+  });
+
+  it("a cookie from somebody else's page isn't helped by it", async () => {
+    const response = await request(app)
+      .post("/api/auth/logout")
+      .set({ Cookie: `curfew_access=${accessToken}`, Origin: "https://evil.example" })
+      .set(OVERRIDES[0] ?? "", "GET");
+    expectError(response, 403, "Forbidden", "cross_site_request");
+    expect(await isAlive()).toBe(true);
   });
 });
 
@@ -212,6 +260,23 @@ describe("a request body", () => {
   });
 });
 
+it("a query says nothing, whatever is in it", async () => {
+  const many = "a&".repeat(3000);
+  for (const query of [
+    "a=1&a=2&transport=cookie",
+    "__proto__[x]=1&constructor[prototype][x]=1",
+    "%zz",
+    many,
+  ]) {
+    const login = await request(app).post(`/api/auth/login?${query}`).send({ email, password: PASSWORD });
+    expect(login.status).toBe(200);
+    expect(login.headers["set-cookie"]).toBeUndefined();
+    const me = request(app).get(`/api/users/me?${query}`);
+    expect((await me.set("Authorization", `Bearer ${accessToken}`)).status).toBe(200);
+  }
+  expect(({} as { x?: unknown }).x).toBeUndefined();
+});
+
 describe("an answer", () => {
   it("says 404 where there is nothing, and 400 to a path that can't be decoded", async () => {
     expectError(await request(app).get("/api/nothing"), 404, "Not Found", "not_found");
@@ -220,6 +285,28 @@ describe("an answer", () => {
       .delete("/api/auth/sessions/%zz")
       .set("Authorization", `Bearer ${accessToken}`);
     expectError(response, 400, "Bad Request", "invalid_request");
+  });
+
+  it("may not be cached where it depends on who asks, be it a refusal of whatever kind", async () => {
+    const unavailable = () => Promise.reject(new CurfewError("denylist_unavailable"));
+    const asked = { ask: unavailable, askBy: unavailable, run: unavailable, runConfirmed: unavailable };
+    const away = createTestApp({ ...connectMemory(250), ...asked }).app;
+    for (const [at, method, path, status] of [
+      [away, "get", "/api/users/me", 503],
+      [away, "delete", "/v1/auth/session", 503],
+      [away, "post", "/api/auth/logout", 503],
+      [app, "delete", "/v1/auth/session", 401],
+      [app, "get", "/v1/auth/session", 405],
+      [app, "get", "/api/nothing", 404],
+      [app, "post", "/oauth/revoke", 401],
+    ] as const) {
+      const sent = request(at)[method](path);
+      if (status !== 401) void sent.set("Authorization", `Bearer ${accessToken}`);
+      const response = await sent;
+      expect([path, response.status]).toEqual([path, status]);
+      expect(response.headers["cache-control"]).toBe("no-store");
+      expect(response.headers["vary"]).toMatch(/^Authorization, Cookie/);
+    }
   });
 
   it("C-28: carries the caller's request id if it is fit for a log line, else one of ours", async () => {

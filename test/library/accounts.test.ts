@@ -1,4 +1,4 @@
-import type { Account, Accounts } from "../../src";
+import { CurfewError, type Account, type Accounts } from "../../src";
 import { readAccounts } from "../../src/library/accounts";
 
 const ACCOUNT: Account = {
@@ -46,6 +46,30 @@ it.each([
     expect((error as TypeError).message).toMatch(/^accounts\.\w+\(\) gave no account/);
     expect((error as TypeError).message).not.toMatch(/\$2b|ada@/);
   }
+});
+
+it("makes a fault of ours of whatever is thrown, and an answer only of a CurfewError", async () => {
+  const failing = (thrown: unknown) => {
+    const fail = () => {
+      throw thrown;
+    };
+    return readAccounts({ create: fail, findByEmail: fail, findById: fail, replacePasswordHash: fail });
+  };
+  const callAll = (accounts: Accounts) =>
+    Promise.allSettled([
+      accounts.create("x", "y"),
+      accounts.findByEmail("x"),
+      accounts.findById("1"),
+      accounts.replacePasswordHash("1", "a", "b"),
+    ]);
+  const gone = Object.assign(new Error("not found upstream"), { status: 404 });
+  for (const thrown of [gone, undefined, "route"]) {
+    for (const settled of await callAll(failing(thrown))) {
+      expect(settled).toMatchObject({ status: "rejected", reason: { code: "internal", cause: thrown } });
+    }
+  }
+  const taken = new CurfewError("email_taken");
+  for (const settled of await callAll(failing(taken))) expect(settled).toHaveProperty("reason", taken);
 });
 
 it("takes only true for done when a password is replaced", async () => {

@@ -41,10 +41,28 @@ const reached = (req, res) => {
 };
 app.get("/reports", curfew.requireToken({ role: "analyst" }), reached);
 app.all("/any", curfew.requireToken(), reached);
+// Answers when it is told to, long after the guard let it through.
+let release;
+app.get("/slow", curfew.requireToken(), (req, res) => {
+  release = () => reached(req, res);
+});
+app.post("/control/release", (_req, res) => {
+  release();
+  res.status(204).end();
+});
+app.get("/control/has-begun", (_req, res) => res.status(release ? 204 : 404).end());
 app.use("/never/guard", curfew.requireToken, reached);
 app.use("/never/routes", curfew.routes, reached);
 app.get("/passed", (_req, res) => res.json(passed));
 
+app.post("/control/revoke-user/:id", (req, res, next) => {
+  curfew.revokeUser(req.params.id).then(() => res.status(204).end(), next);
+});
+let areAccountsBroken = false;
+app.post("/control/break-accounts", (_req, res) => {
+  areAccountsBroken = true;
+  res.status(204).end();
+});
 app.get("/control/close", (_req, res) => {
   res.json({});
   res.once("close", async () => {
@@ -73,8 +91,14 @@ while (await isDown()) await sleep(10);
 const server = app.listen(0, "127.0.0.1", () => console.log(server.address().port));
 
 function createAccounts() {
-  const accounts = new Map();
-  const find = (is) => [...accounts.values()].find(is) ?? null;
+  const table = new Map();
+  const open = () => {
+    // As an HTTP client's errors are.
+    if (areAccountsBroken)
+      throw Object.assign(new Error("db://root:hunter2@10.0.0.1 is gone"), { status: 404 });
+    return table;
+  };
+  const find = (is) => [...open().values()].find(is) ?? null;
   return {
     async create(email, passwordHash) {
       if (find((each) => each.email === email)) throw new CurfewError("email_taken");
@@ -86,15 +110,15 @@ function createAccounts() {
         passwordHash,
         createdAt: new Date().toISOString(),
       };
-      accounts.set(account.id, account);
+      open().set(account.id, account);
       return account;
     },
     findByEmail: async (email) => find((each) => each.email === email),
-    findById: async (id) => accounts.get(id) ?? null,
+    findById: async (id) => open().get(id) ?? null,
     async replacePasswordHash(id, seen, next) {
-      const account = accounts.get(id);
+      const account = open().get(id);
       if (account?.passwordHash !== seen) return false;
-      accounts.set(id, { ...account, passwordHash: next });
+      open().set(id, { ...account, passwordHash: next });
       return true;
     },
   };

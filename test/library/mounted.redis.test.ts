@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { call, expectRefusal, PASSWORD, type Answer, type Tokens } from "../helpers/client";
+import { call, eventually, expectRefusal, PASSWORD, type Answer, type Tokens } from "../helpers/client";
 import { answersIn, openConnection } from "../helpers/connection";
 import { createProject, startHost, type Host, type Project } from "../helpers/packed";
 import { startRedis, type TestRedis } from "../helpers/redis";
@@ -87,6 +87,61 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
       const typo = await call(host.url, "POST", "/api/auth/logout", { body: { all_device: true } });
       expect(typo.body).toMatchObject({ code: "invalid_request", details: [{ path: "all_device" }] });
     });
+  });
+
+  it("ends every session of a user whom the app revokes, and nobody else's", async () => {
+    const host = await start();
+    const [one, other] = [await signUp(host), await signUp(host)];
+    const body = { email: one.user.email, password: PASSWORD };
+    const login = () => call(host.url, "POST", "/api/auth/login", { body });
+    const another = (await login()).body as Tokens;
+    const revoke = await call(host.url, "POST", `/control/revoke-user/${one.user.id}`);
+    expect(revoke.status).toBe(204);
+    for (const { access_token, refresh_token } of [one, another]) {
+      expectRefusal(await any(host, access_token), 401, "token_revoked");
+      const refused = await call(host.url, "POST", "/api/auth/refresh", { body: { refresh_token } });
+      expectRefusal(refused, 401, "refresh_token_invalid");
+    }
+    expect((await any(host, other.access_token)).status).toBe(200);
+    expect((await any(host, ((await login()).body as Tokens).access_token)).status).toBe(200);
+    await host.stop();
+  });
+
+  it("finishes what the guard let through before a logout, and nothing that comes after it", async () => {
+    const host = await start();
+    const { access_token: token } = await signUp(host);
+    const slow = call(host.url, "GET", "/slow", { token });
+    await eventually(async () => (await call(host.url, "GET", "/control/has-begun")).status === 204);
+    expect((await call(host.url, "POST", "/api/auth/logout", { token })).status).toBe(200);
+    expect((await call(host.url, "POST", "/control/release")).status).toBe(204);
+    expect((await slow).status).toBe(200);
+    expectRefusal(await call(host.url, "GET", "/slow", { token }), 401, "token_revoked");
+    await host.stop();
+  });
+
+  it("tells a client nothing of the app's accounts when they break, and still lets everybody leave", async () => {
+    const host = await start({ hasOwnAccounts: true });
+    const { access_token: token, refresh_token, user } = await signUp(host);
+    expect((await call(host.url, "POST", "/control/break-accounts")).status).toBe(204);
+    const credentials = { email: user.email, password: PASSWORD };
+    for (const [path, body] of [
+      ["register", { ...credentials, email: "new@example.com" }],
+      ["login", credentials],
+      ["refresh", { refresh_token }],
+      ["password", { current_password: PASSWORD, new_password: `${PASSWORD}, another` }],
+    ] as const) {
+      const answer = await call(host.url, "POST", `/api/auth/${path}`, { token, body });
+      expectRefusal(answer, 500, "internal");
+      expect(Object.keys(answer.body as object).sort()).toEqual(["code", "error", "message"]);
+      expect(JSON.stringify(answer.body)).not.toMatch(/hunter2|10\.0|host\.mjs/);
+      // The app finds it in its own log.
+      const id = answer.headers.get("x-request-id") ?? "";
+      await eventually(() => Promise.resolve(host.errors.some((line) => line.includes(id))));
+    }
+    expect((await any(host, token)).status).toBe(200);
+    expect((await call(host.url, "POST", "/api/auth/logout", { token })).status).toBe(200);
+    expectRefusal(await any(host, token), 401, "token_revoked");
+    await host.stop();
   });
 
   it("refuses a body that is announced too large, or becomes it, at once, and closes the connection", async () => {

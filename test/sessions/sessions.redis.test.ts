@@ -6,6 +6,7 @@ import {
   me,
   refresh,
   register,
+  untilReady,
   type Tokens,
 } from "../helpers/client";
 import { readDeeds } from "../helpers/events";
@@ -114,6 +115,22 @@ describe("refresh", () => {
     expectRefusal(await refresh(restarted.url, first.refresh_token), 401, "refresh_token_reused");
     expectRefusal(await refresh(restarted.url, second.refresh_token), 401, "refresh_token_invalid");
     await restarted.stop();
+  });
+
+  it("and across a restart of Redis, however it ended", async () => {
+    const kept = await startRedis(["--appendonly yes", "--appendfsync always"]);
+    const strictOnKept = await startService({ REDIS_URL: kept.url, REFRESH_GRACE_SECONDS: "0" });
+    const { url } = strictOnKept;
+    const first = await register(url);
+    const second = await refreshed(url, first);
+    await kept.kill();
+    await kept.start();
+    await untilReady(url);
+    expectRefusal(await refresh(url, first.refresh_token), 401, "refresh_token_reused");
+    expectRefusal(await refresh(url, second.refresh_token), 401, "refresh_token_invalid");
+    expectRefusal(await me(url, second.access_token), 401, "token_revoked");
+    await strictOnKept.stop();
+    await kept.stop();
   });
 
   it("takes a generation ahead of the stored one, because then Redis went back in time, and tells of it", async () => {

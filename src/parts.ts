@@ -77,7 +77,7 @@ export function createParts(options: PartsOptions): Parts {
     denylist,
   });
   const revoker = createRevoker(writer, shards, options);
-  const alarms = createAlarms(redis, shards, log);
+  const alarms = createAlarms({ redis, shards, past, log });
   const revocations = createRevocations(redis, shards, log);
   function close(): void {
     stopWatching();

@@ -8,6 +8,7 @@ import type { Shards } from "../shards";
 import { cutUserAgent, type Requester } from "./entry";
 import { epochKey } from "./epochs";
 import { EVENTS_KEPT, eventsKey } from "./events";
+import type { Past } from "./past";
 import { readWritingScript } from "./writer";
 
 /** Where a token was used: `by` whom it was shown to us, if not by its bearer; `about` is for the log alone. */
@@ -25,6 +26,8 @@ export type Alarms = {
   close: () => void;
 };
 
+type AlarmParts = { redis: Redis; shards: Shards; past: Pick<Past, "witnessed">; log: Logger };
+
 type RevokedToken = { sub: string; sid?: string; jti: string };
 
 /** A token that is being used; without a token, all those for which there was no room. `uses`: not told of yet. */
@@ -32,8 +35,9 @@ type Watched = { token: RevokedToken | undefined; latest: Use; uses: number; tim
 
 const EVENT = "revoked_token_used";
 const WINDOW_MS = 60_000;
-/** Whoever has revoked tokens by the hundred must not fill memory, the log or the events with them. */
+/** Whoever has revoked tokens by the hundred must not fill memory, the log or the events with them, nor hide another's. */
 const TOKENS_MAX = 100;
+const TOKENS_PER_SUBJECT_MAX = 20;
 const OTHERS = "others";
 const TOO_MANY = "more revoked tokens are used than are told of one by one";
 /** A little less than a window, so that nobody is kept from telling of the next by having told of this one. */
@@ -41,7 +45,7 @@ const QUIET_SHARE = 0.9;
 
 const TELL_USE = readWritingScript(join(__dirname, "tell-use.lua"));
 
-export function createAlarms(redis: Redis, shards: Shards, log: Logger, windowMs = WINDOW_MS): Alarms {
+export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs = WINDOW_MS): Alarms {
   const watched = new Map<string, Watched>();
   let total = 0;
 
@@ -49,7 +53,8 @@ export function createAlarms(redis: Redis, shards: Shards, log: Logger, windowMs
     const prefix = shards.prefixOf(sub);
     const told = `${prefix}ratelimit:alarm:${digestOf(sub, jti)}`;
     const args = {
-      ...{ event: EVENT, sub, sid, jti, by, note: "", witnessed: "", events_kept: EVENTS_KEPT },
+      ...{ event: EVENT, sub, sid, jti, by, note: "", events_kept: EVENTS_KEPT },
+      witnessed: past.witnessed(prefix) ?? "",
       now: new Date().toISOString(),
       ip: requester.ip ?? "",
       user_agent: cutUserAgent(requester.userAgent) ?? "",
@@ -85,13 +90,18 @@ export function createAlarms(redis: Redis, shards: Shards, log: Logger, windowMs
     tell(each);
   }
 
+  function hasRoomFor(sub: string): boolean {
+    const ofSubject = [...watched.values()].filter(({ token }) => token?.sub === sub);
+    return watched.size < TOKENS_MAX && ofSubject.length < TOKENS_PER_SUBJECT_MAX;
+  }
+
   return {
     raise(refusal, use) {
       const token = revokedTokenOf(refusal);
       if (!token) return;
       total += 1;
       const digest = digestOf(token.sub, token.jti);
-      const hasRoom = watched.has(digest) || watched.size < TOKENS_MAX;
+      const hasRoom = watched.has(digest) || hasRoomFor(token.sub);
       const key = hasRoom ? digest : OTHERS;
       const known = watched.get(key);
       if (known) {

@@ -16,6 +16,7 @@ import { startRedis, type TestRedis } from "../helpers/redis";
 import { SECRET, startService, type TestService } from "../helpers/service";
 
 const EVENT = "revoked_token_used";
+const NOTHING_WITNESSED = { witnessed: () => undefined };
 const SILENT = pino({ level: "silent" });
 
 let redis: TestRedis;
@@ -137,7 +138,12 @@ it("while it goes on, the events tell of it again", async () => {
   const client = untilEnd(connectRedis(address, { timeoutMs: 5000, minReplicas: 0 }, SILENT));
   await client.firstContact;
   const prefix = "curfew:short:";
-  const alarms = untilEnd(createAlarms(client, createOneShard(prefix), SILENT, 200));
+  const alarms = untilEnd(
+    createAlarms(
+      { redis: client, shards: createOneShard(prefix), past: NOTHING_WITNESSED, log: SILENT },
+      200,
+    ),
+  );
   const refusal = new CurfewError("token_revoked", { about: { sub: "ada", jti: "a" } });
   const told = () => redis.admin.xlen(`${prefix}events`);
   await eventually(async () => {

@@ -23,14 +23,15 @@ export function listen(
   const { isStopping, drain } = createDrain(server);
   const app = createApp(isStopping);
   server.on("request", (req, res) => {
+    // Whoever is refused before their body is read would go on sending it.
+    if (isAnnouncedTooLarge(req)) res.setHeader("Connection", "close");
     app(req, res, () => {
       refuseUnreadable(res);
     });
   });
   server.on("checkContinue", (req, res) => {
     // Who asks before sending too much is told no before sending it.
-    if (isAnnouncedTooLarge(req)) res.setHeader("Connection", "close");
-    else res.writeContinue();
+    if (!isAnnouncedTooLarge(req)) res.writeContinue();
     server.emit("request", req, res);
   });
   return new Promise((resolve, reject) => {

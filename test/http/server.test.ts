@@ -46,7 +46,7 @@ describe("C-31: a client that dawdles", () => {
   });
 });
 
-describe("C-20: a body of more than 16 KiB is refused at once, and the connection is closed", () => {
+describe("a body of more than 16 KiB is refused at once, and the connection is closed", () => {
   const json = "Content-Type: application/json\r\n";
   const form = `Content-Type: application/x-www-form-urlencoded\r\nAuthorization: ${basic(CLIENT)}\r\n`;
   const announced = "Content-Length: 1000000000\r\n";
@@ -78,6 +78,18 @@ describe("C-20: a body of more than 16 KiB is refused at once, and the connectio
     expect(answer).toMatch(/^Connection: close\r$/im);
     expect(answer).toContain('"code":"body_too_large"');
     expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
+  });
+
+  it.each([
+    ["POST /api/auth/verify", 401],
+    ["POST /api/auth/password", 401],
+    ["POST /oauth/introspect", 401],
+    ["POST /nowhere", 404],
+    ["PUT /api/auth/login", 405],
+  ])("who is refused before it is read can't go on either: %s", async (route, status) => {
+    const answer = await sendRaw(`${route} HTTP/1.1\r\nHost: x\r\n${json}${announced}\r\n`);
+    expect(statusOf(answer)).toBe(status);
+    expect(answer).toMatch(/^Connection: close\r$/im);
   });
 
   it("who asks first is not told to go on", async () => {

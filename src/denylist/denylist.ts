@@ -3,14 +3,13 @@ import type { Client, Redis } from "../redis/redis";
 import type { Shards } from "../shards";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../tokens/foreign-tokens";
-import type { Token } from "../tokens/tokens";
 import { foreign, foreignKeys, jtiKey, probeKey, sidKey } from "./entry";
 import { beganAt, epochKey, type Epochs } from "./epochs";
 import type { Past } from "./past";
 
 export type Denylist = {
   /** Refuses a verified token that the denylist, or the session it belongs to, or the epoch rules out. */
-  assertNotRevoked(token: Token): Promise<void>;
+  assertNotRevoked(token: AccessToken | ForeignToken): Promise<void>;
   /** Refuses unless a check would get an answer now, in every shard. */
   assertAnswering(): Promise<void>;
   /** Refuses unless a logout could be written now, in every shard. */

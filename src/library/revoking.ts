@@ -1,7 +1,8 @@
 import { foreign, REASONS, type Reason } from "../denylist/entry";
 import type { Revocation } from "../denylist/revocation";
 import type { Because, NamedToken } from "../denylist/revoker";
-import type { Token } from "../tokens/tokens";
+import type { AccessToken } from "../tokens/access-tokens";
+import type { ForeignToken } from "../tokens/foreign-tokens";
 
 /** Why, in one of these words; and in your own. */
 export type Why = { reason?: AppReason | undefined; note?: string | undefined };
@@ -70,7 +71,7 @@ const WHY_HINT = `reason: ${APP_REASONS.join(" or ")}; note: ${NOTE_MAX} charact
 /**
  * Whether a revocation ends what these claims let in: whether the WebSocket or stream that they opened must be closed.
  */
-export function isEndedBy(claims: Token, revocation: Revocation): boolean {
+export function isEndedBy(claims: AccessToken | ForeignToken, revocation: Revocation): boolean {
   if (revocation.kind === "everything") return true;
   const isForeign = "issuer" in claims;
   const sub = isForeign ? foreign(claims.issuer, claims.sub) : claims.sub;

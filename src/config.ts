@@ -20,7 +20,7 @@ import {
 } from "./settings";
 import { readTrustedIssuers } from "./trusted-issuers";
 import type { TrustedIssuer } from "./tokens/foreign-tokens";
-import type { SigningKey } from "./tokens/keys";
+import type { SigningKey } from "./keys/keys";
 
 export type Config = RedisConfig & {
   production: boolean;

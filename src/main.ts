@@ -12,9 +12,9 @@ import { mayEvict } from "./redis/info";
 import { reasonOf } from "./redis/reason";
 import { connectRedis, type Redis } from "./redis/redis";
 import { createOneShard, createShards } from "./shards";
-import { findKeptSecret, readKeptSecret } from "./tokens/kept-secret";
+import { findKeptSecret, readKeptSecret } from "./keys/kept-secret";
 import { createForeignTokens } from "./tokens/foreign-tokens";
-import { createKeyRing } from "./tokens/key-ring";
+import { createKeyRing } from "./keys/key-ring";
 
 const KEPT_SECRET_FILE = join(DATA_DIR, "jwt-secret");
 const EXIT_MISCONFIGURED = 78;

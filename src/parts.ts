@@ -16,7 +16,7 @@ import { createSessions } from "./sessions/sessions";
 import type { Shards } from "./shards";
 import { createAccessTokens } from "./tokens/access-tokens";
 import type { ForeignTokens } from "./tokens/foreign-tokens";
-import type { KeyRing } from "./tokens/key-ring";
+import type { KeyRing } from "./keys/key-ring";
 import { createRefreshTokens, type RefreshTokens } from "./tokens/refresh-tokens";
 import { createTokens, type Tokens } from "./tokens/tokens";
 

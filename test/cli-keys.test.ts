@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readPrivateKey } from "../src/tokens/keys";
+import { readPrivateKey } from "../src/keys/keys";
 import { curfew, type Ended } from "./helpers/command";
 import { SECRET } from "./helpers/service";
 

@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { readConfig } from "../src/config";
-import { readSecret } from "../src/tokens/keys";
+import { readSecret } from "../src/keys/keys";
 import { SECRET } from "./helpers/service";
 
 const PRODUCTION = {

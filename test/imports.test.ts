@@ -122,7 +122,7 @@ describe("the source", () => {
 
   it("is all read, with the imports it has", () => {
     const files = sources.map(({ file }) => file);
-    expect(files).toEqual(expect.arrayContaining(["main", "http/app", "denylist/denylist", "tokens/keys"]));
+    expect(files).toEqual(expect.arrayContaining(["main", "http/app", "denylist/denylist", "keys/keys"]));
     const known = sources.flatMap(({ imports }) => imports.filter(({ isFile }) => isFile));
     expect(known.length).toBeGreaterThan(40);
     for (const { target } of known) expect(files).toContain(target);

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { createForeignTokens } from "../src/tokens/foreign-tokens";
-import { readPrivateKey, readSecret } from "../src/tokens/keys";
+import { readPrivateKey, readSecret } from "../src/keys/keys";
 import { ASYMMETRIC } from "../src/tokens/issuer-keys";
 import { readTrustedIssuers } from "../src/trusted-issuers";
 import { keepLog, pairs, pemOf, SIGNING } from "./helpers/issuer";

@@ -6,8 +6,8 @@ import {
   type KnownKey,
   type Outcome,
   type Promoted,
-} from "../tokens/key-files";
-import { PUBLISHED_KEYS_MAX_AGE_SECONDS } from "../tokens/key-ring";
+} from "../keys/key-files";
+import { PUBLISHED_KEYS_MAX_AGE_SECONDS } from "../keys/key-ring";
 import { EXIT, fail, print, table, usageOf, type Command } from "./command";
 
 type KeyFiles = ReturnType<typeof createKeyFiles>;

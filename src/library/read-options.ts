@@ -9,8 +9,8 @@ import {
   type Kind,
   type Rates,
 } from "../settings";
-import { createKeyRing, type KeyRing } from "../tokens/key-ring";
-import { readPrivateKey, readSecret, type SigningKey } from "../tokens/keys";
+import { createKeyRing, type KeyRing } from "../keys/key-ring";
+import { readPrivateKey, readSecret, type SigningKey } from "../keys/keys";
 import { readIssuers } from "../trusted-issuers";
 import { readAccounts } from "./accounts";
 import { readLog } from "./log";

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { writeOnce } from "../write-once";
+import { writeOnce } from "../keys/write-once";
 
 /** A redis-server of this process's own: on a Unix socket, every write on disk before it is acknowledged. */
 export type EmbeddedRedis = { socketPath: string; stop: () => Promise<void> };

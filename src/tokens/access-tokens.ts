@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { sign, verify as verifySignature } from "jsonwebtoken";
 import { CurfewError } from "../errors";
 import { decodeJson, isCanonicalBase64url } from "./base64url";
-import type { KeyRing } from "./key-ring";
-import type { SigningKey } from "./keys";
+import type { KeyRing } from "../keys/key-ring";
+import type { SigningKey } from "../keys/keys";
 
 /** The claims of an access token, verified. */
 export type AccessToken = {

@@ -1,7 +1,7 @@
 import { createPublicKey, verify as verifySignature, type JsonWebKey, type KeyObject } from "node:crypto";
 import { verify as verifyToken } from "jsonwebtoken";
 import { isCanonicalBase64url } from "./base64url";
-import { isStrongRsa } from "./strong-rsa";
+import { isStrongRsa } from "../keys/strong-rsa";
 
 export const SYMMETRIC = ["HS256", "HS384", "HS512"] as const;
 const RSA = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] as const;

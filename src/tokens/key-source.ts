@@ -1,5 +1,5 @@
 import { readPublicKey, type IssuerAlgorithm, type IssuerKey } from "./issuer-keys";
-import { readSecret, type SigningKey } from "./keys";
+import { readSecret, type SigningKey } from "../keys/keys";
 
 /** Where a trusted issuer's keys come from: where it publishes them, or the one key that it has. */
 export type IssuerKeySource = { readonly jwksUri: string } | IssuerKey;

@@ -1,8 +1,8 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { CurfewError } from "../errors";
 import { decodeJson, encodeJson, isCanonicalBase64url } from "./base64url";
-import type { KeyRing } from "./key-ring";
-import type { SigningKey } from "./keys";
+import type { KeyRing } from "../keys/key-ring";
+import type { SigningKey } from "../keys/keys";
 
 /** What a refresh token names: one generation of a session, which ends for good at `endsAt`. Times are Unix seconds. */
 export type RefreshToken = { sub: string; sid: string; generation: number; exp: number; endsAt: number };

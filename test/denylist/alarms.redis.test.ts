@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import pino from "pino";
-import { createCurfew } from "../../src";
+import { createCurfew } from "../../src/index";
 import { createAlarms } from "../../src/denylist/alarms";
 import { NOBODY } from "../../src/denylist/entry";
 import { CurfewError } from "../../src/errors";

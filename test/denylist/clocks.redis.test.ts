@@ -1,4 +1,4 @@
-import { createCurfew, type Curfew } from "../../src";
+import { createCurfew, type Curfew } from "../../src/index";
 import { eventually } from "../helpers/client";
 import { startRedis, type TestRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";

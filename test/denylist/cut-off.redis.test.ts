@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createCurfew, type Curfew } from "../../src";
+import { createCurfew, type Curfew } from "../../src/index";
 import { call, eventually, expectRefusal } from "../helpers/client";
 import { startProvider, writeIssuers, type TestProvider } from "../helpers/provider";
 import { startRedis, type TestRedis } from "../helpers/redis";

@@ -1,7 +1,7 @@
 import { CurfewError, type ErrorCode } from "../../src/errors";
 import { createAccessTokens, type AccessTokens } from "../../src/tokens/access-tokens";
-import { createKeyRing } from "../../src/tokens/key-ring";
-import { readSecret, type SigningKey } from "../../src/tokens/keys";
+import { createKeyRing } from "../../src/keys/key-ring";
+import { readSecret, type SigningKey } from "../../src/keys/keys";
 import { decodePart, encode, forge, vary } from "./jws";
 import { SECRET } from "./service";
 

@@ -9,8 +9,8 @@ import type { Redis } from "../../src/redis/redis";
 import { createOneShard } from "../../src/shards";
 import { createAccessTokens } from "../../src/tokens/access-tokens";
 import { createForeignTokens } from "../../src/tokens/foreign-tokens";
-import { createKeyRing } from "../../src/tokens/key-ring";
-import { readSecret } from "../../src/tokens/keys";
+import { createKeyRing } from "../../src/keys/key-ring";
+import { readSecret } from "../../src/keys/keys";
 import { PASSWORD } from "../helpers/client";
 import { SECRET } from "../helpers/service";
 

@@ -1,4 +1,4 @@
-import { CurfewError, type Account, type Accounts } from "../../src";
+import { CurfewError, type Account, type Accounts } from "../../src/index";
 import { readAccounts } from "../../src/library/accounts";
 
 const ACCOUNT: Account = {

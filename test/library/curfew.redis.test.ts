@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { Cluster, Redis as Client } from "ioredis";
-import { createCurfew, isEndedBy, type Curfew, type CurfewOptions, type Revocation } from "../../src";
+import { createCurfew, isEndedBy, type Curfew, type CurfewOptions, type Revocation } from "../../src/index";
 import { eventually } from "../helpers/client";
 import { startCluster, type TestCluster } from "../helpers/cluster";
 import { connectedUntilTestsEnd } from "../helpers/processes";

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { readPrivateKey } from "../../src/tokens/keys";
+import { readPrivateKey } from "../../src/keys/keys";
 import {
   CLAIMS,
   claimsPart,

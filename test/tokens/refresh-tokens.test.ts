@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, generateKeyPairSync, hkdfSync, randomBytes } from "node:crypto";
 import { CurfewError } from "../../src/errors";
-import { createKeyRing } from "../../src/tokens/key-ring";
-import { readPrivateKey, readSecret, type SigningKey } from "../../src/tokens/keys";
+import { createKeyRing } from "../../src/keys/key-ring";
+import { readPrivateKey, readSecret, type SigningKey } from "../../src/keys/keys";
 import { createRefreshTokens, type RefreshToken, type RefreshTokens } from "../../src/tokens/refresh-tokens";
 import {
   createTokens,

@@ -2,8 +2,8 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readKeyList, sourceOf, writeKeyList } from "../../src/tokens/key-list";
-import { pemOf, readPrivateKey, readSecret } from "../../src/tokens/keys";
+import { readKeyList, sourceOf, writeKeyList } from "../../src/keys/key-list";
+import { pemOf, readPrivateKey, readSecret } from "../../src/keys/keys";
 import { SECRET } from "../helpers/service";
 
 let dir: string;

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isNativeError } from "node:util/types";
-import { readKeptSecret } from "../../src/tokens/kept-secret";
-import { readPrivateKey, readSecret } from "../../src/tokens/keys";
+import { readKeptSecret } from "../../src/keys/kept-secret";
+import { readPrivateKey, readSecret } from "../../src/keys/keys";
 import { SECRET } from "../helpers/service";
 
 const pemOf = (key: KeyObject) => key.export({ type: "pkcs8", format: "pem" }).toString();

@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import { verify as verifySignature } from "jsonwebtoken";
-import { createKeyRing } from "../../src/tokens/key-ring";
-import { pemOf, publicJwkOf, readPrivateKey, readSecret, type SigningKey } from "../../src/tokens/keys";
+import { createKeyRing } from "../../src/keys/key-ring";
+import { pemOf, publicJwkOf, readPrivateKey, readSecret, type SigningKey } from "../../src/keys/keys";
 import { createRefreshTokens } from "../../src/tokens/refresh-tokens";
 import { CLAIMS, createTokens, expectAccepted, expectRefused, NOW } from "../helpers/access-tokens";
 import { decodePart, encode, hmacSigner, keySigner, vary } from "../helpers/jws";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { writeOnce } from "../write-once";
+import { writeOnce } from "./write-once";
 import { readSecret, type SigningKey } from "./keys";
 
 /** The secret kept in a file only its owner can read; made the first time. For development: production brings its own. */

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
-import { replaceFile } from "../replace-file";
+import { replaceFile } from "./replace-file";
 import { MAX_LISTED_KEYS, sourceOf, writeKeyList, type KeyEntry, type ListedKey } from "./key-list";
 import { PUBLISHED_KEYS_MAX_AGE_SECONDS } from "./key-ring";
 import { pemOf, readPrivateKey, readSecret, type Algorithm, type SigningKey } from "./keys";

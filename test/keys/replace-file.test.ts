@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { replaceFile } from "../src/replace-file";
+import { replaceFile } from "../../src/keys/replace-file";
 
 let dir: string;
 let file: string;

@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readKeySettings } from "../../src/key-settings";
-import { createKeyFiles, type Outcome } from "../../src/tokens/key-files";
-import { readKeyList } from "../../src/tokens/key-list";
-import { readPrivateKey } from "../../src/tokens/keys";
+import { createKeyFiles, type Outcome } from "../../src/keys/key-files";
+import { readKeyList } from "../../src/keys/key-list";
+import { readPrivateKey } from "../../src/keys/keys";
 import { SECRET } from "../helpers/service";
 
 const DAY_MS = 86_400_000;

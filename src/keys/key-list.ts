@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { replaceFile } from "../replace-file";
+import { replaceFile } from "./replace-file";
 import { pemOf, readPrivateKey, readPrivateKeyFile, readSecret, type SigningKey } from "./keys";
 
 /** A key as it stands in the file that JWT_VERIFY_KEYS_FILE names. The times are for `curfew keys` alone. */

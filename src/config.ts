@@ -19,7 +19,7 @@ import {
   type Settings,
 } from "./settings";
 import { readTrustedIssuers } from "./trusted-issuers";
-import type { TrustedIssuer } from "./tokens/foreign-tokens";
+import type { TrustedIssuer } from "./issuers/foreign-tokens";
 import type { SigningKey } from "./keys/keys";
 
 export type Config = RedisConfig & {

@@ -16,8 +16,8 @@ import {
 import { createParts } from "./parts";
 import { connectRedis } from "./redis/redis";
 import { createOneShard, createShards } from "./shards";
-import { keyIdOf } from "./tokens/foreign-ids";
-import { createForeignTokens } from "./tokens/foreign-tokens";
+import { keyIdOf } from "./issuers/foreign-ids";
+import { createForeignTokens } from "./issuers/foreign-tokens";
 import type { Token } from "./tokens/tokens";
 
 export type Curfew = {

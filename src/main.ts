@@ -13,7 +13,7 @@ import { reasonOf } from "./redis/reason";
 import { connectRedis, type Redis } from "./redis/redis";
 import { createOneShard, createShards } from "./shards";
 import { findKeptSecret, readKeptSecret } from "./keys/kept-secret";
-import { createForeignTokens } from "./tokens/foreign-tokens";
+import { createForeignTokens } from "./issuers/foreign-tokens";
 import { createKeyRing } from "./keys/key-ring";
 
 const KEPT_SECRET_FILE = join(DATA_DIR, "jwt-secret");

@@ -15,7 +15,7 @@ import type { Redis } from "./redis/redis";
 import { createSessions } from "./sessions/sessions";
 import type { Shards } from "./shards";
 import { createAccessTokens } from "./tokens/access-tokens";
-import type { ForeignTokens } from "./tokens/foreign-tokens";
+import type { ForeignTokens } from "./issuers/foreign-tokens";
 import type { KeyRing } from "./keys/key-ring";
 import { createRefreshTokens, type RefreshTokens } from "./tokens/refresh-tokens";
 import { createTokens, type Tokens } from "./tokens/tokens";

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
-import { createForeignTokens } from "../src/tokens/foreign-tokens";
+import { createForeignTokens } from "../src/issuers/foreign-tokens";
 import { readPrivateKey, readSecret } from "../src/keys/keys";
-import { ASYMMETRIC } from "../src/tokens/issuer-keys";
+import { ASYMMETRIC } from "../src/issuers/issuer-keys";
 import { readTrustedIssuers } from "../src/trusted-issuers";
 import { keepLog, pairs, pemOf, SIGNING } from "./helpers/issuer";
 import { forge, hmacSigner } from "./helpers/jws";

@@ -1,4 +1,4 @@
-import type { ForeignToken } from "../tokens/foreign-tokens";
+import type { ForeignToken } from "../issuers/foreign-tokens";
 import { ttlMs } from "./entry";
 
 /** What an outside issuer's tokens may be: how far ahead of our clock they are issued, and how long they live. */

@@ -2,7 +2,7 @@ import { CurfewError } from "../errors";
 import type { Client, Redis } from "../redis/redis";
 import type { Shards } from "../shards";
 import type { AccessToken } from "../tokens/access-tokens";
-import type { ForeignToken } from "../tokens/foreign-tokens";
+import type { ForeignToken } from "../issuers/foreign-tokens";
 import { foreign, foreignKeys, jtiKey, probeKey, sidKey } from "./entry";
 import { beganAt, epochKey, type Epochs } from "./epochs";
 import type { Past } from "./past";

@@ -1,4 +1,4 @@
-import type { ForeignToken } from "../tokens/foreign-tokens";
+import type { ForeignToken } from "../issuers/foreign-tokens";
 
 /** The denylist's keys and values: a public format, which ops staff and other languages read and write too. */
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { ForeignToken } from "../tokens/foreign-tokens";
+import type { ForeignToken } from "../issuers/foreign-tokens";
 import { cutOffNow } from "./cut-off";
 import {
   endedBy,

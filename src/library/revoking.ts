@@ -2,7 +2,7 @@ import { foreign, REASONS, type Reason } from "../denylist/entry";
 import type { Revocation } from "../denylist/revocation";
 import type { Because, NamedToken } from "../denylist/revoker";
 import type { AccessToken } from "../tokens/access-tokens";
-import type { ForeignToken } from "../tokens/foreign-tokens";
+import type { ForeignToken } from "../issuers/foreign-tokens";
 
 /** Why, in one of these words; and in your own. */
 export type Why = { reason?: AppReason | undefined; note?: string | undefined };

@@ -1,5 +1,5 @@
 import { isString, type AccessToken, type AccessTokens } from "./access-tokens";
-import type { ForeignToken, ForeignTokens } from "./foreign-tokens";
+import type { ForeignToken, ForeignTokens } from "../issuers/foreign-tokens";
 
 /** A verified token: one of ours, or one of an outside issuer that we trust. */
 export type Token = AccessToken | ForeignToken;

@@ -1,5 +1,5 @@
 import type { AccessToken } from "../../src/tokens/access-tokens";
-import type { ForeignToken } from "../../src/tokens/foreign-tokens";
+import type { ForeignToken } from "../../src/issuers/foreign-tokens";
 import { createFakeRedis, createNode, epochOf, PREFIX } from "../helpers/fake-redis";
 import { createInstance } from "../helpers/instance";
 

@@ -7,7 +7,7 @@ import { createRevoker } from "../../src/denylist/revoker";
 import type { Work, Writer } from "../../src/denylist/writer";
 import type { Redis } from "../../src/redis/redis";
 import { createShards } from "../../src/shards";
-import type { ForeignToken } from "../../src/tokens/foreign-tokens";
+import type { ForeignToken } from "../../src/issuers/foreign-tokens";
 
 const shards = createShards("curfew:", 16);
 const DIGEST = `sha256-${"0".repeat(64)}`;

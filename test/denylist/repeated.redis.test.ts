@@ -11,7 +11,7 @@ import { connectRedis, type Redis } from "../../src/redis/redis";
 import { createSessions } from "../../src/sessions/sessions";
 import { createOneShard } from "../../src/shards";
 import type { AccessToken } from "../../src/tokens/access-tokens";
-import type { ForeignToken } from "../../src/tokens/foreign-tokens";
+import type { ForeignToken } from "../../src/issuers/foreign-tokens";
 import { eventually } from "../helpers/client";
 import { startRedis, type TestRedis } from "../helpers/redis";
 

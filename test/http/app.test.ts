@@ -8,7 +8,7 @@ import { connectMemory } from "../../src/redis/memory-link";
 import type { Redis } from "../../src/redis/redis";
 import { createOneShard } from "../../src/shards";
 import { createAccessTokens } from "../../src/tokens/access-tokens";
-import { createForeignTokens } from "../../src/tokens/foreign-tokens";
+import { createForeignTokens } from "../../src/issuers/foreign-tokens";
 import { createKeyRing } from "../../src/keys/key-ring";
 import { readSecret } from "../../src/keys/keys";
 import { PASSWORD } from "../helpers/client";

@@ -1,8 +1,8 @@
 import { generateKeyPairSync, type JsonWebKey } from "node:crypto";
 import { createServer } from "node:http";
 import { CurfewError } from "../../src/errors";
-import { ASYMMETRIC, type IssuerAlgorithm } from "../../src/tokens/issuer-keys";
-import { createJwks, type IssuerKeys, type JwksLimits } from "../../src/tokens/jwks";
+import { ASYMMETRIC, type IssuerAlgorithm } from "../../src/issuers/issuer-keys";
+import { createJwks, type IssuerKeys, type JwksLimits } from "../../src/issuers/jwks";
 import { eventually } from "../helpers/client";
 import { jwkOf, keepLog, pairs, startIssuer } from "../helpers/issuer";
 

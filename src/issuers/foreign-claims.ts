@@ -1,5 +1,5 @@
 import { CurfewError } from "../errors";
-import { ACCESS_TOKEN_TYPE, assertThat, isFiniteNumber, isString } from "./access-tokens";
+import { ACCESS_TOKEN_TYPE, assertThat, isFiniteNumber, isString } from "../tokens/access-tokens";
 import { keyIdOf, tokenIdOf } from "./foreign-ids";
 
 type Claims = Record<string, unknown>;

@@ -1,5 +1,5 @@
-import { assertThat, isFor, isString, MAX_TOKEN_BYTES } from "./access-tokens";
-import { isCanonicalBase64url } from "./base64url";
+import { assertThat, isFor, isString, MAX_TOKEN_BYTES } from "../tokens/access-tokens";
+import { isCanonicalBase64url } from "../tokens/base64url";
 import { isOfType, readIds, readTimes } from "./foreign-claims";
 import { decodeForeignJson, glanceAtJson } from "./foreign-json";
 import { isSignedBy, type IssuerAlgorithm } from "./issuer-keys";

@@ -1,6 +1,6 @@
 import { createPublicKey, verify as verifySignature, type JsonWebKey, type KeyObject } from "node:crypto";
 import { verify as verifyToken } from "jsonwebtoken";
-import { isCanonicalBase64url } from "./base64url";
+import { isCanonicalBase64url } from "../tokens/base64url";
 import { isStrongRsa } from "../keys/strong-rsa";
 
 export const SYMMETRIC = ["HS256", "HS384", "HS512"] as const;

@@ -1,4 +1,4 @@
-import { isCanonicalBase64url } from "./base64url";
+import { isCanonicalBase64url } from "../tokens/base64url";
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

@@ -1,8 +1,8 @@
 import { createHash, createSecretKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { CurfewError, type ErrorCode } from "../../src/errors";
-import { keyIdOf } from "../../src/tokens/foreign-ids";
-import { createForeignTokens, type Claimed, type TrustedIssuer } from "../../src/tokens/foreign-tokens";
-import { ASYMMETRIC, readPublicKey, type IssuerAlgorithm } from "../../src/tokens/issuer-keys";
+import { keyIdOf } from "../../src/issuers/foreign-ids";
+import { createForeignTokens, type Claimed, type TrustedIssuer } from "../../src/issuers/foreign-tokens";
+import { ASYMMETRIC, readPublicKey, type IssuerAlgorithm } from "../../src/issuers/issuer-keys";
 import { DAY, flips } from "../helpers/access-tokens";
 import { jwkOf, keepLog, pairs, pemOf, SIGNING, startIssuer } from "../helpers/issuer";
 import { encode, forge, hmacSigner, keySigner, malleate, type Signer } from "../helpers/jws";

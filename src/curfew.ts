@@ -18,7 +18,7 @@ import { connectRedis } from "./redis/redis";
 import { createOneShard, createShards } from "./shards";
 import { keyIdOf } from "./issuers/foreign-ids";
 import { createForeignTokens } from "./issuers/foreign-tokens";
-import type { Token } from "./tokens/tokens";
+import type { Token } from "./auth/tokens";
 
 export type Curfew = {
   /**

@@ -12,4 +12,4 @@ export {
   type TokenToRevoke,
   type Why,
 } from "./library/revoking";
-export type { Token as Claims } from "./tokens/tokens";
+export type { Token as Claims } from "./auth/tokens";

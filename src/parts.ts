@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { createAccounts, type Accounts } from "./accounts";
-import { createAuth, type Auth } from "./auth";
+import { createAuth, type Auth } from "./auth/auth";
 import { createConfirmations } from "./denylist/confirmations";
 import { createAlarms, type Alarms } from "./denylist/alarms";
 import { createDenylist, type Denylist } from "./denylist/denylist";
@@ -18,7 +18,7 @@ import { createAccessTokens } from "./tokens/access-tokens";
 import type { ForeignTokens } from "./issuers/foreign-tokens";
 import type { KeyRing } from "./keys/key-ring";
 import { createRefreshTokens, type RefreshTokens } from "./tokens/refresh-tokens";
-import { createTokens, type Tokens } from "./tokens/tokens";
+import { createTokens, type Tokens } from "./auth/tokens";
 
 /** What the service and the library are made of, wired together in one place. */
 export type Parts = {

@@ -1,5 +1,5 @@
 import { verify } from "@node-rs/argon2";
-import { createAuth, type AuthParts } from "../src/auth";
+import { createAuth, type AuthParts } from "../src/auth/auth";
 import { NOBODY } from "../src/denylist/entry";
 import { createPasswords } from "../src/passwords";
 

@@ -1,7 +1,7 @@
 import type { Request } from "express";
 import { z } from "zod";
 import type { Account } from "../accounts";
-import type { Auth, Grant } from "../auth";
+import type { Auth, Grant } from "../auth/auth";
 import { CurfewError } from "../errors";
 import type { Cookies } from "./cookies";
 import { requesterOf, readRefreshToken, type Transport } from "./credentials";

@@ -2,7 +2,7 @@ import type { Request } from "express";
 import type { Denylist } from "../denylist/denylist";
 import { CurfewError } from "../errors";
 import type { AccessToken } from "../tokens/access-tokens";
-import type { Token, Tokens } from "../tokens/tokens";
+import type { Token, Tokens } from "../auth/tokens";
 import type { Cookies } from "./cookies";
 import { readAccessToken, type Credential, type Transport } from "./credentials";
 import { isStateChanging } from "./cross-site";

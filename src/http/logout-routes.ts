@@ -1,6 +1,6 @@
 import type { Request, Response } from "express";
 import { z } from "zod";
-import type { Auth } from "../auth";
+import type { Auth } from "../auth/auth";
 import { attempt, CurfewError, type ErrorCode } from "../errors";
 import type { Cookies } from "./cookies";
 import { requesterOf, readAccessToken, readRefreshToken } from "./credentials";

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Token } from "../tokens/tokens";
+import type { Token } from "../auth/tokens";
 
 /** A middleware as Express 4 and 5 take it, in types that need neither. */
 export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;

@@ -2,7 +2,7 @@ import { Router, type ErrorRequestHandler, type Request, type RequestHandler, ty
 import { CurfewError } from "../errors";
 import type { Parts } from "../parts";
 import { withBudget } from "../redis/budget";
-import { rolesOf, type Token } from "../tokens/tokens";
+import { rolesOf, type Token } from "../auth/tokens";
 import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./auth-table";
 import { createErrorHandler } from "./error-handler";
 import type { Middleware } from "./middleware";

@@ -1,10 +1,10 @@
 import type { Request } from "express";
 import { z } from "zod";
-import type { Auth } from "../auth";
+import type { Auth } from "../auth/auth";
 import type { Alarms } from "../denylist/alarms";
 import { CurfewError, type ErrorCode } from "../errors";
 import type { RefreshToken } from "../tokens/refresh-tokens";
-import { audienceOf, subjectOf, type Token } from "../tokens/tokens";
+import { audienceOf, subjectOf, type Token } from "../auth/tokens";
 import { clientOf } from "./client-guard";
 import { requesterOf } from "./credentials";
 import { useOf, type Tell } from "./request-log";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Auth } from "../auth";
+import type { Auth } from "../auth/auth";
 import { requesterOf } from "./credentials";
 import { ownCallerOf } from "./guard";
 import type { Tell } from "./request-log";

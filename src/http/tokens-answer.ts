@@ -1,6 +1,6 @@
 import type { Response } from "express";
 import { z } from "zod";
-import type { Grant } from "../auth";
+import type { Grant } from "../auth/auth";
 import type { Cookies } from "./cookies";
 import type { Transport } from "./credentials";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Auth } from "../auth";
-import { subjectOf } from "../tokens/tokens";
+import type { Auth } from "../auth/auth";
+import { subjectOf } from "../auth/tokens";
 import { callerOf } from "./guard";
 import { endpoint } from "./routes";
 import { User } from "./tokens-answer";

@@ -1,6 +1,6 @@
 import type { Request } from "express";
 import { isStateChanging } from "./cross-site";
-import { rolesOf, subjectOf } from "../tokens/tokens";
+import { rolesOf, subjectOf } from "../auth/tokens";
 import { callerOf } from "./guard";
 import { endpoint } from "./routes";
 

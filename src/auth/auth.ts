@@ -1,14 +1,14 @@
-import { normaliseEmail, type Account, type Accounts } from "./accounts";
-import type { Denylist } from "./denylist/denylist";
-import { NOBODY, type Requester } from "./denylist/entry";
-import type { ForeignSessions } from "./denylist/foreign-sessions";
-import type { Because } from "./denylist/revoker";
-import { attempt, CurfewError } from "./errors";
-import type { Passwords } from "./passwords";
-import type { Opened, Session, Sessions } from "./sessions/sessions";
-import type { AccessToken, AccessTokens } from "./tokens/access-tokens";
-import type { RefreshToken, RefreshTokens } from "./tokens/refresh-tokens";
-import { subjectOf, type Token, type Tokens } from "./tokens/tokens";
+import { normaliseEmail, type Account, type Accounts } from "../accounts";
+import type { Denylist } from "../denylist/denylist";
+import { NOBODY, type Requester } from "../denylist/entry";
+import type { ForeignSessions } from "../denylist/foreign-sessions";
+import type { Because } from "../denylist/revoker";
+import { attempt, CurfewError } from "../errors";
+import type { Passwords } from "../passwords";
+import type { Opened, Session, Sessions } from "../sessions/sessions";
+import type { AccessToken, AccessTokens } from "../tokens/access-tokens";
+import type { RefreshToken, RefreshTokens } from "../tokens/refresh-tokens";
+import { subjectOf, type Token, type Tokens } from "./tokens";
 
 /** What a client gets when it logs in, and again each time it refreshes. */
 export type Grant = {

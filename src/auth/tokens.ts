@@ -1,4 +1,4 @@
-import { isString, type AccessToken, type AccessTokens } from "./access-tokens";
+import { isString, type AccessToken, type AccessTokens } from "../tokens/access-tokens";
 import type { ForeignToken, ForeignTokens } from "../issuers/foreign-tokens";
 
 /** A verified token: one of ours, or one of an outside issuer that we trust. */

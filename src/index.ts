@@ -1,4 +1,4 @@
-export type { Account, Accounts } from "./accounts";
+export type { Account, Accounts } from "./accounts/accounts";
 export { createCurfew, type Curfew } from "./curfew";
 export type { Revocation } from "./denylist/revocation";
 export { CurfewError, type ErrorCode } from "./errors";

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { createAccounts, type Accounts } from "./accounts";
+import { createAccounts, type Accounts } from "./accounts/accounts";
 import { createAuth, type Auth } from "./auth/auth";
 import { createConfirmations } from "./denylist/confirmations";
 import { createAlarms, type Alarms } from "./denylist/alarms";
@@ -10,7 +10,7 @@ import { createPast } from "./denylist/past";
 import { createRevocations, type Revocations } from "./denylist/revocations";
 import { createRevoker, type Revoker } from "./denylist/revoker";
 import { createWriter } from "./denylist/writer";
-import { createPasswords } from "./passwords";
+import { createPasswords } from "./accounts/passwords";
 import type { Redis } from "./redis/redis";
 import { createSessions } from "./sessions/sessions";
 import type { Shards } from "./shards";

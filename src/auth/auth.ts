@@ -1,10 +1,10 @@
-import { normaliseEmail, type Account, type Accounts } from "../accounts";
+import { normaliseEmail, type Account, type Accounts } from "../accounts/accounts";
 import type { Denylist } from "../denylist/denylist";
 import { NOBODY, type Requester } from "../denylist/entry";
 import type { ForeignSessions } from "../denylist/foreign-sessions";
 import type { Because } from "../denylist/revoker";
 import { attempt, CurfewError } from "../errors";
-import type { Passwords } from "../passwords";
+import type { Passwords } from "../accounts/passwords";
 import type { Opened, Session, Sessions } from "../sessions/sessions";
 import type { AccessToken, AccessTokens } from "../tokens/access-tokens";
 import type { RefreshToken, RefreshTokens } from "../tokens/refresh-tokens";

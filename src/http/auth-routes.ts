@@ -1,6 +1,6 @@
 import type { Request } from "express";
 import { z } from "zod";
-import type { Account } from "../accounts";
+import type { Account } from "../accounts/accounts";
 import type { Auth, Grant } from "../auth/auth";
 import { CurfewError } from "../errors";
 import type { Cookies } from "./cookies";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Request, Response } from "express";
 import { ipKeyGenerator, rateLimit } from "express-rate-limit";
-import { normaliseEmail } from "../accounts";
+import { normaliseEmail } from "../accounts/accounts";
 import { attempt, CurfewError } from "../errors";
 import type { Redis } from "../redis/redis";
 import type { Rate, Rates } from "../settings";

@@ -1,4 +1,4 @@
-import type { Accounts } from "../accounts";
+import type { Accounts } from "../accounts/accounts";
 import type { AppClient } from "../redis/app-client";
 import type { Rates } from "../settings";
 import type { IssuerEntry } from "../trusted-issuers";

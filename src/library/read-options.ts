@@ -12,7 +12,7 @@ import {
 import { createKeyRing, type KeyRing } from "../keys/key-ring";
 import { readPrivateKey, readSecret, type SigningKey } from "../keys/keys";
 import { readIssuers } from "../trusted-issuers";
-import { readAccounts } from "./accounts";
+import { readAccounts } from "../accounts/app-accounts";
 import { readLog } from "./log";
 import { createReading, isObject, type Read } from "./reading";
 

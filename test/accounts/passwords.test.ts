@@ -1,7 +1,7 @@
 import { verify } from "@node-rs/argon2";
-import { createAuth, type AuthParts } from "../src/auth/auth";
-import { NOBODY } from "../src/denylist/entry";
-import { createPasswords } from "../src/passwords";
+import { createAuth, type AuthParts } from "../../src/auth/auth";
+import { NOBODY } from "../../src/denylist/entry";
+import { createPasswords } from "../../src/accounts/passwords";
 
 /** Its exports can't be spied on one by one. */
 jest.mock("@node-rs/argon2", () => {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Account, Accounts } from "../accounts";
+import type { Account, Accounts } from "./accounts";
 import { CurfewError } from "../errors";
 
 const FUNCTIONS = ["create", "findByEmail", "findById", "replacePasswordHash"] as const;

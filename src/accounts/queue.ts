@@ -1,4 +1,4 @@
-import { CurfewError } from "./errors";
+import { CurfewError } from "../errors";
 
 /** Lets so much work run at a time, so much wait for its turn, and refuses the rest as `overloaded`. */
 export function createQueue(maxRunning: number, maxWaiting: number) {

@@ -1,7 +1,7 @@
 import url from "node:url";
-import { createAccounts, normaliseEmail } from "../src/accounts";
-import type { Redis } from "../src/redis/redis";
-import { createOneShard } from "../src/shards";
+import { createAccounts, normaliseEmail } from "../../src/accounts/accounts";
+import type { Redis } from "../../src/redis/redis";
+import { createOneShard } from "../../src/shards";
 
 afterEach(() => {
   jest.restoreAllMocks();

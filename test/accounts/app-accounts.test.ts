@@ -1,5 +1,5 @@
 import { CurfewError, type Account, type Accounts } from "../../src/index";
-import { readAccounts } from "../../src/library/accounts";
+import { readAccounts } from "../../src/accounts/app-accounts";
 
 const ACCOUNT: Account = {
   ...{ id: "1", email: "ada@example.com", roles: ["analyst"], createdAt: "2030-01-01T00:00:00.000Z" },

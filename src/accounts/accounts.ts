@@ -3,10 +3,10 @@ import { isIP } from "node:net";
 import { join } from "node:path";
 import { domainToASCII } from "node:url";
 import { z } from "zod";
-import { CurfewError } from "./errors";
-import type { Redis } from "./redis/redis";
-import { readScript } from "./redis/script";
-import type { Shards } from "./shards";
+import { CurfewError } from "../errors";
+import type { Redis } from "../redis/redis";
+import { readScript } from "../redis/script";
+import type { Shards } from "../shards";
 
 export type Account = {
   id: string;

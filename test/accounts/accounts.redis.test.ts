@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { hash } from "@node-rs/argon2";
-import { call, expectRefusal, login, me, PASSWORD, refresh, register } from "./helpers/client";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { startService, type TestService } from "./helpers/service";
+import { call, expectRefusal, login, me, PASSWORD, refresh, register } from "../helpers/client";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { startService, type TestService } from "../helpers/service";
 
 let redis: TestRedis;
 let service: TestService;

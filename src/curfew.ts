@@ -15,7 +15,7 @@ import {
 } from "./library/revoking";
 import { createParts } from "./parts";
 import { connectRedis } from "./redis/redis";
-import { createOneShard, createShards } from "./shards";
+import { createOneShard, createShards } from "./redis/shards";
 import { keyIdOf } from "./issuers/foreign-ids";
 import { createForeignTokens } from "./issuers/foreign-tokens";
 import type { Token } from "./auth/tokens";

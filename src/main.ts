@@ -11,7 +11,7 @@ import { startEmbeddedRedis } from "./redis/embedded";
 import { mayEvict } from "./redis/info";
 import { reasonOf } from "./redis/reason";
 import { connectRedis, type Redis } from "./redis/redis";
-import { createOneShard, createShards } from "./shards";
+import { createOneShard, createShards } from "./redis/shards";
 import { findKeptSecret, readKeptSecret } from "./keys/kept-secret";
 import { createForeignTokens } from "./issuers/foreign-tokens";
 import { createKeyRing } from "./keys/key-ring";

@@ -13,7 +13,7 @@ import { createWriter } from "./denylist/writer";
 import { createPasswords } from "./accounts/passwords";
 import type { Redis } from "./redis/redis";
 import { createSessions } from "./sessions/sessions";
-import type { Shards } from "./shards";
+import type { Shards } from "./redis/shards";
 import { createAccessTokens } from "./tokens/access-tokens";
 import type { ForeignTokens } from "./issuers/foreign-tokens";
 import type { KeyRing } from "./keys/key-ring";

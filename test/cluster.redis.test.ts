@@ -1,4 +1,4 @@
-import { createShards } from "../src/shards";
+import { createShards } from "../src/redis/shards";
 import {
   call,
   eventually,

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { CurfewError } from "../errors";
 import type { Redis } from "../redis/redis";
 import { readScript } from "../redis/script";
-import type { Shards } from "../shards";
+import type { Shards } from "../redis/shards";
 
 export type Account = {
   id: string;

@@ -7,7 +7,7 @@ import { socketIn } from "../redis/embedded";
 import { connectRedis, type Redis } from "../redis/redis";
 import { DATA_DIR, readRedisConfig, type RedisConfig } from "../redis-settings";
 import { createSettings, oneOf } from "../settings";
-import { createOneShard, createShards } from "../shards";
+import { createOneShard, createShards } from "../redis/shards";
 import { EXIT, fail, print, usageOf, type Command } from "./command";
 
 const PATIENCE_MS = 2000;

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { CurfewError } from "../errors";
 import { outsideBudgets } from "../redis/budget";
 import type { Redis } from "../redis/redis";
-import type { Shards } from "../shards";
+import type { Shards } from "../redis/shards";
 import { cutUserAgent, type Requester } from "./entry";
 import { epochKey } from "./epochs";
 import { EVENTS_KEPT, eventsKey } from "./events";

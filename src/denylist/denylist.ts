@@ -1,6 +1,6 @@
 import { CurfewError } from "../errors";
 import type { Client, Redis } from "../redis/redis";
-import type { Shards } from "../shards";
+import type { Shards } from "../redis/shards";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../issuers/foreign-tokens";
 import { foreign, foreignKeys, jtiKey, probeKey, sidKey } from "./entry";

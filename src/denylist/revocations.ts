@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { loggable } from "../errors";
 import { outsideBudgets } from "../redis/budget";
 import type { Redis } from "../redis/redis";
-import type { Shards } from "../shards";
+import type { Shards } from "../redis/shards";
 import { epochKey } from "./epochs";
 import { eventsKey, isLater } from "./events";
 import { readRevocation, type Revocation } from "./revocation";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Shards } from "../shards";
+import type { Shards } from "../redis/shards";
 import { cutOffNow, type Bounds } from "./cut-off";
 import { entryOf, foreign, jtiKey, NOBODY, subKey, ttlMs, type Call, type Reason } from "./entry";
 import { readWritingScript, type Work, type Writer } from "./writer";

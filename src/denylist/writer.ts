@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Redis } from "../redis/redis";
 import { readScript, type Script } from "../redis/script";
-import type { Shards } from "../shards";
+import type { Shards } from "../redis/shards";
 import { cutUserAgent, probeKey, type Call } from "./entry";
 import { epochKey } from "./epochs";
 import { EVENTS_KEPT, eventsKey } from "./events";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Store } from "express-rate-limit";
 import type { Redis } from "../redis/redis";
 import { readScript } from "../redis/script";
-import type { Shards } from "../shards";
+import type { Shards } from "../redis/shards";
 
 const COUNT_HIT = readScript(join(__dirname, "count-hit.lua"));
 

@@ -5,7 +5,7 @@ import { normaliseEmail } from "../accounts/accounts";
 import { attempt, CurfewError } from "../errors";
 import type { Redis } from "../redis/redis";
 import type { Rate, Rates } from "../settings";
-import type { Shards } from "../shards";
+import type { Shards } from "../redis/shards";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
 import type { Cookies } from "./cookies";
 import { addressOf, readRefreshToken } from "./credentials";

@@ -15,7 +15,7 @@ import { readWritingScript, type Args, type Work, type Writer } from "../denylis
 import { CurfewError } from "../errors";
 import type { Redis } from "../redis/redis";
 import type { Script } from "../redis/script";
-import type { Shards } from "../shards";
+import type { Shards } from "../redis/shards";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { RefreshToken } from "../tokens/refresh-tokens";
 

@@ -1,7 +1,7 @@
 import url from "node:url";
 import { createAccounts, normaliseEmail } from "../../src/accounts/accounts";
 import type { Redis } from "../../src/redis/redis";
-import { createOneShard } from "../../src/shards";
+import { createOneShard } from "../../src/redis/shards";
 
 afterEach(() => {
   jest.restoreAllMocks();

@@ -5,7 +5,7 @@ import { createAlarms } from "../../src/denylist/alarms";
 import { NOBODY } from "../../src/denylist/entry";
 import { CurfewError } from "../../src/errors";
 import { connectRedis } from "../../src/redis/redis";
-import { createOneShard } from "../../src/shards";
+import { createOneShard } from "../../src/redis/shards";
 import { call, eventually, expectRefusal, register, untilReady, type Answer } from "../helpers/client";
 import { isAlarm, readEvents } from "../helpers/events";
 import { keepLog } from "../helpers/issuer";

@@ -3,7 +3,7 @@ import { CurfewError } from "../../src/errors";
 import { leftMs, withBudget } from "../../src/redis/budget";
 import { connectMemory } from "../../src/redis/memory-link";
 import type { Redis } from "../../src/redis/redis";
-import { createOneShard, createShards } from "../../src/shards";
+import { createOneShard, createShards } from "../../src/redis/shards";
 import { eventually } from "../helpers/client";
 import { keepLog } from "../helpers/issuer";
 

@@ -6,7 +6,7 @@ import { createForeignSessions } from "../../src/denylist/foreign-sessions";
 import { createRevoker } from "../../src/denylist/revoker";
 import type { Work, Writer } from "../../src/denylist/writer";
 import type { Redis } from "../../src/redis/redis";
-import { createShards } from "../../src/shards";
+import { createShards } from "../../src/redis/shards";
 import type { ForeignToken } from "../../src/issuers/foreign-tokens";
 
 const shards = createShards("curfew:", 16);

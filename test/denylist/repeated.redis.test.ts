@@ -9,7 +9,7 @@ import { createRevoker } from "../../src/denylist/revoker";
 import { createWriter } from "../../src/denylist/writer";
 import { connectRedis, type Redis } from "../../src/redis/redis";
 import { createSessions } from "../../src/sessions/sessions";
-import { createOneShard } from "../../src/shards";
+import { createOneShard } from "../../src/redis/shards";
 import type { AccessToken } from "../../src/tokens/access-tokens";
 import type { ForeignToken } from "../../src/issuers/foreign-tokens";
 import { eventually } from "../helpers/client";

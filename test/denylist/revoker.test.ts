@@ -2,7 +2,7 @@ import type { Call } from "../../src/denylist/entry";
 import { createRevoker } from "../../src/denylist/revoker";
 import type { Work, Writer } from "../../src/denylist/writer";
 import { CurfewError } from "../../src/errors";
-import { createShards } from "../../src/shards";
+import { createShards } from "../../src/redis/shards";
 
 const shards = createShards("curfew:", 4);
 

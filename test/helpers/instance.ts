@@ -4,7 +4,7 @@ import { createDenylist } from "../../src/denylist/denylist";
 import { createEpochs } from "../../src/denylist/epochs";
 import { createPast } from "../../src/denylist/past";
 import { createWriter } from "../../src/denylist/writer";
-import { createOneShard } from "../../src/shards";
+import { createOneShard } from "../../src/redis/shards";
 import { PREFIX, type FakeRedis } from "./fake-redis";
 
 const SILENT = { error: () => undefined } as unknown as Logger;

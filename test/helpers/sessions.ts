@@ -5,7 +5,7 @@ import { createPast } from "../../src/denylist/past";
 import { createWriter } from "../../src/denylist/writer";
 import { connectRedis, type Redis } from "../../src/redis/redis";
 import { createSessions, type SessionOptions } from "../../src/sessions/sessions";
-import { createOneShard } from "../../src/shards";
+import { createOneShard } from "../../src/redis/shards";
 import type { TestRedis } from "./redis";
 
 const DEFAULTS: SessionOptions = {

@@ -6,7 +6,7 @@ import { createApp } from "../../src/http/app";
 import { createParts } from "../../src/parts";
 import { connectMemory } from "../../src/redis/memory-link";
 import type { Redis } from "../../src/redis/redis";
-import { createOneShard } from "../../src/shards";
+import { createOneShard } from "../../src/redis/shards";
 import { createAccessTokens } from "../../src/tokens/access-tokens";
 import { createForeignTokens } from "../../src/issuers/foreign-tokens";
 import { createKeyRing } from "../../src/keys/key-ring";

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createOneShard, createShards } from "../src/shards";
+import { createOneShard, createShards } from "../../src/redis/shards";
 
 const COUNT = 16;
 const shards = createShards("curfew:", COUNT);

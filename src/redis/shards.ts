@@ -1,4 +1,4 @@
-import { crc16 } from "./redis/crc16";
+import { crc16 } from "./crc16";
 
 /**
  * Where each user's keys live. A shard is a complete denylist of its own, epoch included, whose keys share a hash tag and

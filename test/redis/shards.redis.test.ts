@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { createShards } from "../src/shards";
-import { freePort, startRedis, type TestRedis } from "./helpers/redis";
+import { createShards } from "../../src/redis/shards";
+import { freePort, startRedis, type TestRedis } from "../helpers/redis";
 
 let redis: TestRedis;
 beforeAll(async () => {

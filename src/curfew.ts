@@ -2,8 +2,8 @@ import type { Use } from "./denylist/alarms";
 import type { Revocation } from "./denylist/revocation";
 import type { Middleware } from "./http/middleware";
 import { createMount, type RoutesOptions, type TokenRequirement } from "./http/mount";
-import type { CurfewOptions } from "./library/options";
-import { readOptions } from "./library/read-options";
+import type { CurfewOptions } from "./settings/options";
+import { readOptions } from "./settings/read-options";
 import {
   readToken,
   readUser,

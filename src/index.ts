@@ -4,7 +4,7 @@ export type { Revocation } from "./denylist/revocation";
 export { CurfewError, type ErrorCode } from "./errors";
 export type { Middleware } from "./http/middleware";
 export type { RoutesOptions, TokenRequirement } from "./http/mount";
-export type { CurfewOptions, Key } from "./library/options";
+export type { CurfewOptions, Key } from "./settings/options";
 export {
   isEndedBy,
   type AppReason,

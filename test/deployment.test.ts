@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { parse } from "yaml";
-import { readConfig } from "../src/config";
+import { readConfig } from "../src/settings/config";
 import { readSources } from "./helpers/imports";
 import { readAclRules } from "./helpers/redis";
 

@@ -5,8 +5,8 @@ import { createEpochs, epochKey } from "../denylist/epochs";
 import { CurfewError, loggable } from "../errors";
 import { socketIn } from "../redis/embedded";
 import { connectRedis, type Redis } from "../redis/redis";
-import { DATA_DIR, readRedisConfig, type RedisConfig } from "../redis-settings";
-import { createSettings, oneOf } from "../settings";
+import { DATA_DIR, readRedisConfig, type RedisConfig } from "../settings/redis-settings";
+import { createSettings, oneOf } from "../settings/settings";
 import { createOneShard, createShards } from "../redis/shards";
 import { EXIT, fail, print, usageOf, type Command } from "./command";
 

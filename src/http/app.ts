@@ -1,6 +1,6 @@
 import express, { type Express } from "express";
 import helmet from "helmet";
-import type { OAuthClient } from "../oauth-clients";
+import type { OAuthClient } from "../settings/oauth-clients";
 import type { Parts } from "../parts";
 import { withBudget } from "../redis/budget";
 import { requireForm } from "./body";

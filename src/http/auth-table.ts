@@ -1,5 +1,5 @@
 import type { Parts } from "../parts";
-import type { Rates } from "../settings";
+import type { Rates } from "../settings/settings";
 import { createAuthEndpoints } from "./auth-routes";
 import { readJson, requireJson } from "./body";
 import { createCookies } from "./cookies";

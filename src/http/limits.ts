@@ -4,7 +4,7 @@ import { ipKeyGenerator, rateLimit } from "express-rate-limit";
 import { normaliseEmail } from "../accounts/accounts";
 import { attempt, CurfewError } from "../errors";
 import type { Redis } from "../redis/redis";
-import type { Rate, Rates } from "../settings";
+import type { Rate, Rates } from "../settings/settings";
 import type { Shards } from "../redis/shards";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
 import type { Cookies } from "./cookies";

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { createSettings, durationSeconds, type Settings } from "./settings";
-import type { KeyFileOptions } from "./keys/key-files";
-import { readKeyList, type ListedKey } from "./keys/key-list";
-import { readPrivateKeyFile, readSecret, type SigningKey } from "./keys/keys";
+import type { KeyFileOptions } from "../keys/key-files";
+import { readKeyList, type ListedKey } from "../keys/key-list";
+import { readPrivateKeyFile, readSecret, type SigningKey } from "../keys/keys";
 
 /** The settings of `curfew keys`, read as the service reads them; but the list of keys, it can make. */
 export function readKeySettings(env: NodeJS.ProcessEnv): KeyFileOptions {

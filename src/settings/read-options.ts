@@ -8,10 +8,10 @@ import {
   webOrigin,
   type Kind,
   type Rates,
-} from "../settings";
+} from "./settings";
 import { createKeyRing, type KeyRing } from "../keys/key-ring";
 import { readPrivateKey, readSecret, type SigningKey } from "../keys/keys";
-import { readIssuers } from "../trusted-issuers";
+import { readIssuers } from "./trusted-issuers";
 import { readAccounts } from "../accounts/app-accounts";
 import { readLog } from "./log";
 import { createReading, isObject, type Read } from "./reading";

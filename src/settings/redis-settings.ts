@@ -1,4 +1,4 @@
-import { readNodes, readSingle, type Address } from "./redis/address";
+import { readNodes, readSingle, type Address } from "../redis/address";
 import { matching, oneOf, whole, type Settings } from "./settings";
 
 /** Where a service outside production keeps what it makes for itself. */

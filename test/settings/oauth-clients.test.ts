@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createClientCheck, readOAuthClients } from "../src/oauth-clients";
+import { createClientCheck, readOAuthClients } from "../../src/settings/oauth-clients";
 
 const sha256 = (secret: string) => createHash("sha256").update(secret).digest("hex");
 const client = (change: object = {}) => ({

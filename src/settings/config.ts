@@ -19,8 +19,8 @@ import {
   type Settings,
 } from "./settings";
 import { readTrustedIssuers } from "./trusted-issuers";
-import type { TrustedIssuer } from "./issuers/foreign-tokens";
-import type { SigningKey } from "./keys/keys";
+import type { TrustedIssuer } from "../issuers/foreign-tokens";
+import type { SigningKey } from "../keys/keys";
 
 export type Config = RedisConfig & {
   production: boolean;

@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { durationSeconds } from "./settings";
-import type { TrustedIssuer } from "./issuers/foreign-tokens";
-import { ASYMMETRIC, PUBLIC_KEY_HINT, SYMMETRIC, type IssuerAlgorithm } from "./issuers/issuer-keys";
+import type { TrustedIssuer } from "../issuers/foreign-tokens";
+import { ASYMMETRIC, PUBLIC_KEY_HINT, SYMMETRIC, type IssuerAlgorithm } from "../issuers/issuer-keys";
 import {
   readKeySource,
   SOURCES,
   type IssuerKeySource,
   type Source,
   type Surroundings as KeySurroundings,
-} from "./issuers/key-source";
+} from "../issuers/key-source";
 
 type Surroundings = KeySurroundings & { ownIssuer: string };
 

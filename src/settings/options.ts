@@ -1,7 +1,7 @@
 import type { Accounts } from "../accounts/accounts";
 import type { AppClient } from "../redis/app-client";
-import type { Rates } from "../settings";
-import type { IssuerEntry } from "../trusted-issuers";
+import type { Rates } from "./settings";
+import type { IssuerEntry } from "./trusted-issuers";
 import type { Log } from "./log";
 
 /** A key as text: a secret of 32 bytes or more for HS256, or a private key in PEM (RSA of 2048 bits or more, or P-256). */

@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from "node:crypto";
-import { createForeignTokens } from "../src/issuers/foreign-tokens";
-import { readPrivateKey, readSecret } from "../src/keys/keys";
-import { ASYMMETRIC } from "../src/issuers/issuer-keys";
-import { readTrustedIssuers } from "../src/trusted-issuers";
-import { keepLog, pairs, pemOf, SIGNING } from "./helpers/issuer";
-import { forge, hmacSigner } from "./helpers/jws";
-import { SECRET } from "./helpers/service";
+import { createForeignTokens } from "../../src/issuers/foreign-tokens";
+import { readPrivateKey, readSecret } from "../../src/keys/keys";
+import { ASYMMETRIC } from "../../src/issuers/issuer-keys";
+import { readTrustedIssuers } from "../../src/settings/trusted-issuers";
+import { keepLog, pairs, pemOf, SIGNING } from "../helpers/issuer";
+import { forge, hmacSigner } from "../helpers/jws";
+import { SECRET } from "../helpers/service";
 
 type Json = Record<string, unknown>;
 

@@ -5,9 +5,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { readConfig } from "../src/config";
-import { readSecret } from "../src/keys/keys";
-import { SECRET } from "./helpers/service";
+import { readConfig } from "../../src/settings/config";
+import { readSecret } from "../../src/keys/keys";
+import { SECRET } from "../helpers/service";
 
 const PRODUCTION = {
   NODE_ENV: "production",

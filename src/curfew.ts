@@ -12,7 +12,7 @@ import {
   type ForeignSubject,
   type UserToRevoke,
   type Why,
-} from "./library/revoking";
+} from "./denylist/revoking";
 import { createParts } from "./parts";
 import { connectRedis } from "./redis/redis";
 import { createOneShard, createShards } from "./redis/shards";

@@ -11,5 +11,5 @@ export {
   type ForeignSubject,
   type TokenToRevoke,
   type Why,
-} from "./library/revoking";
+} from "./denylist/revoking";
 export type { Token as Claims } from "./auth/tokens";

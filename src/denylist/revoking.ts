@@ -1,6 +1,6 @@
-import { foreign, REASONS, type Reason } from "../denylist/entry";
-import type { Revocation } from "../denylist/revocation";
-import type { Because, NamedToken } from "../denylist/revoker";
+import { foreign, REASONS, type Reason } from "./entry";
+import type { Revocation } from "./revocation";
+import type { Because, NamedToken } from "./revoker";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../issuers/foreign-tokens";
 

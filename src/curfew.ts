@@ -13,7 +13,7 @@ import {
   type UserToRevoke,
   type Why,
 } from "./denylist/revoking";
-import { createParts } from "./parts";
+import { createParts } from "./core";
 import { connectRedis } from "./redis/redis";
 import { createOneShard, createShards } from "./redis/shards";
 import { keyIdOf } from "./issuers/foreign-ids";

@@ -5,7 +5,7 @@ import pino, { type Logger } from "pino";
 import { isLoopback, readConfig, type Config } from "./settings/config";
 import { createApp } from "./http/app";
 import { listen, type Listening } from "./http/server";
-import { createParts } from "./parts";
+import { createParts } from "./core";
 import { DATA_DIR } from "./settings/redis-settings";
 import { startEmbeddedRedis } from "./redis/embedded";
 import { mayEvict } from "./redis/info";

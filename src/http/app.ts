@@ -1,7 +1,7 @@
 import express, { type Express } from "express";
 import helmet from "helmet";
 import type { OAuthClient } from "../settings/oauth-clients";
-import type { Parts } from "../parts";
+import type { Parts } from "../core";
 import { withBudget } from "../redis/budget";
 import { requireForm } from "./body";
 import { requireClient } from "./client-guard";

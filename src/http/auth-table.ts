@@ -1,4 +1,4 @@
-import type { Parts } from "../parts";
+import type { Parts } from "../core";
 import type { Rates } from "../settings/settings";
 import { createAuthEndpoints } from "./auth-routes";
 import { readJson, requireJson } from "./body";

@@ -1,6 +1,6 @@
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import { CurfewError } from "../errors";
-import type { Parts } from "../parts";
+import type { Parts } from "../core";
 import { withBudget } from "../redis/budget";
 import { rolesOf, type Token } from "../auth/tokens";
 import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./auth-table";

@@ -3,7 +3,7 @@ import pino from "pino";
 import request from "supertest";
 import { CurfewError } from "../../src/errors";
 import { createApp } from "../../src/http/app";
-import { createParts } from "../../src/parts";
+import { createParts } from "../../src/core";
 import { connectMemory } from "../../src/redis/memory-link";
 import type { Redis } from "../../src/redis/redis";
 import { createOneShard } from "../../src/redis/shards";

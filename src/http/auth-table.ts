@@ -1,17 +1,17 @@
 import type { Parts } from "../core";
 import type { Rates } from "../settings/settings";
-import { createAuthEndpoints } from "./auth-routes";
-import { readJson, requireJson } from "./body";
-import { createCookies } from "./cookies";
-import { createCrossSiteCheck } from "./cross-site";
+import { createAuthEndpoints } from "./routes/auth";
+import { readJson, requireJson } from "./request/body";
+import { createCookies } from "./request/cookies";
+import { createCrossSiteCheck } from "./request/cross-site";
 import { createCheck, requireToken } from "./guard";
-import { createLimits } from "./limits";
-import { createLogoutEndpoints } from "./logout-routes";
-import { createOwnPagesOnly } from "./own-pages";
-import { createTell } from "./request-log";
+import { createLimits } from "./request/limits";
+import { createLogoutEndpoints } from "./routes/logout";
+import { createOwnPagesOnly } from "./request/own-pages";
+import { createTell } from "./request/request-log";
 import { goodBody, type Route } from "./routes";
-import { createSessionEndpoints } from "./session-routes";
-import { originalMethod, verify } from "./verify-routes";
+import { createSessionEndpoints } from "./routes/sessions";
+import { originalMethod, verify } from "./routes/verify";
 
 export type AuthTableOptions = {
   cookieSecure: boolean;

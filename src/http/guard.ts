@@ -3,11 +3,11 @@ import type { Denylist } from "../denylist/denylist";
 import { CurfewError } from "../errors";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { Token, Tokens } from "../auth/tokens";
-import type { Cookies } from "./cookies";
-import { readAccessToken, type Credential, type Transport } from "./credentials";
-import { isStateChanging } from "./cross-site";
+import type { Cookies } from "./request/cookies";
+import { readAccessToken, type Credential, type Transport } from "./request/credentials";
+import { isStateChanging } from "./request/cross-site";
 import "./middleware";
-import { step, type Step } from "./step";
+import { step, type Step } from "./request/step";
 
 /** How the caller's token came, behind requireToken. */
 const transports = new WeakMap<Request, Transport>();

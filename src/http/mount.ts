@@ -4,10 +4,10 @@ import type { Parts } from "../core";
 import { withBudget } from "../redis/budget";
 import { rolesOf, type Token } from "../auth/tokens";
 import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./auth-table";
-import { createErrorHandler } from "./error-handler";
+import { createErrorHandler } from "./answer/error-handler";
 import type { Middleware } from "./middleware";
-import { neverCached } from "./never-cached";
-import { giveRequestId } from "./request-log";
+import { neverCached } from "./answer/never-cached";
+import { giveRequestId } from "./request/request-log";
 import { createRouter } from "./routes";
 
 export type MountOptions = AuthTableOptions & { redisTimeoutMs: number };

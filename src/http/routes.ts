@@ -1,9 +1,9 @@
 import { Router, type Request, type RequestHandler, type Response } from "express";
 import type { z } from "zod";
 import { CurfewError, type ErrorCode } from "../errors";
-import { readBody } from "./body";
-import { nameRoute } from "./request-log";
-import { step, type Step } from "./step";
+import { readBody } from "./request/body";
+import { nameRoute } from "./request/request-log";
+import { step, type Step } from "./request/step";
 
 type Method = "get" | "post" | "delete" | "all";
 

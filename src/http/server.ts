@@ -1,6 +1,6 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { isAnnouncedTooLarge } from "./body";
+import { isAnnouncedTooLarge } from "./request/body";
 import { createDrain, type DrainTimes } from "./drain";
 
 /**

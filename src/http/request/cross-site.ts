@@ -1,5 +1,5 @@
 import type { Request } from "express";
-import { CurfewError } from "../errors";
+import { CurfewError } from "../../errors";
 
 type Headers = Pick<Request, "get">;
 

@@ -1,5 +1,5 @@
 import type { Request } from "express";
-import { createCookies } from "../../src/http/cookies";
+import { createCookies } from "../../../src/http/request/cookies";
 
 const cookies = createCookies(false);
 const read = (cookie: string) => cookies.readAccess({ headers: { cookie } } as unknown as Request);

@@ -1,6 +1,6 @@
 import type { Request } from "express";
-import { CurfewError } from "../errors";
-import { createClientCheck, type OAuthClient } from "../settings/oauth-clients";
+import { CurfewError } from "../../errors";
+import { createClientCheck, type OAuthClient } from "../../settings/oauth-clients";
 import type { Tell } from "./request-log";
 import { step, type Step } from "./step";
 

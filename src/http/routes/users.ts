@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { Auth } from "../auth/auth";
-import { subjectOf } from "../auth/tokens";
-import { callerOf } from "./guard";
-import { endpoint } from "./routes";
-import { User } from "./tokens-answer";
+import type { Auth } from "../../auth/auth";
+import { subjectOf } from "../../auth/tokens";
+import { callerOf } from "../guard";
+import { endpoint } from "../routes";
+import { User } from "../answer/tokens-answer";
 
 const Account = User.extend({ created_at: z.iso.datetime() });
 const Foreigner = z.object({ id: z.string(), issuer: z.string(), claims: z.record(z.string(), z.unknown()) });

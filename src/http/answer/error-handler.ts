@@ -1,9 +1,9 @@
 import { STATUS_CODES } from "node:http";
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
-import type { Alarms } from "../denylist/alarms";
-import { CurfewError, loggable, type ErrorCode } from "../errors";
-import { useOf, type SecurityEvent, type Tell } from "./request-log";
+import type { Alarms } from "../../denylist/alarms";
+import { CurfewError, loggable, type ErrorCode } from "../../errors";
+import { useOf, type SecurityEvent, type Tell } from "../request/request-log";
 
 /** The one place where a code becomes a status. */
 export const STATUS: Record<ErrorCode, number> = {

@@ -1,15 +1,15 @@
 import type { Request } from "express";
 import { z } from "zod";
-import type { Account } from "../accounts/accounts";
-import type { Auth, Grant } from "../auth/auth";
-import { CurfewError } from "../errors";
-import type { Cookies } from "./cookies";
-import { requesterOf, readRefreshToken, type Transport } from "./credentials";
-import { ownCallerOf, transportOf } from "./guard";
-import type { Limits } from "./limits";
-import type { Tell } from "./request-log";
-import { endpoint } from "./routes";
-import { answerTokens, Tokens } from "./tokens-answer";
+import type { Account } from "../../accounts/accounts";
+import type { Auth, Grant } from "../../auth/auth";
+import { CurfewError } from "../../errors";
+import type { Cookies } from "../request/cookies";
+import { requesterOf, readRefreshToken, type Transport } from "../request/credentials";
+import { ownCallerOf, transportOf } from "../guard";
+import type { Limits } from "../request/limits";
+import type { Tell } from "../request/request-log";
+import { endpoint } from "../routes";
+import { answerTokens, Tokens } from "../answer/tokens-answer";
 
 const Login = z.strictObject({
   email: z.string(),

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { Request } from "express";
-import type { Requester } from "../denylist/entry";
-import { CurfewError } from "../errors";
+import type { Requester } from "../../denylist/entry";
+import { CurfewError } from "../../errors";
 import type { Cookies } from "./cookies";
 
 /** How tokens travel: in headers and bodies, or in cookies. */

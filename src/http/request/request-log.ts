@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Request, RequestHandler } from "express";
 import type { Logger } from "pino";
-import type { Use } from "../denylist/alarms";
+import type { Use } from "../../denylist/alarms";
 import { addressOf, requesterOf } from "./credentials";
 
 /** What ops want to be told of, beside the line that every request gets: what is expected, and what isn't. */

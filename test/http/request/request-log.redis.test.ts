@@ -1,7 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { call, eventually, login, me, refresh, register, untilReady, type Tokens } from "../helpers/client";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { SECRET, startService, type TestService } from "../helpers/service";
+import {
+  call,
+  eventually,
+  login,
+  me,
+  refresh,
+  register,
+  untilReady,
+  type Tokens,
+} from "../../helpers/client";
+import { startRedis, type TestRedis } from "../../helpers/redis";
+import { SECRET, startService, type TestService } from "../../helpers/service";
 
 const CANARY = `canary ${randomUUID()}`;
 const NEXT = `another canary ${randomUUID()}`;

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from "express";
-import type { ErrorCode } from "../errors";
+import type { ErrorCode } from "../../errors";
 
 /** What stands before an endpoint: a guard, a limit, a parser. It says with which errors it may answer. */
 export type Step = RequestHandler & { readonly errors: readonly ErrorCode[] };

@@ -1,9 +1,9 @@
 import { Ajv2020, type AnySchema } from "ajv/dist/2020";
 import addFormats from "ajv-formats";
-import { call, login, PASSWORD, register, type Answer } from "../helpers/client";
-import { basic, CLIENT, writeClients } from "../helpers/oauth-client";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { call, login, PASSWORD, register, type Answer } from "../../helpers/client";
+import { basic, CLIENT, writeClients } from "../../helpers/oauth-client";
+import { startRedis, type TestRedis } from "../../helpers/redis";
+import { startService, type TestService } from "../../helpers/service";
 
 type Media = { headers?: Record<string, object>; content?: { "application/json": { schema: AnySchema } } };
 type Operation = { responses: Record<string, Media>; requestBody?: Media };

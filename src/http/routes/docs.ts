@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { static as serveFiles, type RequestHandler } from "express";
 import helmet from "helmet";
 import { z } from "zod";
-import { createOpenApi, type RouteTable } from "./openapi";
-import { endpoint } from "./routes";
+import { createOpenApi, type RouteTable } from "../answer/openapi";
+import { endpoint } from "../routes";
 
-const WEB = join(__dirname, "../web");
+const WEB = join(__dirname, "../../web");
 
 /** A page's policy: what it needs comes from us, and it talks to us alone. */
 const pagePolicy = helmet.contentSecurityPolicy({

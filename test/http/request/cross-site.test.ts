@@ -1,7 +1,7 @@
 import type { Request } from "express";
-import { createCookies } from "../../src/http/cookies";
-import { createCrossSiteCheck, isStateChanging } from "../../src/http/cross-site";
-import { createOwnPagesOnly } from "../../src/http/own-pages";
+import { createCookies } from "../../../src/http/request/cookies";
+import { createCrossSiteCheck, isStateChanging } from "../../../src/http/request/cross-site";
+import { createOwnPagesOnly } from "../../../src/http/request/own-pages";
 
 const HOST = "app.example.com";
 const ALLOWED = "https://friend.example";

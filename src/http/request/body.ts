@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { json, urlencoded, type Request, type RequestHandler, type Response } from "express";
 import type { z } from "zod";
-import { CurfewError, type Problem } from "../errors";
+import { CurfewError, type Problem } from "../../errors";
 import { step } from "./step";
 
 const MAX_BYTES = 16 * 1024;

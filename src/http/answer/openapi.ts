@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import type { ErrorCode } from "../errors";
-import { requireForm } from "./body";
+import type { ErrorCode } from "../../errors";
+import { requireForm } from "../request/body";
 import { STATUS } from "./error-handler";
-import { endpointOf, stepsOf, type Endpoint, type Route } from "./routes";
+import { endpointOf, stepsOf, type Endpoint, type Route } from "../routes";
 
 export type RouteTable = { base: string; routes: readonly Route[] };
 
@@ -27,7 +27,7 @@ const OTHER = {
 /** Describes the routes from what they run: the schemas that validate, the steps that refuse. */
 export function createOpenApi(tables: readonly RouteTable[], accessCookie: string): object {
   const { version, license } = JSON.parse(
-    readFileSync(join(__dirname, "../../package.json"), "utf8"),
+    readFileSync(join(__dirname, "../../../package.json"), "utf8"),
   ) as Manifest;
   const paths: Record<string, Record<string, object>> = {};
   for (const { base, routes } of tables) {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Store } from "express-rate-limit";
-import type { Redis } from "../redis/redis";
-import { readScript } from "../redis/script";
-import type { Shards } from "../redis/shards";
+import type { Redis } from "../../redis/redis";
+import { readScript } from "../../redis/script";
+import type { Shards } from "../../redis/shards";
 
 const COUNT_HIT = readScript(join(__dirname, "count-hit.lua"));
 

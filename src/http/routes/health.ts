@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { Denylist } from "../denylist/denylist";
-import { CurfewError } from "../errors";
-import type { Warning } from "../redis/info";
-import { reasonOf } from "../redis/reason";
-import type { Redis } from "../redis/redis";
-import { endpoint } from "./routes";
+import type { Denylist } from "../../denylist/denylist";
+import { CurfewError } from "../../errors";
+import type { Warning } from "../../redis/info";
+import { reasonOf } from "../../redis/reason";
+import type { Redis } from "../../redis/redis";
+import { endpoint } from "../routes";
 
 /** Redis plays no part in being alive, or its outage would have every instance restarted. */
 export const healthz = endpoint({

@@ -1,8 +1,8 @@
 import type { Response } from "express";
 import { z } from "zod";
-import type { Grant } from "../auth/auth";
-import type { Cookies } from "./cookies";
-import type { Transport } from "./credentials";
+import type { Grant } from "../../auth/auth";
+import type { Cookies } from "../request/cookies";
+import type { Transport } from "../request/credentials";
 
 export const User = z.object({ id: z.string(), email: z.string(), roles: z.array(z.string()) });
 

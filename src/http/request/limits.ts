@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Request, Response } from "express";
 import { ipKeyGenerator, rateLimit } from "express-rate-limit";
-import { normaliseEmail } from "../accounts/accounts";
-import { attempt, CurfewError } from "../errors";
-import type { Redis } from "../redis/redis";
-import type { Rate, Rates } from "../settings/settings";
-import type { Shards } from "../redis/shards";
-import type { RefreshTokens } from "../tokens/refresh-tokens";
+import { normaliseEmail } from "../../accounts/accounts";
+import { attempt, CurfewError } from "../../errors";
+import type { Redis } from "../../redis/redis";
+import type { Rate, Rates } from "../../settings/settings";
+import type { Shards } from "../../redis/shards";
+import type { RefreshTokens } from "../../tokens/refresh-tokens";
 import type { Cookies } from "./cookies";
 import { addressOf, readRefreshToken } from "./credentials";
 import { createLimitStore, limitKey } from "./limit-store";

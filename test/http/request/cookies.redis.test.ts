@@ -8,11 +8,11 @@ import {
   register,
   untilReady,
   type Answer,
-} from "../helpers/client";
-import { decodePart, vary } from "../helpers/jws";
-import { startProxy, type Proxy } from "../helpers/proxy";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { SECRET, startService, type TestService } from "../helpers/service";
+} from "../../helpers/client";
+import { decodePart, vary } from "../../helpers/jws";
+import { startProxy, type Proxy } from "../../helpers/proxy";
+import { startRedis, type TestRedis } from "../../helpers/redis";
+import { SECRET, startService, type TestService } from "../../helpers/service";
 
 let redis: TestRedis;
 let wire: Proxy;

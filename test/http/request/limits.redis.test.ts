@@ -9,9 +9,9 @@ import {
   register,
   type Answer,
   type Tokens as Token,
-} from "../helpers/client";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+} from "../../helpers/client";
+import { startRedis, type TestRedis } from "../../helpers/redis";
+import { startService, type TestService } from "../../helpers/service";
 
 let redis: TestRedis;
 /** No limits: for making accounts. */

@@ -1,12 +1,12 @@
 import type { Request, Response } from "express";
 import { z } from "zod";
-import type { Auth } from "../auth/auth";
-import { attempt, CurfewError, type ErrorCode } from "../errors";
-import type { Cookies } from "./cookies";
-import { requesterOf, readAccessToken, readRefreshToken } from "./credentials";
-import type { Tell } from "./request-log";
-import { endpoint, type SuccessAnswer } from "./routes";
-import { runStep, type Step } from "./step";
+import type { Auth } from "../../auth/auth";
+import { attempt, CurfewError, type ErrorCode } from "../../errors";
+import type { Cookies } from "../request/cookies";
+import { requesterOf, readAccessToken, readRefreshToken } from "../request/credentials";
+import type { Tell } from "../request/request-log";
+import { endpoint, type SuccessAnswer } from "../routes";
+import { runStep, type Step } from "../request/step";
 
 const Logout = z.strictObject({ refresh_token: z.string().nullish(), all_devices: z.boolean().nullish() });
 const LoggedOut = z.object({ success: z.literal(true), message: z.string() });

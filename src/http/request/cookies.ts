@@ -1,5 +1,5 @@
 import type { CookieOptions, Request, Response } from "express";
-import { CurfewError } from "../errors";
+import { CurfewError } from "../../errors";
 
 /** The two cookies of the cookie transport. Their names are decided once, and only those names are read. */
 export type Cookies = {

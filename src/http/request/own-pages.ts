@@ -1,5 +1,5 @@
 import type { Request } from "express";
-import { attempt } from "../errors";
+import { attempt } from "../../errors";
 import type { Cookies } from "./cookies";
 import { readAccessToken, readRefreshToken } from "./credentials";
 import { step, type Step } from "./step";

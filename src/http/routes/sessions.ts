@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { Auth } from "../auth/auth";
-import { requesterOf } from "./credentials";
-import { ownCallerOf } from "./guard";
-import type { Tell } from "./request-log";
-import { endpoint } from "./routes";
+import type { Auth } from "../../auth/auth";
+import { requesterOf } from "../request/credentials";
+import { ownCallerOf } from "../guard";
+import type { Tell } from "../request/request-log";
+import { endpoint } from "../routes";
 
 const Sessions = z.object({
   sessions: z.array(

@@ -5,7 +5,7 @@ import type { Parts } from "../core";
 import { withBudget } from "../redis/budget";
 import { requireForm } from "./request/body";
 import { requireClient } from "./request/client-guard";
-import { createAuthTable, type AuthTableOptions } from "./auth-table";
+import { createAuthTable, type AuthTableOptions } from "./table";
 import { createCrossOriginSharing } from "./request/cross-origin";
 import { createDescription, docs, docsFiles } from "./routes/docs";
 import { createErrorHandler, notFound } from "./answer/error-handler";
@@ -15,7 +15,7 @@ import { neverCached } from "./answer/never-cached";
 import { createOAuthEndpoints } from "./routes/oauth";
 import type { RouteTable } from "./answer/openapi";
 import { createRequestLog, giveRequestId } from "./request/request-log";
-import { createRouter } from "./routes";
+import { createRouter } from "./router";
 import { createMeEndpoint } from "./routes/users";
 
 /** `isStopping` is left out where nothing is ever stopped. */

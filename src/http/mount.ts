@@ -3,12 +3,12 @@ import { CurfewError } from "../errors";
 import type { Parts } from "../core";
 import { withBudget } from "../redis/budget";
 import { rolesOf, type Token } from "../auth/tokens";
-import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./auth-table";
+import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./table";
 import { createErrorHandler } from "./answer/error-handler";
 import type { Middleware } from "./middleware";
 import { neverCached } from "./answer/never-cached";
 import { giveRequestId } from "./request/request-log";
-import { createRouter } from "./routes";
+import { createRouter } from "./router";
 
 export type MountOptions = AuthTableOptions & { redisTimeoutMs: number };
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { ErrorCode } from "../../errors";
 import { requireForm } from "../request/body";
 import { STATUS } from "./error-handler";
-import { endpointOf, stepsOf, type Endpoint, type Route } from "../routes";
+import { endpointOf, stepsOf, type Endpoint, type Route } from "../router";
 
 export type RouteTable = { base: string; routes: readonly Route[] };
 

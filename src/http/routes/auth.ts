@@ -8,7 +8,7 @@ import { requesterOf, readRefreshToken, type Transport } from "../request/creden
 import { ownCallerOf, transportOf } from "../guard";
 import type { Limits } from "../request/limits";
 import type { Tell } from "../request/request-log";
-import { endpoint } from "../routes";
+import { endpoint } from "../router";
 import { answerTokens, Tokens } from "../answer/tokens-answer";
 
 const Login = z.strictObject({

@@ -3,7 +3,7 @@ import { static as serveFiles, type RequestHandler } from "express";
 import helmet from "helmet";
 import { z } from "zod";
 import { createOpenApi, type RouteTable } from "../answer/openapi";
-import { endpoint } from "../routes";
+import { endpoint } from "../router";
 
 const WEB = join(__dirname, "../../web");
 

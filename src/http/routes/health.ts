@@ -4,7 +4,7 @@ import { CurfewError } from "../../errors";
 import type { Warning } from "../../redis/info";
 import { reasonOf } from "../../redis/reason";
 import type { Redis } from "../../redis/redis";
-import { endpoint } from "../routes";
+import { endpoint } from "../router";
 
 /** Redis plays no part in being alive, or its outage would have every instance restarted. */
 export const healthz = endpoint({

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { PUBLISHED_KEYS_MAX_AGE_SECONDS, type KeyRing } from "../../keys/key-ring";
 import { publicJwkOf } from "../../keys/keys";
-import { endpoint } from "../routes";
+import { endpoint } from "../router";
 
 const PublishedKey = { kid: z.string(), use: z.literal("sig") };
 const PublishedKeys = z.object({

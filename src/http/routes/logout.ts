@@ -5,7 +5,7 @@ import { attempt, CurfewError, type ErrorCode } from "../../errors";
 import type { Cookies } from "../request/cookies";
 import { requesterOf, readAccessToken, readRefreshToken } from "../request/credentials";
 import type { Tell } from "../request/request-log";
-import { endpoint, type SuccessAnswer } from "../routes";
+import { endpoint, type SuccessAnswer } from "../router";
 import { runStep, type Step } from "../request/step";
 
 const Logout = z.strictObject({ refresh_token: z.string().nullish(), all_devices: z.boolean().nullish() });

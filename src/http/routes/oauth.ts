@@ -8,7 +8,7 @@ import { audienceOf, subjectOf, type Token } from "../../auth/tokens";
 import { clientOf } from "../request/client-guard";
 import { requesterOf } from "../request/credentials";
 import { useOf, type Tell } from "../request/request-log";
-import { endpoint } from "../routes";
+import { endpoint } from "../router";
 
 // The one body that isn't strict: RFC 7009 §2.1 and RFC 7662 §2.1 let clients send more than we know, as RFC 6749 §3.2
 // does. Nothing hangs on the hint, because a token's form says of which kind it is.

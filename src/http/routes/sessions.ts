@@ -3,7 +3,7 @@ import type { Auth } from "../../auth/auth";
 import { requesterOf } from "../request/credentials";
 import { ownCallerOf } from "../guard";
 import type { Tell } from "../request/request-log";
-import { endpoint } from "../routes";
+import { endpoint } from "../router";
 
 const Sessions = z.object({
   sessions: z.array(

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Auth } from "../../auth/auth";
 import { subjectOf } from "../../auth/tokens";
 import { callerOf } from "../guard";
-import { endpoint } from "../routes";
+import { endpoint } from "../router";
 import { User } from "../answer/tokens-answer";
 
 const Account = User.extend({ created_at: z.iso.datetime() });

@@ -2,7 +2,7 @@ import type { Request } from "express";
 import { isStateChanging } from "../request/cross-site";
 import { rolesOf, subjectOf } from "../../auth/tokens";
 import { callerOf } from "../guard";
-import { endpoint } from "../routes";
+import { endpoint } from "../router";
 
 /**
  * A gateway asks with a method of its own; which one its client used, it says in a header. Silence counts as POST. Of two

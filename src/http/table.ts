@@ -9,7 +9,7 @@ import { createLimits } from "./request/limits";
 import { createLogoutEndpoints } from "./routes/logout";
 import { createOwnPagesOnly } from "./request/own-pages";
 import { createTell } from "./request/request-log";
-import { goodBody, type Route } from "./routes";
+import { goodBody, type Route } from "./router";
 import { createSessionEndpoints } from "./routes/sessions";
 import { originalMethod, verify } from "./routes/verify";
 

@@ -78,7 +78,7 @@ async function openStorage(config: Config, log: Logger): Promise<Storage> {
     const why = redis.mode === "memory" ? "was told to use memory://" : "found no redis-server on the PATH";
     const description = `${why}: IT FORGETS EVERYTHING when it ends`;
     // Not before: it brings an interpreter for Lua along, which has no business in production.
-    const { connectMemory } = await import("./redis/memory-link.js");
+    const { connectMemory } = await import("./redis/links/memory-link.js");
     return { redis: connectMemory(timeoutMs), description, stop };
   }
   return {

@@ -6,9 +6,9 @@ import type { AppRedis } from "./app-client";
 import { inTime, leftMs } from "./budget";
 import type { DatedLead } from "./clock";
 import { skewWarning, warningsOf, type Info, type Warning } from "./info";
-import { linkCluster } from "./cluster-link";
-import type { Link } from "./link";
-import { linkNode } from "./node-link";
+import { linkCluster } from "./links/cluster-link";
+import type { Link } from "./links/link";
+import { linkNode } from "./links/node-link";
 import { createWarningLog } from "./reports";
 import type { Script } from "./script";
 

@@ -1,7 +1,7 @@
 import { createAlarms, type Use } from "../../src/denylist/alarms";
 import { CurfewError } from "../../src/errors";
 import { leftMs, withBudget } from "../../src/redis/budget";
-import { connectMemory } from "../../src/redis/memory-link";
+import { connectMemory } from "../../src/redis/links/memory-link";
 import type { Redis } from "../../src/redis/redis";
 import { createOneShard, createShards } from "../../src/redis/shards";
 import { eventually } from "../helpers/client";

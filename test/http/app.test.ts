@@ -4,7 +4,7 @@ import request from "supertest";
 import { CurfewError } from "../../src/errors";
 import { createApp } from "../../src/http/app";
 import { createParts } from "../../src/core";
-import { connectMemory } from "../../src/redis/memory-link";
+import { connectMemory } from "../../src/redis/links/memory-link";
 import type { Redis } from "../../src/redis/redis";
 import { createOneShard } from "../../src/redis/shards";
 import { createAccessTokens } from "../../src/tokens/access-tokens";

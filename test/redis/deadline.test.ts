@@ -1,5 +1,5 @@
 import { withBudget } from "../../src/redis/budget";
-import type { Link } from "../../src/redis/link";
+import type { Link } from "../../src/redis/links/link";
 import { createRedis } from "../../src/redis/redis";
 
 const NOW = 1_900_000_000_000;

@@ -1,7 +1,7 @@
 import type { ChainableCommander } from "ioredis";
 import { withBudget } from "../../src/redis/budget";
 import { readInfo } from "../../src/redis/info";
-import type { Link } from "../../src/redis/link";
+import type { Link } from "../../src/redis/links/link";
 import { createRedis, type Client } from "../../src/redis/redis";
 
 /** What is asked over the one connection, and written over the other, where replicas confirm. */

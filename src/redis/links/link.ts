@@ -1,7 +1,7 @@
 import type { Cluster, Redis as Node } from "ioredis";
-import type { Lead } from "./clock";
+import type { Lead } from "../clock";
 import type { Answerer } from "./identity";
-import type { Info } from "./info";
+import type { Info } from "../info";
 
 /** One connection to Redis, or to each primary of a cluster, and what is known of it. */
 export type Link = {

@@ -1,12 +1,12 @@
 import { Redis as Node } from "ioredis";
 import type { Logger } from "pino";
-import type { Address } from "./address";
-import { nodeLike, type AppRedis } from "./app-client";
-import { TIME_UP } from "./budget";
+import type { Address } from "../address";
+import { nodeLike, type AppRedis } from "../app-client";
+import { TIME_UP } from "../budget";
 import { createIdentity } from "./identity";
 import { connectTimeoutMs, FAIL_CLOSED, retryStrategy, type Link, type LinkOptions } from "./link";
 import { watchPulse } from "./pulse";
-import { createContact, createReports } from "./reports";
+import { createContact, createReports } from "../reports";
 
 type NodeAddress = Exclude<Address, { mode: "cluster" }> | (AppRedis & { mode: "app" });
 

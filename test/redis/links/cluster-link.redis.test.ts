@@ -1,7 +1,7 @@
 import { Cluster } from "ioredis";
 import pino from "pino";
-import { linkCluster } from "../../src/redis/cluster-link";
-import { startCluster, type TestCluster } from "../helpers/cluster";
+import { linkCluster } from "../../../src/redis/links/cluster-link";
+import { startCluster, type TestCluster } from "../../helpers/cluster";
 
 let cluster: TestCluster;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import type { Redis as Node } from "ioredis";
-import { inTime, outsideBudgets, TIME_UP } from "./budget";
-import { moment, type Moment } from "./clock";
-import { readInfo, type Info } from "./info";
+import { inTime, outsideBudgets, TIME_UP } from "../budget";
+import { moment, type Moment } from "../clock";
+import { readInfo, type Info } from "../info";
 
 /** Whoever answers in Redis's place, a proxy's other node perhaps, is known within a second, together with what looking again takes. */
 const BEAT_MS = 700;

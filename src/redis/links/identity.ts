@@ -1,5 +1,5 @@
-import { createClock, hasJumped, type DatedLead, type Moment } from "./clock";
-import type { Info } from "./info";
+import { createClock, hasJumped, type DatedLead, type Moment } from "../clock";
+import type { Info } from "../info";
 
 /** Who answers at the other end of a connection. */
 export type Answerer = {

@@ -1,6 +1,6 @@
 import MemoryClient from "ioredis-mock";
 import type { Link } from "./link";
-import { createRedis, type Redis } from "./redis";
+import { createRedis, type Redis } from "../redis";
 
 /** For a try-out: everything is lost when the process ends. */
 export const connectMemory = (timeoutMs: number): Redis =>

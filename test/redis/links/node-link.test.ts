@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { pino } from "pino";
-import type { Link } from "../../src/redis/link";
-import { linkNode } from "../../src/redis/node-link";
-import { createRedis } from "../../src/redis/redis";
-import { eventually } from "../helpers/client";
+import type { Link } from "../../../src/redis/links/link";
+import { linkNode } from "../../../src/redis/links/node-link";
+import { createRedis } from "../../../src/redis/redis";
+import { eventually } from "../../helpers/client";
 
 /** One connection, and what becomes of it. */
 const TIMEOUT_MS = 50;

@@ -1,6 +1,6 @@
-import type { Moment } from "../../src/redis/clock";
-import { createIdentity } from "../../src/redis/identity";
-import { readInfo } from "../../src/redis/info";
+import type { Moment } from "../../../src/redis/clock";
+import { createIdentity } from "../../../src/redis/links/identity";
+import { readInfo } from "../../../src/redis/info";
 
 const at = (ms: number): Moment => ({ wallMs: 1_700_000_000_000 + ms, steadyMs: 3_600_000 + ms });
 

@@ -1,13 +1,13 @@
 import { Cluster, type ClusterOptions, type Redis as Node } from "ioredis";
 import type { Logger } from "pino";
-import type { Address } from "./address";
-import { clusterLike, type AppRedis } from "./app-client";
-import { TIME_UP } from "./budget";
-import { slotOf } from "./crc16";
+import type { Address } from "../address";
+import { clusterLike, type AppRedis } from "../app-client";
+import { TIME_UP } from "../budget";
+import { slotOf } from "../crc16";
 import { createIdentity } from "./identity";
 import { connectTimeoutMs, FAIL_CLOSED, retryStrategy, type Link, type LinkOptions } from "./link";
 import { watchPulse } from "./pulse";
-import { createContact, createReports } from "./reports";
+import { createContact, createReports } from "../reports";
 
 const SLOTS_REFRESH_MS = 1000;
 const MAX_REDIRECTIONS = 5;

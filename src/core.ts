@@ -1,12 +1,12 @@
 import type { Logger } from "pino";
 import { createAccounts, type Accounts } from "./accounts/accounts";
 import { createAuth, type Auth } from "./auth/auth";
-import { createConfirmations } from "./denylist/confirmations";
+import { createConfirmations } from "./denylist/past/confirmations";
 import { createAlarms, type Alarms } from "./denylist/alarms";
 import { createDenylist, type Denylist } from "./denylist/denylist";
-import { createEpochs } from "./denylist/epochs";
+import { createEpochs } from "./denylist/past/epochs";
 import { createForeignSessions } from "./denylist/foreign-sessions";
-import { createPast } from "./denylist/past";
+import { createPast } from "./denylist/past/past";
 import { createRevocations, type Revocations } from "./denylist/revocations";
 import { createRevoker, type Revoker } from "./denylist/revoker";
 import { createWriter } from "./denylist/writer";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
-import { createEpochs, epochKey } from "../denylist/epochs";
+import { createEpochs, epochKey } from "../denylist/past/epochs";
 import { CurfewError, loggable } from "../errors";
 import { socketIn } from "../redis/embedded";
 import { connectRedis, type Redis } from "../redis/redis";

@@ -6,9 +6,9 @@ import { outsideBudgets } from "../redis/budget";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
 import { cutUserAgent, type Requester } from "./entry";
-import { epochKey } from "./epochs";
+import { epochKey } from "./past/epochs";
 import { EVENTS_KEPT, eventsKey } from "./events";
-import type { Past } from "./past";
+import type { Past } from "./past/past";
 import { readWritingScript } from "./writer";
 
 /** Where a token was used: `by` whom it was shown to us, if not by its bearer; `about` is for the log alone. */

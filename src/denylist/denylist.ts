@@ -4,8 +4,8 @@ import type { Shards } from "../redis/shards";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../issuers/foreign-tokens";
 import { foreign, foreignKeys, jtiKey, probeKey, sidKey } from "./entry";
-import { beganAt, epochKey, type Epochs } from "./epochs";
-import type { Past } from "./past";
+import { beganAt, epochKey, type Epochs } from "./past/epochs";
+import type { Past } from "./past/past";
 
 export type Denylist = {
   /** Refuses a verified token that the denylist, or the session it belongs to, or the epoch rules out. */

@@ -3,7 +3,7 @@ import { loggable } from "../errors";
 import { outsideBudgets } from "../redis/budget";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
-import { epochKey } from "./epochs";
+import { epochKey } from "./past/epochs";
 import { eventsKey, isLater } from "./events";
 import { readRevocation, type Revocation } from "./revocation";
 

@@ -3,9 +3,9 @@ import type { Redis } from "../redis/redis";
 import { readScript, type Script } from "../redis/script";
 import type { Shards } from "../redis/shards";
 import { cutUserAgent, probeKey, type Call } from "./entry";
-import { epochKey } from "./epochs";
+import { epochKey } from "./past/epochs";
 import { EVENTS_KEPT, eventsKey } from "./events";
-import type { Past } from "./past";
+import type { Past } from "./past/past";
 
 export type Args = Record<string, string | number>;
 

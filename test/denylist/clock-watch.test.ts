@@ -1,6 +1,6 @@
-import type { Confirmations } from "../../src/denylist/confirmations";
-import type { Epochs } from "../../src/denylist/epochs";
-import { createPast } from "../../src/denylist/past";
+import type { Confirmations } from "../../src/denylist/past/confirmations";
+import type { Epochs } from "../../src/denylist/past/epochs";
+import { createPast } from "../../src/denylist/past/past";
 import { moment } from "../../src/redis/clock";
 import type { Redis } from "../../src/redis/redis";
 

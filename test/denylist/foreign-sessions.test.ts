@@ -1,7 +1,7 @@
 import { createDenylist } from "../../src/denylist/denylist";
 import { NOBODY, type Call } from "../../src/denylist/entry";
-import type { Epochs } from "../../src/denylist/epochs";
-import type { Past } from "../../src/denylist/past";
+import type { Epochs } from "../../src/denylist/past/epochs";
+import type { Past } from "../../src/denylist/past/past";
 import { createForeignSessions } from "../../src/denylist/foreign-sessions";
 import { createRevoker } from "../../src/denylist/revoker";
 import type { Work, Writer } from "../../src/denylist/writer";

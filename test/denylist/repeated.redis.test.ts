@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { pino } from "pino";
-import { createConfirmations } from "../../src/denylist/confirmations";
+import { createConfirmations } from "../../src/denylist/past/confirmations";
 import { NOBODY } from "../../src/denylist/entry";
-import { createEpochs } from "../../src/denylist/epochs";
+import { createEpochs } from "../../src/denylist/past/epochs";
 import { createForeignSessions } from "../../src/denylist/foreign-sessions";
-import { createPast } from "../../src/denylist/past";
+import { createPast } from "../../src/denylist/past/past";
 import { createRevoker } from "../../src/denylist/revoker";
 import { createWriter } from "../../src/denylist/writer";
 import { connectRedis, type Redis } from "../../src/redis/redis";

@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
-import { createConfirmations } from "../../src/denylist/confirmations";
+import { createConfirmations } from "../../src/denylist/past/confirmations";
 import { createDenylist } from "../../src/denylist/denylist";
-import { createEpochs } from "../../src/denylist/epochs";
-import { createPast } from "../../src/denylist/past";
+import { createEpochs } from "../../src/denylist/past/epochs";
+import { createPast } from "../../src/denylist/past/past";
 import { createWriter } from "../../src/denylist/writer";
 import { createOneShard } from "../../src/redis/shards";
 import { PREFIX, type FakeRedis } from "./fake-redis";

@@ -1,7 +1,7 @@
 import pino from "pino";
-import { createConfirmations } from "../../src/denylist/confirmations";
-import { createEpochs } from "../../src/denylist/epochs";
-import { createPast } from "../../src/denylist/past";
+import { createConfirmations } from "../../src/denylist/past/confirmations";
+import { createEpochs } from "../../src/denylist/past/epochs";
+import { createPast } from "../../src/denylist/past/past";
 import { createWriter } from "../../src/denylist/writer";
 import { connectRedis, type Redis } from "../../src/redis/redis";
 import { createSessions, type SessionOptions } from "../../src/sessions/sessions";

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
-import { createEpochs } from "../../src/denylist/epochs";
-import { createFakeRedis, createNode, epochOf, PREFIX } from "../helpers/fake-redis";
+import { createEpochs } from "../../../src/denylist/past/epochs";
+import { createFakeRedis, createNode, epochOf, PREFIX } from "../../helpers/fake-redis";
 
 /** Long before these tests, so that whatever is begun in them is later. */
 const [FIRST, SECOND, THIRD] = [epochOf(1000), epochOf(2000), epochOf(3000)];

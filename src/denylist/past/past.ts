@@ -1,9 +1,9 @@
-import { CurfewError } from "../errors";
-import type { Client, Redis, Way } from "../redis/redis";
-import { createClockWatch, type ClockWatch } from "./clock-watch";
+import { CurfewError } from "../../errors";
+import type { Client, Redis, Way } from "../../redis/redis";
+import { createClockWatch, type ClockWatch } from "../clock-watch";
 import type { Confirmations } from "./confirmations";
 import { epochKey, type Epochs } from "./epochs";
-import { eventsKey, isLater } from "./events";
+import { eventsKey, isLater } from "../events";
 import { repeat } from "./repeat";
 
 /**

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { CurfewError } from "../errors";
-import type { Redis } from "../redis/redis";
-import { readScript } from "../redis/script";
-import { EVENTS_KEPT, eventsKey } from "./events";
+import { CurfewError } from "../../errors";
+import type { Redis } from "../../redis/redis";
+import { readScript } from "../../redis/script";
+import { EVENTS_KEPT, eventsKey } from "../events";
 
 export const epochKey = (prefix: string) => `${prefix}denylist:epoch`;
 

@@ -1,6 +1,6 @@
-import { createConfirmations } from "../../src/denylist/confirmations";
-import { createFakeRedis, createNode, epochOf, PREFIX } from "../helpers/fake-redis";
-import { createInstance } from "../helpers/instance";
+import { createConfirmations } from "../../../src/denylist/past/confirmations";
+import { createFakeRedis, createNode, epochOf, PREFIX } from "../../helpers/fake-redis";
+import { createInstance } from "../../helpers/instance";
 
 /** What is believed while replicas follow. */
 const TOLERANCE_MS = 4000;

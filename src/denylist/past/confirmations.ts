@@ -1,6 +1,6 @@
-import { CurfewError } from "../errors";
-import type { Redis } from "../redis/redis";
-import { probeKey } from "./entry";
+import { CurfewError } from "../../errors";
+import type { Redis } from "../../redis/redis";
+import { probeKey } from "../entry";
 import { repeat } from "./repeat";
 
 /**

@@ -1,5 +1,5 @@
-import { createFakeRedis, createNode, epochOf, PREFIX } from "../helpers/fake-redis";
-import { createInstance } from "../helpers/instance";
+import { createFakeRedis, createNode, epochOf, PREFIX } from "../../helpers/fake-redis";
+import { createInstance } from "../../helpers/instance";
 
 /** Whether what answers is what we knew: what is read. */
 const [FIRST, SECOND] = [epochOf(1000), epochOf(2000)];

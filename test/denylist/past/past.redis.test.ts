@@ -1,6 +1,6 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
-import { check, logout } from "../faults/stage";
+import { check, logout } from "../../faults/stage";
 import {
   call,
   eventually,
@@ -11,10 +11,10 @@ import {
   register,
   untilReady,
   type Tokens,
-} from "../helpers/client";
-import { curfew } from "../helpers/command";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+} from "../../helpers/client";
+import { curfew } from "../../helpers/command";
+import { startRedis, type TestRedis } from "../../helpers/redis";
+import { startService, type TestService } from "../../helpers/service";
 
 let redis: TestRedis;
 let service: TestService;

@@ -10,10 +10,10 @@ import {
   settled,
   untilReady,
   type Tokens,
-} from "./helpers/client";
-import { expectOut, logout, logOutWhile, openDevices } from "./helpers/leaving";
-import { startSentinel, type TestSentinels } from "./helpers/sentinel";
-import { startService, type TestService } from "./helpers/service";
+} from "../helpers/client";
+import { expectOut, logout, logOutWhile, openDevices } from "../helpers/leaving";
+import { startSentinel, type TestSentinels } from "../helpers/sentinel";
+import { startService, type TestService } from "../helpers/service";
 
 const DEVICES = 60;
 

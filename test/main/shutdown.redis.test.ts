@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { call, eventually, expectRefusal, me, PASSWORD, register, untilReady } from "./helpers/client";
-import { answersIn, get, HAS_BEGUN, openConnection, postLater, type Connection } from "./helpers/connection";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { startService, type TestService } from "./helpers/service";
+import { call, eventually, expectRefusal, me, PASSWORD, register, untilReady } from "../helpers/client";
+import { answersIn, get, HAS_BEGUN, openConnection, postLater, type Connection } from "../helpers/connection";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { startService, type TestService } from "../helpers/service";
 
 /** D-01: how one instance stops. */
 let redis: TestRedis;

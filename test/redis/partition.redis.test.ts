@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { eventually, expectRefusal, me, refresh, register, untilReady, type Tokens } from "./helpers/client";
-import { logout } from "./helpers/leaving";
-import { startPartitionable, type Partitionable } from "./helpers/partition";
-import { untilAgreed, type TestRedis } from "./helpers/redis";
-import { startService, type TestService } from "./helpers/service";
+import { eventually, expectRefusal, me, refresh, register, untilReady, type Tokens } from "../helpers/client";
+import { logout } from "../helpers/leaving";
+import { startPartitionable, type Partitionable } from "../helpers/partition";
+import { untilAgreed, type TestRedis } from "../helpers/redis";
+import { startService, type TestService } from "../helpers/service";
 
 /** Less than the sentinels wait before they take a primary for dead. */
 const TOLERANCE_MS = "1000";

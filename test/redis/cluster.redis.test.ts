@@ -1,4 +1,4 @@
-import { createShards } from "../src/redis/shards";
+import { createShards } from "../../src/redis/shards";
 import {
   call,
   eventually,
@@ -11,12 +11,12 @@ import {
   settled,
   untilReady,
   type Tokens,
-} from "./helpers/client";
-import { startCluster, type TestCluster } from "./helpers/cluster";
-import { decodePart } from "./helpers/jws";
-import { expectOut, logout, logOutWhile, openDevices } from "./helpers/leaving";
-import type { TestRedis } from "./helpers/redis";
-import { startService, type TestService } from "./helpers/service";
+} from "../helpers/client";
+import { startCluster, type TestCluster } from "../helpers/cluster";
+import { decodePart } from "../helpers/jws";
+import { expectOut, logout, logOutWhile, openDevices } from "../helpers/leaving";
+import type { TestRedis } from "../helpers/redis";
+import { startService, type TestService } from "../helpers/service";
 
 const DEVICES = 60;
 const shards = createShards("curfew:", 16);

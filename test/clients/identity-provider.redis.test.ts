@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { call, eventually, expectRefusal, me, refresh, register, type Tokens } from "./helpers/client";
-import { readDeeds } from "./helpers/events";
-import { startProvider, writeIssuers, type TestProvider } from "./helpers/provider";
-import { decodePart } from "./helpers/jws";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { startService, type TestService } from "./helpers/service";
+import { call, eventually, expectRefusal, me, refresh, register, type Tokens } from "../helpers/client";
+import { readDeeds } from "../helpers/events";
+import { startProvider, writeIssuers, type TestProvider } from "../helpers/provider";
+import { decodePart } from "../helpers/jws";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { startService, type TestService } from "../helpers/service";
 
 let redis: TestRedis;
 let clerk: TestProvider;

@@ -8,11 +8,11 @@ import {
   register,
   type Answer,
   type Tokens,
-} from "./helpers/client";
-import { readDeeds } from "./helpers/events";
-import { decodePart, forge, vary } from "./helpers/jws";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { SECRET, startService, type TestService } from "./helpers/service";
+} from "../helpers/client";
+import { readDeeds } from "../helpers/events";
+import { decodePart, forge, vary } from "../helpers/jws";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { SECRET, startService, type TestService } from "../helpers/service";
 
 const SUCCESS = { success: true, message: "Logged out successfully" };
 

@@ -1,4 +1,4 @@
-import type { Fault } from "./faults/fault";
+import type { Fault } from "./fault";
 import {
   askEverything,
   check,
@@ -10,7 +10,7 @@ import {
   type Answers,
   type Sessions,
   type Stage,
-} from "./faults/stage";
+} from "./stage";
 import {
   call,
   eventually,
@@ -20,9 +20,9 @@ import {
   untilReady,
   type Answer,
   type Tokens,
-} from "./helpers/client";
-import { FAULTS } from "./helpers/faults";
-import { decodePart } from "./helpers/jws";
+} from "../helpers/client";
+import { FAULTS } from "../helpers/faults";
+import { decodePart } from "../helpers/jws";
 
 /** Whatever happens to Redis, nobody who logged out gets back in, and nobody waits for ever. */
 let stage: Stage | undefined;

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { parse } from "yaml";
-import { readConfig } from "../src/settings/config";
-import { readSources } from "./helpers/imports";
-import { readAclRules } from "./helpers/redis";
+import { readConfig } from "../../src/settings/config";
+import { readSources } from "../helpers/imports";
+import { readAclRules } from "../helpers/redis";
 
 type Service = {
   build?: string;

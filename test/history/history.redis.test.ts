@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
-import { countOf, describe as tell, reportOf, type Counts, type Verdict } from "./history/report";
-import { run, type Result } from "./history/run";
-import { startSingle } from "./history/single";
+import { countOf, describe as tell, reportOf, type Counts, type Verdict } from "./report";
+import { run, type Result } from "./run";
+import { startSingle } from "./single";
 
 const seed = randomInt(2 ** 31);
 let result: Result;

@@ -1,11 +1,11 @@
 import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { createActs } from "./history/acts";
-import { judge } from "./history/judge";
-import { createRecorder, type Kind, type Operation } from "./history/operation";
-import { createRandom } from "./history/random";
-import { countOf, reportOf } from "./history/report";
+import { createActs } from "./acts";
+import { judge } from "./judge";
+import { createRecorder, type Kind, type Operation } from "./operation";
+import { createRandom } from "./random";
+import { countOf, reportOf } from "./report";
 
 type More = Partial<Operation>;
 

@@ -15,8 +15,8 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis as Client } from "ioredis";
-import { call, eventually, expectRefusal, login, me, refresh, register, untilReady } from "./helpers/client";
-import { startService, type TestService } from "./helpers/service";
+import { call, eventually, expectRefusal, login, me, refresh, register, untilReady } from "../helpers/client";
+import { startService, type TestService } from "../helpers/service";
 
 const PATH = process.env["PATH"] ?? "";
 

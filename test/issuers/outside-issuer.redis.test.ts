@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { call, expectRefusal, me, register } from "./helpers/client";
-import { startNginx, startUpstream, type TestServer } from "./helpers/nginx";
-import { askAsClient, CLIENT, writeClients } from "./helpers/oauth-client";
-import { startProvider, writeIssuers, type TestProvider } from "./helpers/provider";
-import { findPython } from "./helpers/python";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { startService, type TestService } from "./helpers/service";
+import { call, expectRefusal, me, register } from "../helpers/client";
+import { startNginx, startUpstream, type TestServer } from "../helpers/nginx";
+import { askAsClient, CLIENT, writeClients } from "../helpers/oauth-client";
+import { startProvider, writeIssuers, type TestProvider } from "../helpers/provider";
+import { findPython } from "../helpers/python";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { startService, type TestService } from "../helpers/service";
 
 const run = promisify(execFile);
 

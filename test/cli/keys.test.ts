@@ -2,9 +2,9 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readPrivateKey } from "../src/keys/keys";
-import { curfew, type Ended } from "./helpers/command";
-import { SECRET } from "./helpers/service";
+import { readPrivateKey } from "../../src/keys/keys";
+import { curfew, type Ended } from "../helpers/command";
+import { SECRET } from "../helpers/service";
 
 type Listed = { kid: string; algorithm: string; state: string; added_at: string; needed_until: string };
 type Entry = { secret?: string; private_key?: string; added_at?: string; needed_until?: string };

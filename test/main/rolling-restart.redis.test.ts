@@ -1,9 +1,9 @@
 import { once } from "node:events";
-import { call, expectRefusal, me, refresh, register, type Tokens } from "./helpers/client";
-import { startFleet, type Fleet } from "./helpers/fleet";
-import { startLoad } from "./helpers/load";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { startService, type TestService } from "./helpers/service";
+import { call, expectRefusal, me, refresh, register, type Tokens } from "../helpers/client";
+import { startFleet, type Fleet } from "../helpers/fleet";
+import { startLoad } from "../helpers/load";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { startService, type TestService } from "../helpers/service";
 
 let redis: TestRedis;
 let steady: TestService;

@@ -1,6 +1,6 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
-import { check, logout } from "./faults/stage";
+import { check, logout } from "../../faults/stage";
 import {
   call,
   eventually,
@@ -12,10 +12,10 @@ import {
   register,
   settled,
   type Tokens,
-} from "./helpers/client";
-import { decodePart } from "./helpers/jws";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { SECRET, startService, type TestService } from "./helpers/service";
+} from "../../helpers/client";
+import { decodePart } from "../../helpers/jws";
+import { startRedis, type TestRedis } from "../../helpers/redis";
+import { SECRET, startService, type TestService } from "../../helpers/service";
 
 /** B-71, B-76: a Redis that forgets lets nobody back in who logged out, and everybody can log in anew at once. */
 let redis: TestRedis;

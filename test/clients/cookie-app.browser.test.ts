@@ -2,10 +2,10 @@ import { createServer, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import type { Page } from "playwright-core";
-import { startBrowser, type TestBrowser } from "./helpers/browser";
-import { PASSWORD, register } from "./helpers/client";
-import { freePort } from "./helpers/redis";
-import { startService, type TestService } from "./helpers/service";
+import { startBrowser, type TestBrowser } from "../helpers/browser";
+import { PASSWORD, register } from "../helpers/client";
+import { freePort } from "../helpers/redis";
+import { startService, type TestService } from "../helpers/service";
 
 /** Client C for real: Chromium, its cookies, its preflights and what it says of where a request comes from. */
 let browser: TestBrowser;

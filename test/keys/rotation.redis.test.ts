@@ -3,13 +3,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { verify as verifySignature } from "jsonwebtoken";
-import { call, eventually, expectRefusal, me, refresh, register, type Tokens } from "./helpers/client";
-import { curfew } from "./helpers/command";
-import { startFleet, type Fleet } from "./helpers/fleet";
-import { decodePart } from "./helpers/jws";
-import { startLoad } from "./helpers/load";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { SECRET } from "./helpers/service";
+import { call, eventually, expectRefusal, me, refresh, register, type Tokens } from "../helpers/client";
+import { curfew } from "../helpers/command";
+import { startFleet, type Fleet } from "../helpers/fleet";
+import { decodePart } from "../helpers/jws";
+import { startLoad } from "../helpers/load";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { SECRET } from "../helpers/service";
 
 const [USERS, WEEKS_MS] = [4, 35 * 86_400_000];
 

@@ -7,11 +7,11 @@ import {
   register,
   type Answer,
   type Tokens,
-} from "./helpers/client";
-import { readDeeds } from "./helpers/events";
-import { decodePart } from "./helpers/jws";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { startService, type TestService } from "./helpers/service";
+} from "../helpers/client";
+import { readDeeds } from "../helpers/events";
+import { decodePart } from "../helpers/jws";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { startService, type TestService } from "../helpers/service";
 
 /** Two processes on one Redis. What they do at the same moment meets in Redis only. */
 let redis: TestRedis;

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readAclRules } from "./helpers/redis";
-import { startService } from "./helpers/service";
+import { readAclRules } from "../helpers/redis";
+import { startService } from "../helpers/service";
 
 const README = readFileSync("README.md", "utf8");
 const source = (file: string) => readFileSync(join("src", file), "utf8");

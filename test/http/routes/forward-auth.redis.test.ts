@@ -1,12 +1,20 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
-import { call, expectRefusal, me, register, untilReady, type Answer, type Tokens } from "./helpers/client";
-import { openConnection } from "./helpers/connection";
-import { decodePart, vary } from "./helpers/jws";
-import { startNginx, startUpstream, type TestServer } from "./helpers/nginx";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { SECRET, startService, type TestService } from "./helpers/service";
+import {
+  call,
+  expectRefusal,
+  me,
+  register,
+  untilReady,
+  type Answer,
+  type Tokens,
+} from "../../helpers/client";
+import { openConnection } from "../../helpers/connection";
+import { decodePart, vary } from "../../helpers/jws";
+import { startNginx, startUpstream, type TestServer } from "../../helpers/nginx";
+import { startRedis, type TestRedis } from "../../helpers/redis";
+import { SECRET, startService, type TestService } from "../../helpers/service";
 
 /** What the application says of a request that it got. */
 type Seen = {

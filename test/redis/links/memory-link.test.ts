@@ -12,9 +12,9 @@ import {
   refresh,
   register,
   type Tokens,
-} from "./helpers/client";
-import { startProvider, writeIssuers, type TestProvider } from "./helpers/provider";
-import { startService, type TestService } from "./helpers/service";
+} from "../../helpers/client";
+import { startProvider, writeIssuers, type TestProvider } from "../../helpers/provider";
+import { startService, type TestService } from "../../helpers/service";
 
 /** memory:// runs the same scripts on ioredis-mock, whose Lua is another. What they promise must hold there too. */
 let service: TestService;

@@ -1,8 +1,8 @@
-import { call, expectRefusal, login, me, refresh, register, untilReady } from "./helpers/client";
-import { decodePart } from "./helpers/jws";
-import { startProxy } from "./helpers/proxy";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { startService } from "./helpers/service";
+import { call, expectRefusal, login, me, refresh, register, untilReady } from "../helpers/client";
+import { decodePart } from "../helpers/jws";
+import { startProxy } from "../helpers/proxy";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { startService } from "../helpers/service";
 
 let redis: TestRedis;
 beforeAll(async () => {

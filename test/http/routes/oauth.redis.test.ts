@@ -1,10 +1,19 @@
-import { call, eventually, expectRefusal, login, me, refresh, register, type Answer } from "./helpers/client";
-import { readDeeds } from "./helpers/events";
-import { decodePart, vary } from "./helpers/jws";
-import { askAsClient, basic, CLIENT, writeClients } from "./helpers/oauth-client";
-import { startProvider, writeIssuers, type TestProvider } from "./helpers/provider";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { SECRET, startService, type TestService } from "./helpers/service";
+import {
+  call,
+  eventually,
+  expectRefusal,
+  login,
+  me,
+  refresh,
+  register,
+  type Answer,
+} from "../../helpers/client";
+import { readDeeds } from "../../helpers/events";
+import { decodePart, vary } from "../../helpers/jws";
+import { askAsClient, basic, CLIENT, writeClients } from "../../helpers/oauth-client";
+import { startProvider, writeIssuers, type TestProvider } from "../../helpers/provider";
+import { startRedis, type TestRedis } from "../../helpers/redis";
+import { SECRET, startService, type TestService } from "../../helpers/service";
 
 let redis: TestRedis;
 let clerk: TestProvider;

@@ -7,10 +7,10 @@ import {
   register,
   untilReady,
   type Tokens,
-} from "./helpers/client";
-import { startProxy, type Proxy } from "./helpers/proxy";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { startService, type TestService } from "./helpers/service";
+} from "../helpers/client";
+import { startProxy, type Proxy } from "../helpers/proxy";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { startService, type TestService } from "../helpers/service";
 
 /** Rule 6: success is the truth. Redis is broken at every point of a logout; then it heals, and the truth is looked at. */
 let redis: TestRedis;

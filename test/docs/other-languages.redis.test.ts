@@ -3,12 +3,12 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:cry
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createShards } from "../src/redis/shards";
-import { call, me, register, type Tokens } from "./helpers/client";
-import { keySigner, vary } from "./helpers/jws";
-import { findPython } from "./helpers/python";
-import { startRedis, type TestRedis } from "./helpers/redis";
-import { startService, type TestService } from "./helpers/service";
+import { createShards } from "../../src/redis/shards";
+import { call, me, register, type Tokens } from "../helpers/client";
+import { keySigner, vary } from "../helpers/jws";
+import { findPython } from "../helpers/python";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { startService, type TestService } from "../helpers/service";
 
 const PAGE = readFileSync("docs/other-languages.md", "utf8");
 

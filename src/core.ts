@@ -21,7 +21,7 @@ import { createRefreshTokens, type RefreshTokens } from "./tokens/refresh-tokens
 import { createTokens, type Tokens } from "./auth/tokens";
 
 /** What the service and the library are made of, wired together in one place. */
-export type Parts = {
+export type Core = {
   redis: Redis;
   shards: Shards;
   keys: KeyRing;
@@ -37,7 +37,7 @@ export type Parts = {
   close(): void;
 };
 
-export type PartsOptions = {
+export type CoreOptions = {
   redis: Redis;
   shards: Shards;
   keys: KeyRing;
@@ -56,7 +56,7 @@ export type PartsOptions = {
   passwordMinLength: number;
 };
 
-export function createParts(options: PartsOptions): Parts {
+export function createCore(options: CoreOptions): Core {
   const { redis, shards, keys, foreignTokens, log, clockToleranceSeconds } = options;
   const accessTokens = createAccessTokens({ ...options, ttlSeconds: options.accessTtlSeconds });
   const refreshTokens = createRefreshTokens(keys);

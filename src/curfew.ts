@@ -13,7 +13,7 @@ import {
   type UserToRevoke,
   type Why,
 } from "./denylist/revoking";
-import { createParts } from "./core";
+import { createCore } from "./core";
 import { connectRedis } from "./redis/redis";
 import { createOneShard, createShards } from "./redis/shards";
 import { keyIdOf } from "./issuers/foreign-ids";
@@ -59,9 +59,9 @@ export function createCurfew(options: CurfewOptions): Curfew {
   const isCluster = settled.redis.mode === "app-cluster";
   const shards = isCluster ? createShards(prefix, count) : createOneShard(prefix);
   const foreignTokens = createForeignTokens(trustedIssuers, settled);
-  const parts = createParts({ ...settled, redis, shards, foreignTokens });
-  const mount = createMount(parts, { ...settled, redisTimeoutMs: timeoutMs });
-  const { tokens, denylist, alarms, auth, revoker, revocations } = parts;
+  const core = createCore({ ...settled, redis, shards, foreignTokens });
+  const mount = createMount(core, { ...settled, redisTimeoutMs: timeoutMs });
+  const { tokens, denylist, alarms, auth, revoker, revocations } = core;
 
   async function revokeSubject(issuer: string, sub: string, why: Why): Promise<void> {
     const trusted = trustedIssuers.find(({ name }) => name === issuer);
@@ -106,7 +106,7 @@ export function createCurfew(options: CurfewOptions): Curfew {
     },
 
     close() {
-      parts.close();
+      core.close();
       redis.close();
       return Promise.resolve();
     },

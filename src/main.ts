@@ -5,7 +5,7 @@ import pino, { type Logger } from "pino";
 import { isLoopback, readConfig, type Config } from "./settings/config";
 import { createApp } from "./http/app";
 import { listen, type Listening } from "./http/server";
-import { createParts } from "./core";
+import { createCore } from "./core";
 import { DATA_DIR } from "./settings/redis-settings";
 import { startEmbeddedRedis } from "./redis/embedded";
 import { mayEvict } from "./redis/info";
@@ -115,8 +115,8 @@ function createService(config: Config, redis: Redis, log: Logger, isStopping: ()
     config.redis.mode === "cluster" ? createShards(redisPrefix, redisShards) : createOneShard(redisPrefix);
   const { trustedIssuers, clockToleranceSeconds } = config;
   const foreignTokens = createForeignTokens(trustedIssuers, { clockToleranceSeconds, log });
-  const parts = createParts({ ...config, redis, shards, keys, foreignTokens, log });
-  return createApp({ ...parts, isStopping }, config);
+  const core = createCore({ ...config, redis, shards, keys, foreignTokens, log });
+  return createApp({ ...core, isStopping }, config);
 }
 
 const urlOf = (host: string, port: number) => `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;

@@ -36,47 +36,8 @@ const ONLY_IN: Record<string, string[]> = {
 /** The library, for the variable that an issuer of its app's names. */
 const MAY_READ_ENV = ["main", "cli", "curfew"];
 
-/** Where a file is going that isn't there yet. */
-const MOVES_TO: Record<string, string> = {
-  "tokens/keys": "keys",
-  "tokens/key-ring": "keys",
-  "tokens/key-list": "keys",
-  "tokens/key-files": "keys",
-  "tokens/kept-secret": "keys",
-  "tokens/strong-rsa": "keys",
-  "write-once": "keys",
-  "replace-file": "keys",
-  "tokens/foreign-claims": "issuers",
-  "tokens/foreign-ids": "issuers",
-  "tokens/foreign-json": "issuers",
-  "tokens/foreign-tokens": "issuers",
-  "tokens/issuer-keys": "issuers",
-  "tokens/jwks": "issuers",
-  "tokens/jwks-log": "issuers",
-  "tokens/fetch-text": "issuers",
-  "tokens/key-set": "issuers",
-  "tokens/key-source": "issuers",
-  "tokens/tokens": "auth",
-  accounts: "accounts",
-  passwords: "accounts",
-  queue: "accounts",
-  "library/accounts": "accounts",
-  shards: "redis",
-  config: "settings",
-  "key-settings": "settings",
-  "redis-settings": "settings",
-  "trusted-issuers": "settings",
-  "oauth-clients": "settings",
-  "library/options": "settings",
-  "library/read-options": "settings",
-  "library/reading": "settings",
-  "library/log": "settings",
-  "library/revoking": "denylist",
-  parts: "core",
-};
-
 /** The folder or, at the root, the file that a source belongs to. */
-const roomOf = (file: string) => MOVES_TO[file] ?? file.split("/")[0] ?? file;
+const roomOf = (file: string) => file.split("/")[0] ?? file;
 
 function violationsOf(sources: Source[]): string[] {
   return sources.flatMap(({ file, imports, readsEnv }) => [

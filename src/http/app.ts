@@ -1,7 +1,7 @@
 import express, { type Express } from "express";
 import helmet from "helmet";
 import type { OAuthClient } from "../settings/oauth-clients";
-import type { Parts } from "../core";
+import type { Core } from "../core";
 import { withBudget } from "../redis/budget";
 import { requireForm } from "./request/body";
 import { requireClient } from "./request/client-guard";
@@ -19,7 +19,7 @@ import { createRouter } from "./router";
 import { createMeEndpoint } from "./routes/users";
 
 /** `isStopping` is left out where nothing is ever stopped. */
-export type AppParts = Parts & { isStopping?: () => boolean };
+export type AppCore = Core & { isStopping?: () => boolean };
 
 export type AppOptions = AuthTableOptions & {
   trustProxy: number | string[];
@@ -27,11 +27,11 @@ export type AppOptions = AuthTableOptions & {
   oauthClients: readonly OAuthClient[];
 };
 
-export function createApp(parts: AppParts, options: AppOptions): Express {
-  const { auth, keys, denylist, alarms, redis, log } = parts;
-  const { isStopping = () => false } = parts;
+export function createApp(core: AppCore, options: AppOptions): Express {
+  const { auth, keys, denylist, alarms, redis, log } = core;
+  const { isStopping = () => false } = core;
   const { authRoutes, logoutRoute, verifyRoutes, token, limit, cookies, tell } = createAuthTable(
-    parts,
+    core,
     options,
   );
 

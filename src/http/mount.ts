@@ -1,6 +1,6 @@
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import { CurfewError } from "../errors";
-import type { Parts } from "../core";
+import type { Core } from "../core";
 import { withBudget } from "../redis/budget";
 import { rolesOf, type Token } from "../auth/tokens";
 import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./table";
@@ -30,9 +30,9 @@ export type Mount = {
 };
 
 /** What apps mount: our routes, and the guard of theirs. Neither leaves an answer to the app that the app could get wrong. */
-export function createMount(parts: Parts, options: MountOptions): Mount {
-  const { authRoutes, verifyRoutes, check, tell } = createAuthTable(parts, options);
-  const handleError = createErrorHandler(parts.log, tell, parts.alarms);
+export function createMount(core: Core, options: MountOptions): Mount {
+  const { authRoutes, verifyRoutes, check, tell } = createAuthTable(core, options);
+  const handleError = createErrorHandler(core.log, tell, core.alarms);
 
   const inBudget: RequestHandler = (_req, _res, next) => {
     withBudget(options.redisTimeoutMs, next);

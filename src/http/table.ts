@@ -1,4 +1,4 @@
-import type { Parts } from "../core";
+import type { Core } from "../core";
 import type { Rates } from "../settings/settings";
 import { createAuthEndpoints } from "./routes/auth";
 import { readJson, requireJson } from "./request/body";
@@ -24,8 +24,8 @@ export type AuthTableOptions = {
 export type LogoutAnswer = "json" | "no-content";
 
 /** The routes by which people log in and out, for the service and for the apps that mount them; and what they are made of. */
-export function createAuthTable(parts: Parts, options: AuthTableOptions) {
-  const { auth, tokens, refreshTokens, denylist, redis, shards, log } = parts;
+export function createAuthTable(core: Core, options: AuthTableOptions) {
+  const { auth, tokens, refreshTokens, denylist, redis, shards, log } = core;
   const cookies = createCookies(options.cookieSecure, options.refreshCookiePath);
   const assertNotCrossSite = createCrossSiteCheck(options.corsOrigins);
 

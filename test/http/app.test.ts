@@ -3,7 +3,7 @@ import pino from "pino";
 import request from "supertest";
 import { CurfewError } from "../../src/errors";
 import { createApp } from "../../src/http/app";
-import { createParts } from "../../src/core";
+import { createCore } from "../../src/core";
 import { connectMemory } from "../../src/redis/links/memory-link";
 import type { Redis } from "../../src/redis/redis";
 import { createOneShard } from "../../src/redis/shards";
@@ -21,8 +21,8 @@ function createTestApp(redis: Redis = connectMemory(250)) {
   const keys = createKeyRing(readSecret(SECRET));
   const shards = createOneShard("curfew:");
   const foreignTokens = createForeignTokens([], { clockToleranceSeconds: 0, log });
-  const parts = createParts({ ...OPTIONS, redis, shards, keys, foreignTokens, log });
-  return { app: createApp(parts, OPTIONS), printed };
+  const core = createCore({ ...OPTIONS, redis, shards, keys, foreignTokens, log });
+  return { app: createApp(core, OPTIONS), printed };
 }
 
 const OPTIONS = {

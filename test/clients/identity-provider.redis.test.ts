@@ -219,6 +219,9 @@ it("entries written by hand count: a token's, a session's, a whole subject's", a
     expectRefusal(await verify(token), 401, "token_revoked");
     await redis.admin.del(`curfew:denylist:${key}`);
   }
+  // Whether it has a cutoff can't be known.
+  await redis.admin.rpush("curfew:denylist:sub:clerk:user_14", "what is this?");
+  expectRefusal(await verify(token), 503, "denylist_unavailable");
 });
 
 it("sessions and passwords of ours are none of theirs", async () => {

@@ -55,6 +55,11 @@ const expectError = (response: request.Response, status: number, error: string, 
   expect(response.status).toBe(status);
   expect(response.headers["content-type"]).toBe("application/json; charset=utf-8");
   expect(response.headers["x-powered-by"]).toBeUndefined();
+  expect(response.headers).toMatchObject({
+    "strict-transport-security": "max-age=63072000; includeSubDomains",
+    "content-security-policy": "default-src 'none';frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+  });
 };
 
 let accessToken: string;
@@ -185,6 +190,18 @@ describe("a request body", () => {
     }
   });
 
+  it("is refused likewise wherever it breaks off, and with anything in its way", async () => {
+    const whole = JSON.stringify({ email: 'é\u0000"\\', password: [null, -1.5e3, { x: true }] });
+    const cut = Array.from({ length: whole.length - 1 }, (_, at) => whole.slice(0, at + 1));
+    const bent = Array.from(whole, (_, at) => `${whole.slice(0, at)}\u0001${whole.slice(at)}`);
+    const odd = ["NaN", "{a:1}", '{"a":1e}', '{"a":01}', '{"a":"\\x"}', '{"a":"\\uD8"}', "[1 2]", "/**/{}"];
+    for (const text of [...cut, ...bent, ...odd]) {
+      const response = await post().set("Content-Type", "application/json").send(text);
+      expect([text, response.body]).toMatchObject([text, { code: "invalid_json" }]);
+      expectError(response, 400, "Bad Request", "invalid_json");
+    }
+  });
+
   it("C-22: is refused when it is no object", async () => {
     for (const text of ["1", "null", "[]", '"s"', "true", ""]) {
       const response = await post().set("Content-Type", "application/json").send(text);
@@ -246,8 +263,14 @@ describe("a request body", () => {
     for (const headers of [
       { "Content-Encoding": "foo" },
       { "Content-Type": "application/json; charset=foo" },
+      { "Content-Type": "application/json; charset=iso-8859-1" },
+      { "Content-Type": "application/json; charset=utf-16" },
     ]) {
       expectError(await send(headers), 415, "Unsupported Media Type", "unsupported_media_type");
+    }
+    // Not in what they say they are.
+    for (const encoding of ["br", "gzip", "deflate"]) {
+      expectError(await send({ "Content-Encoding": encoding }), 400, "Bad Request", "invalid_request");
     }
   });
 

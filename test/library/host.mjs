@@ -51,6 +51,9 @@ app.post("/control/release", (_req, res) => {
   res.status(204).end();
 });
 app.get("/control/has-begun", (_req, res) => res.status(release ? 204 : 404).end());
+app.use("/twice", curfew.requireToken(), curfew.requireToken(), reached);
+app.use("/sub", express().use(curfew.requireToken(), reached));
+app.use(mountAt, curfew.routes());
 app.use("/never/guard", curfew.requireToken, reached);
 app.use("/never/routes", curfew.routes, reached);
 app.get("/passed", (_req, res) => res.json(passed));

@@ -235,6 +235,23 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
     });
   });
 
+  it("guards as well twice, and in an app within the app; and routes that are mounted twice act once", async () => {
+    const host = await start();
+    const { access_token: token } = await signUp(host);
+    for (const path of ["/twice", "/sub", "/sub/any/path"]) {
+      expectRefusal(await call(host.url, "GET", path), 401, "token_missing");
+      expect((await call(host.url, "GET", path, { token })).status).toBe(200);
+    }
+    expect((await call(host.url, "GET", "/api/auth/sessions", { token })).body).toMatchObject({
+      sessions: [{ current: true }],
+    });
+    expect((await call(host.url, "POST", "/api/auth/logout", { token })).status).toBe(200);
+    for (const path of ["/twice", "/sub"]) {
+      expectRefusal(await call(host.url, "GET", path, { token }), 401, "token_revoked");
+    }
+    await host.stop();
+  });
+
   it("answers 503 while Redis is away, and recovers", async () => {
     const own = await startRedis();
     const host = await startHost(project, "host.mjs", {

@@ -17,8 +17,11 @@ let tolerant: TestService;
 let trusting: TestService;
 let leaves: Tokens;
 let stays: Tokens;
+let stranded: Tokens;
 let [promotedAt, healedAt] = [0, 0];
 let checks: Check[] = [];
+/** What a logout is answered on the side of the old primary, once there is another. */
+let loggedOutThere: number[] = [];
 beforeAll(async () => {
   redis = await startPartitionable();
   const env = {
@@ -33,7 +36,7 @@ beforeAll(async () => {
     startService({ ...near, PARTITION_TOLERANCE_MS: TOLERANCE_MS }),
     startService(near),
   ]);
-  [leaves, stays] = [await register(far.url), await register(far.url)];
+  [leaves, stays, stranded] = [await register(far.url), await register(far.url), await register(far.url)];
   for (const { url } of [tolerant, trusting]) {
     await eventually(async () => (await me(url, leaves.access_token)).status === 200);
   }
@@ -52,6 +55,8 @@ async function partition({ url }: TestService, { url: nearUrl }: TestService): P
   await untilAgreed(
     async () => (await redis.primary()) !== primary && (await logout(url, leaves)).status === 200,
   );
+  const there = [tolerant, trusting].map((service) => logout(service.url, stranded));
+  loggedOutThere = (await Promise.all(there)).map(({ status }) => status);
   // Long enough for whoever would trust the old primary to say so.
   await sleep(2 * Number(TOLERANCE_MS));
   healedAt = performance.now();
@@ -89,6 +94,10 @@ describe("an instance that is cut off with the primary, and may be so for less t
     });
     await expectBack(url);
   });
+});
+
+it("a logout on the side of the old primary, which will forget it, is not done", () => {
+  expect(loggedOutThere).toEqual([503, 503]);
 });
 
 it("without the tolerance, an instance knows of the logout when it is back, and promises no more", async () => {

@@ -114,6 +114,42 @@ it("what was deleted by hand lets nobody stay: not a session's record, not a use
   await service.stop();
 });
 
+it("an entry of whatever type denies, and keeps nobody from logging out", async () => {
+  const service = await startService({ REDIS_URL: redis.url });
+  const { access_token: token, refresh_token } = await register(service.url);
+  const { jti, sid } = decodePart(token, 1) as { jti: string; sid: string };
+  await redis.admin.rpush(`curfew:denylist:jti:${jti}`, "what is this?");
+  expectRefusal(await me(service.url, token), 401, "token_revoked");
+  expect((await call(service.url, "POST", "/api/v1/auth/logout", { token })).status).toBe(204);
+  expectRefusal(await refresh(service.url, refresh_token), 401, "refresh_token_invalid");
+  expect(await redis.admin.exists(`curfew:denylist:sid:${sid}`)).toBe(1);
+  await service.stop();
+});
+
+it("another prefix in the same Redis is another denylist, and neither disturbs the other", async () => {
+  const [here, there] = await Promise.all([
+    startService({ REDIS_URL: redis.url }),
+    startService({ REDIS_URL: redis.url, REDIS_PREFIX: "curfew:there:" }),
+  ]);
+  const [ours, theirs] = [await register(here.url), await register(there.url, "there@example.com")];
+  for (const [{ url }, { access_token, refresh_token, user }] of [
+    [there, ours],
+    [here, theirs],
+  ] as const) {
+    expectRefusal(await me(url, access_token), 401, "token_revoked");
+    expectRefusal(await refresh(url, refresh_token), 401, "refresh_token_invalid");
+    const body = { email: user.email, password: "an unlikely passphrase" };
+    expectRefusal(await call(url, "POST", "/api/auth/login", { body }), 401, "invalid_credentials");
+  }
+  // What others keep there, be it much, is none of ours.
+  const foreignKeys = Array.from({ length: 1000 }, (_, at) => [`other:${at}`, "x"]).flat();
+  await redis.admin.mset(...foreignKeys);
+  await redis.admin.del("curfew:there:denylist:epoch");
+  expectRefusal(await me(there.url, theirs.access_token), 401, "token_revoked");
+  expect((await me(here.url, ours.access_token)).status).toBe(200);
+  await Promise.all([here.stop(), there.stop()]);
+});
+
 it("a token from before ACCESS_TTL was lowered is refused, and can still log out", async () => {
   const before = await startService({ REDIS_URL: redis.url });
   const { access_token, refresh_token } = await register(before.url);

@@ -4,6 +4,7 @@ import {
   expectRefusal,
   login,
   me,
+  PASSWORD,
   refresh,
   register,
   untilReady,
@@ -171,6 +172,29 @@ describe("refresh", () => {
     }
   });
 
+  it("tells Redis neither a token nor a password", async () => {
+    const monitor = await redis.admin.monitor();
+    const commands: string[] = [];
+    monitor.on("monitor", (_time: string, command: string[]) => commands.push(command.join(" ")));
+    const first = await register(service.url);
+    const tokens = await refreshed(service.url, first);
+    expect(await isAccepted(tokens)).toBe(true);
+    await call(service.url, "POST", "/api/auth/logout", {
+      token: tokens.access_token,
+      body: { refresh_token: tokens.refresh_token },
+    });
+    await redis.admin.set("seen", "by the monitor");
+    await eventually(() => Promise.resolve(commands.some((command) => command.includes("by the monitor"))));
+    monitor.disconnect();
+    const said = commands.join("\n");
+    expect(said).toContain(sidOf(first));
+    const signatureOf = (token: string) => token.split(".").at(-1) ?? "";
+    for (const { access_token, refresh_token } of [first, tokens]) {
+      for (const token of [access_token, refresh_token]) expect(said).not.toContain(signatureOf(token));
+    }
+    expect(said).not.toContain(PASSWORD);
+  });
+
   it("B-39: refuses an account that is gone, and gives the roles that it has now", async () => {
     const tokens = await register(service.url);
     await redis.admin.hset(`curfew:user:${tokens.user.id}`, "roles", "editor,ops");
@@ -183,10 +207,10 @@ describe("refresh", () => {
   });
 
   it.each([
-    ["nothing", undefined],
     ["a number", { refresh_token: 1 }],
     ["an unknown key", { refresh_token: "x", scope: "admin" }],
-  ])("answers 400 to %s", async (_title, body) => {
+  ])("answers 400 to %s, and says that the token is missing where there is none", async (_title, body) => {
+    expectRefusal(await call(service.url, "POST", "/api/auth/refresh"), 401, "token_missing");
     expectRefusal(await call(service.url, "POST", "/api/auth/refresh", { body }), 400, "invalid_request");
   });
 });

@@ -11,9 +11,11 @@ import {
   refresh,
   register,
   settled,
+  untilReady,
   type Tokens,
 } from "../../helpers/client";
 import { decodePart } from "../../helpers/jws";
+import { logOutWhile, openDevices } from "../../helpers/leaving";
 import { startRedis, type TestRedis } from "../../helpers/redis";
 import { SECRET, startService, type TestService } from "../../helpers/service";
 
@@ -159,6 +161,27 @@ describe("an old snapshot", () => {
       await other.stop();
     }
   });
+});
+
+it("a Redis that is killed amid logouts has those that it acknowledged, by its append-only file, and who stays is in", async () => {
+  const kept = await startRedis(["--appendonly yes", "--appendfsync always"]);
+  const own = await startService({ REDIS_URL: kept.url });
+  try {
+    const stays = await register(own.url);
+    for (let round = 0; round < 5; round += 1) {
+      const devices = await openDevices(own.url, 12);
+      const acknowledged = await logOutWhile(own.url, devices, () => kept.kill());
+      expect(acknowledged.length).toBeGreaterThan(0);
+      await kept.start();
+      await untilReady(own.url);
+      for (const tokens of acknowledged) await expectOut(own, tokens);
+      expect((await check(own.url, stays)).status).toBe(204);
+    }
+    expect(told(own, "denylist_lost")).toEqual([]);
+  } finally {
+    await own.stop();
+    await kept.stop();
+  }
 });
 
 describe("the wrong database", () => {

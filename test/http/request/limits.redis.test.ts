@@ -135,6 +135,35 @@ describe("logins to one account", () => {
   });
 });
 
+it("a limit that is reached stays so, however many others are tried meanwhile", async () => {
+  const victim = someEmail();
+  for (let at = 0; at < 5; at += 1) await tryLogin(one, victim, newAddress());
+  expectLimited(await tryLogin(two, victim, newAddress()));
+  const body = (email: string) => ({ email, password: "a wrong passphrase" });
+  for (let round = 0; round < 10; round += 1) {
+    await Promise.all(
+      Array.from({ length: 30 }, () =>
+        call(one.url, "POST", "/api/auth/login", { body: body(someEmail()), ...from(newAddress()) }),
+      ),
+    );
+  }
+  expectLimited(await tryLogin(two, victim, newAddress()));
+});
+
+it("a preflight is no try", async () => {
+  const address = newAddress();
+  for (let at = 0; at < 30; at += 1) {
+    await call(one.url, "OPTIONS", "/api/auth/login", {
+      headers: {
+        "X-Forwarded-For": address,
+        Origin: "https://app.example",
+        "Access-Control-Request-Method": "POST",
+      },
+    });
+  }
+  expect((await tryLogin(one, someEmail(), address)).status).toBe(401);
+});
+
 describe("changes of password", () => {
   const NEXT = "another unlikely passphrase";
   const WRONG = { current_password: "guess", new_password: NEXT };

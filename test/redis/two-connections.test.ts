@@ -1,51 +1,12 @@
-import type { ChainableCommander } from "ioredis";
 import { withBudget } from "../../src/redis/budget";
 import { readInfo } from "../../src/redis/info";
-import type { Link } from "../../src/redis/links/link";
-import { createRedis, type Client } from "../../src/redis/redis";
+import { createRedis } from "../../src/redis/redis";
+import { linkTo } from "../helpers/fake-link";
 
 /** What is asked over the one connection, and written over the other, where replicas confirm. */
 const TIMEOUT_MS = 250;
 
-/** A connection to a node with this run id, on which so many replicas confirm. */
-function linkTo(runId: string | undefined, replicas = 1) {
-  const [sent, blamed]: [unknown[][], unknown[]] = [[], []];
-  const piped = () => {
-    const replies: [Error | null, unknown][] = [];
-    const answer = (reply: unknown, ...command: unknown[]) => {
-      sent.push(command);
-      replies.push([null, reply]);
-      return commands;
-    };
-    const commands = {
-      evalsha: (...rest: unknown[]) => answer("done", "evalsha", ...rest),
-      set: (...rest: unknown[]) => answer("OK", "set", ...rest),
-      wait: (...rest: unknown[]) => answer(replicas, "wait", ...rest),
-      exec: () => Promise.resolve(replies),
-    };
-    return commands as unknown as ChainableCommander;
-  };
-  const link: Link = {
-    client: {
-      pipeline: piped,
-      set: (...rest: unknown[]) => Promise.resolve(sent.push(rest)),
-    } as unknown as Client,
-    mayForget: true,
-    whyNot: () => undefined,
-    answerer: () => ({ generation: `of ${String(runId)}`, runId, steadyLead: undefined }),
-    meet: () => Promise.resolve(),
-    infos: () => [],
-    wallLeads: () => [],
-    blame: (error) => {
-      blamed.push(error);
-    },
-    firstContact: Promise.resolve([]),
-    close: () => undefined,
-  };
-  return Object.assign(link, { sent, blamed });
-}
-
-function connect(checking = linkTo("a"), confirming: ReturnType<typeof linkTo> | undefined = linkTo("a")) {
+function connect(checking = linkTo("a"), confirming = linkTo("a")) {
   const redis = createRedis(checking, confirming, { timeoutMs: TIMEOUT_MS, minReplicas: 1 });
   const run = () => redis.runConfirmed({ lua: "", sha1: "sha1" }, ["key"], { name: "value" }, "touch");
   return { redis, run, checking, confirming };
@@ -118,24 +79,21 @@ describe("a write that replicas confirm", () => {
     expect(confirming.sent[3]?.[1]).toBe("probe");
   });
 
-  it("waits a little less than the request has left, and never for ever", async () => {
-    const { redis, confirming } = connect();
-    const waits: unknown[] = [];
-    for (const left of [TIMEOUT_MS, 100, 1, 0.5]) {
-      await withBudget(left, () => redis.probe("probe"));
-      waits.push(confirming.sent.at(-1)?.[2]);
-    }
-    for (const [at, left] of [TIMEOUT_MS, 100].entries()) {
-      expect(waits[at]).toBeLessThanOrEqual(left * 0.9);
-      expect(waits[at]).toBeGreaterThan(left * 0.5);
-    }
-    expect(waits.slice(2)).toEqual([1, 1]);
+  it("isn't done where its script fails, though replicas confirm what was written before", async () => {
+    const { run, confirming } = connect();
+    const cause = new Error("ERR it did half of it");
+    confirming.replies["evalsha"] = cause;
+    await expect(run()).rejects.toMatchObject({ ...REFUSED, cause });
+    expect(confirming.blamed).toHaveLength(1);
   });
 
-  it("by nobody goes over the one connection, and waits for none", async () => {
-    const redis = createRedis(linkTo("a"), undefined, { timeoutMs: TIMEOUT_MS, minReplicas: 0 });
-    expect(redis.ways).toEqual(["checking"]);
-    await redis.probe("probe");
+  it("waits a little less than the request has left, and never for ever", async () => {
+    jest.useFakeTimers();
+    const { redis, confirming } = connect();
+    for (const left of [TIMEOUT_MS, 100, 1, 0.5]) await withBudget(left, () => redis.probe("probe"));
+    const waits = confirming.sent.filter(([name]) => name === "wait");
+    expect(waits.map(([, , ms]) => ms)).toEqual([225, 90, 1, 1]);
+    jest.useRealTimers();
   });
 });
 
@@ -149,8 +107,20 @@ it("warnings of clocks are those of any node, each told once", () => {
 
 it("what fails is told to the connection that it failed on", async () => {
   const { redis, checking, confirming } = connect(linkTo("a"), linkTo("a", 0));
-  const failure = new Error("READONLY");
-  await expect(redis.ask(() => Promise.reject(failure))).rejects.toMatchObject({ cause: failure });
-  expect(checking.blamed).toEqual([failure]);
-  expect(confirming.blamed).toEqual([]);
+  await expect(redis.probe("probe")).rejects.toMatchObject(REFUSED);
+  expect(checking.blamed).toEqual([]);
+  expect(confirming.blamed).toHaveLength(1);
+});
+
+it("the first contact is made when both have made it", async () => {
+  const refused = new Error("WRONGPASS");
+  const confirming = { ...linkTo("a"), firstContact: Promise.reject(refused) };
+  await expect(connect(linkTo("a"), confirming).redis.firstContact).rejects.toBe(refused);
+});
+
+it("both are closed", () => {
+  const closed: string[] = [];
+  const ending = (way: string) => ({ ...linkTo("a"), close: () => void closed.push(way) });
+  connect(ending("checking"), ending("confirming")).redis.close();
+  expect(closed).toEqual(["checking", "confirming"]);
 });

@@ -31,6 +31,12 @@ it("stays the same as long as the same is told", () => {
   expect(identity.answerer()).toMatchObject({ generation: first, runId: "a" });
 });
 
+it("is told with how far its clock is ahead of the one of ours that nobody sets", () => {
+  const leadMs = at(0).wallMs - at(0).steadyMs;
+  const steadyLead = { leastMs: leadMs - 10, mostMs: leadMs };
+  expect(known().identity.answerer()).toMatchObject({ steadyLead });
+});
+
 it.each([
   ["the run id: another process answers", { run_id: "c" }],
   ["the replication id: its past is another's from here on", { master_replid: "c" }],

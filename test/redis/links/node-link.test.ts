@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import type { Redis } from "ioredis";
 import { pino } from "pino";
 import type { Link } from "../../../src/redis/links/link";
 import { linkNode } from "../../../src/redis/links/node-link";
@@ -36,11 +37,13 @@ beforeEach(async () => {
   await once(server, "listening");
 });
 
-afterEach(() => {
+afterEach(async () => {
   jest.restoreAllMocks();
-  link.close();
-  server.close();
+  if (link.client.status !== "end") link.close();
   for (const socket of sockets) socket.destroy();
+  server.close();
+  const { stream } = link.client as Redis;
+  await eventually(() => Promise.resolve(stream.closed));
 });
 
 function connect(): void {
@@ -89,6 +92,7 @@ it("one whose node says READONLY is left at once, and the node no longer known",
   expect(generation()).toBeUndefined();
   expect(link.whyNot()?.message).toMatch("READONLY");
   await untilConnected(2);
+  await untilKnown();
 });
 
 it("one whose node says that it is a replica isn't used, and another is looked for", async () => {
@@ -110,22 +114,47 @@ it("one whose node doesn't let us ask who it is lives all the same", async () =>
   expect(link.whyNot()).toBeUndefined();
 });
 
-it("one on which nothing is answered any more is destroyed, and replaced", async () => {
-  connect();
-  await untilKnown();
-  const normal = answerTo;
-  answerTo = (command, at) => (at === 1 ? undefined : normal(command, at));
-  const redis = createRedis(link, undefined, { timeoutMs: TIMEOUT_MS, minReplicas: 0 });
-  await expect(redis.probe("probe")).rejects.toMatchObject({ code: "denylist_unavailable" });
-  await untilConnected(2);
-});
+describe("without asking at intervals", () => {
+  // All the timers but this one have their own time: these connections are real.
+  const NOT_FAKED = ["Date", "performance", "nextTick", "setImmediate", "setTimeout"] as const;
+  const OTHERS = ["clearImmediate", "clearTimeout", "queueMicrotask", "hrtime"] as const;
+  beforeEach(() => jest.useFakeTimers({ doNotFake: [...NOT_FAKED, ...OTHERS] }));
+  afterEach(() => jest.useRealTimers());
 
-it("one that leads to another node all of a sudden is another's within a second or so", async () => {
-  connect();
-  await untilKnown();
-  const first = generation();
-  answerTo = () => bulk(MASTER.replace("run_id:a", "run_id:c"));
-  await eventually(() => Promise.resolve(generation() !== first));
-  expect(link.answerer("")).toMatchObject({ runId: "c" });
-  expect(sockets).toHaveLength(1);
+  it("a connection is known as soon as there is one", async () => {
+    connect();
+    await untilKnown();
+    expect(link.mayForget).toBe(true);
+  });
+
+  it("one on which something goes unanswered is asked at once, and destroyed", async () => {
+    connect();
+    await untilKnown();
+    const normal = answerTo;
+    answerTo = (command, at) => (at === 1 ? undefined : normal(command, at));
+    const redis = createRedis(link, undefined, { timeoutMs: TIMEOUT_MS, minReplicas: 0 });
+    await expect(redis.probe("probe")).rejects.toMatchObject({ code: "denylist_unavailable" });
+    await untilConnected(2);
+    await untilKnown();
+  });
+
+  it("one that leads to another node all of a sudden is another's within a second", async () => {
+    connect();
+    await untilKnown();
+    const first = generation();
+    answerTo = () => bulk(MASTER.replace("run_id:a", "run_id:c"));
+    // And a fifth of a second is what looking again takes.
+    jest.advanceTimersByTime(800);
+    await eventually(() => Promise.resolve(generation() !== first));
+    expect(link.answerer("")).toMatchObject({ runId: "c" });
+    expect(sockets).toHaveLength(1);
+  });
+
+  it("one that is closed is asked no more", async () => {
+    connect();
+    await untilKnown();
+    link.close();
+    expect(jest.getTimerCount()).toBe(0);
+    await once(link.client, "end");
+  });
 });

@@ -1,0 +1,128 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+
+/**
+ * A kind of setting: how a variable's text is read, and how an option's value. The description of each says what may be
+ * written. A text that is read as `undefined` leaves the setting at its default.
+ */
+export type Kind<T, Given = T> = {
+  readonly text: z.ZodType<T | undefined, string>;
+  readonly value: z.ZodType<T, Given>;
+};
+
+const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
+const TEN_YEARS_SECONDS = 10 * 365 * 86_400;
+
+export function whole(min: number, max: number): Kind<number> {
+  const write = `a whole number from ${min} to ${max}`;
+  const value = z.int().min(min).max(max).describe(write);
+  const text = z.string().regex(/^\d{1,15}$/);
+  return { text: text.transform(Number).pipe(value).describe(write), value };
+}
+
+/** A bare number as text is refused: whether 900 means seconds or milliseconds is anybody's guess. */
+export function duration(
+  maxSeconds = TEN_YEARS_SECONDS,
+  write = "a number with its unit, ten years at most: 900s, 15m, 12h or 30d",
+): Kind<number> {
+  const value = z.int().min(1).max(maxSeconds).describe(`a whole number of seconds, ${maxSeconds} at most`);
+  const text = z.string().regex(/^[1-9]\d{0,8}[smhd]$/);
+  const seconds = (amount: string) => Number(amount.slice(0, -1)) * (UNIT_SECONDS[amount.slice(-1)] ?? NaN);
+  return { text: text.transform(seconds).pipe(value).describe(write), value };
+}
+
+export function oneOf<const T extends string>(...values: T[]): Kind<T> {
+  const schema = z.enum(values).describe(values.join(" or "));
+  return { text: schema, value: schema };
+}
+
+/** Whether we are in production, as NODE_ENV says it. */
+export const production: Kind<boolean> = {
+  text: z
+    .enum(["development", "test", "production"])
+    .transform((name) => name === "production")
+    .describe("development or test or production"),
+  value: z.boolean().describe("true or false"),
+};
+
+/** As an option, true or false. */
+export const onOff: Kind<boolean> = {
+  text: z.stringbool({ truthy: ["on"], falsy: ["off"], case: "sensitive" }).describe("on or off"),
+  value: z.boolean().describe("true or false"),
+};
+
+/** As a variable, `auto` too, which stands for the default. */
+export const autoOnOff: Kind<boolean> = {
+  text: z
+    .union([z.literal("auto").transform(() => undefined), onOff.text])
+    .describe("auto, which is the default, or on or off"),
+  value: onOff.value,
+};
+
+export function matching(pattern: RegExp, write: string): Kind<string> {
+  const schema = z.string().regex(pattern).describe(write);
+  return { text: schema, value: schema };
+}
+
+function passing(isRight: (text: string) => boolean, write: string): Kind<string> {
+  const schema = z.string().refine(isRight).describe(write);
+  return { text: schema, value: schema };
+}
+
+/** As text, with commas between its members; the empty text is the empty list. */
+export function listOf({ text, value }: Kind<string>): Kind<readonly string[]> {
+  const split = (list: string) => (list === "" ? [] : list.split(",").map((item) => item.trim()));
+  return {
+    text: z
+      .string()
+      .transform(split)
+      .pipe(z.array(value))
+      .describe(`${String(text.description)}, or several with commas between them`),
+    value: z
+      .array(value)
+      .readonly()
+      .describe(`an array, each member of it ${String(value.description)}`),
+  };
+}
+
+/** Exactly what a browser sends as Origin. Neither * nor null: both would let everybody's page in, with credentials. */
+export const webOrigin = passing(
+  (text) => /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text,
+  "an origin such as https://app.example.com, without a path or *",
+);
+
+/** An address or network in front of us, or the names that Express knows for groups of them. Never all addresses. */
+const network = passing((text) => {
+  const [address = "", bits, ...rest] = text.split("/");
+  const max = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  const hasBits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= max);
+  return (max > 0 && rest.length === 0 && hasBits) || /^(loopback|linklocal|uniquelocal)$/.test(text);
+}, "a network such as 10.0.0.0/8");
+
+const PROXIES = "how many proxies stand in front, or their networks: 10.0.0.0/8,::1";
+
+/** Never `true`: then whoever sends a header decides which address it comes from. */
+export const proxies: Kind<number | readonly string[]> = {
+  text: z.union([whole(0, 32).text, listOf(network).text]).describe(PROXIES),
+  value: z.union([whole(0, 32).value, listOf(network).value]).describe(PROXIES),
+};
+
+/** How many of something in how long. */
+export type Rate = { readonly limit: number; readonly windowSeconds: number };
+
+const rateText = z
+  .string()
+  .regex(/^[1-9]\d{0,5}\/[smhd]$/)
+  .transform((text): Rate => {
+    const [amount, unit = ""] = text.split("/");
+    return { limit: Number(amount), windowSeconds: UNIT_SECONDS[unit] ?? NaN };
+  })
+  .describe("a number per second, minute, hour or day: 10/m");
+
+export const rate: Kind<Rate, string> = { text: rateText, value: rateText };
+
+/** What a file beside the table judges, along with other settings: here stands only what may be written. */
+export const judgedElsewhere = (text: string, value = text) => ({
+  text: z.string().describe(text),
+  value: z.unknown().describe(value),
+});

@@ -1,0 +1,286 @@
+import type { z } from "zod";
+import {
+  autoOnOff,
+  duration,
+  judgedElsewhere,
+  listOf,
+  matching,
+  oneOf,
+  onOff,
+  production,
+  proxies,
+  rate,
+  webOrigin,
+  whole,
+} from "./kinds";
+
+/** One setting. What it is says the comment above it, which is also what docs/settings.md and an app's editor show. */
+export type Row = {
+  /** The service's environment variable. Without one, only apps set it. */
+  readonly variable?: string;
+  /** Whether it is an option of createCurfew, under the name of its row. */
+  readonly isOption?: true;
+  readonly kind: { readonly text: z.ZodType<unknown, string>; readonly value: z.ZodType };
+  /** As the variable would say it. Without one, it needn't be set, or somebody asks for it. */
+  readonly default?: string;
+  /** The default of the service in production, and of the library wherever it runs. */
+  readonly inProduction?: string;
+  /** Whether its value is a secret, or may hold one: then no message repeats it. */
+  readonly isSecret?: true;
+  /** Whether it is only part of something, which a file beside this one makes of it. */
+  readonly isPart?: true;
+};
+
+/** Settings that are one option together. With a variable, that one switches them all off, and as an option `false` does. */
+export type Group = Pick<Row, "variable" | "isOption"> & { readonly members: Readonly<Record<string, Row>> };
+
+const CLAIM = matching(/^\S{1,255}$/, "a name or URL without spaces");
+
+/** Every setting, of the service and of the library. */
+export const TABLE = {
+  /** `production` changes the defaults that say so; the Docker image sets it. `test` is as `development`. */
+  production: { variable: "NODE_ENV", kind: production, default: "development" },
+  /** The port to listen on. `0` takes a free one, which the log line `"msg":"listening"` tells. */
+  port: { variable: "PORT", kind: whole(0, 65_535), default: "3000" },
+  /** The address to listen on. */
+  host: {
+    variable: "HOST",
+    kind: matching(/^[\w.:-]+$/, "an address such as 127.0.0.1"),
+    default: "127.0.0.1",
+    inProduction: "0.0.0.0",
+  },
+  /** How many proxies stand in front, or their networks. Without it, everybody behind a proxy has the proxy's address. */
+  trustProxy: { variable: "TRUST_PROXY", kind: proxies, default: "0" },
+  /** How long stopping may take, from SIGTERM to exit; `0` waits for nothing. Whoever sends SIGKILL must wait longer. */
+  shutdownGraceMs: { variable: "SHUTDOWN_GRACE_MS", kind: whole(0, 600_000), default: "10000" },
+  /** The least that is logged. */
+  logLevel: {
+    variable: "LOG_LEVEL",
+    kind: oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
+    default: "info",
+  },
+  /** Your logger. Left out, warnings and errors go to standard error as JSON. */
+  log: {
+    isOption: true,
+    kind: judgedElsewhere("a logger as pino's are, with info(), warn() and error()"),
+    isPart: true,
+  },
+
+  /**
+   * Where Redis is. In an app, your client of ioredis 5, single, with sentinels or of a cluster: Curfew makes connections of
+   * its own like it. Without a URL, the service outside production starts a private redis-server.
+   */
+  redis: {
+    variable: "REDIS_URL",
+    isOption: true,
+    kind: judgedElsewhere(
+      "redis://user:password@host:6379 or rediss://…, without options behind a ?; outside production also memory://",
+      "your client of ioredis 5, new Redis(…) or new Cluster(…), or a URL: redis://user:password@host:6379",
+    ),
+    isSecret: true,
+    isPart: true,
+  },
+  /** `sentinel`: `REDIS_URL` names the sentinels. `cluster`: it names some of the nodes. TLS is for all of them or for none. */
+  redisMode: {
+    variable: "REDIS_MODE",
+    kind: oneOf("single", "sentinel", "cluster"),
+    default: "single",
+    isPart: true,
+  },
+  /** What the sentinels call the primary. */
+  redisSentinelName: {
+    variable: "REDIS_SENTINEL_NAME",
+    kind: judgedElsewhere("the name under which the sentinels know the primary"),
+    isPart: true,
+  },
+  /** The sentinels' own password, if they have one. User and password in `REDIS_URL` are Redis's. */
+  redisSentinelPassword: {
+    variable: "REDIS_SENTINEL_PASSWORD",
+    kind: judgedElsewhere("a password"),
+    isSecret: true,
+    isPart: true,
+  },
+  /** What every key in Redis begins with. */
+  prefix: {
+    variable: "REDIS_PREFIX",
+    isOption: true,
+    kind: matching(/^[\w:.-]{1,64}$/, "letters, digits and : . _ -"),
+    default: "curfew:",
+  },
+  /** How long Redis may take, all that one request asks of it together. Then the answer is 503. */
+  timeoutMs: { variable: "REDIS_TIMEOUT_MS", isOption: true, kind: whole(10, 60_000), default: "250" },
+  /** In a cluster, over how many slots users are spread. To change it is to start with an empty denylist. */
+  shards: { variable: "REDIS_SHARDS", isOption: true, kind: whole(1, 100), default: "16" },
+  /** How many replicas must have a logout, login or refresh before it is answered with success, else 503. */
+  revokeMinReplicas: { variable: "REVOKE_MIN_REPLICAS", isOption: true, kind: whole(0, 100), default: "0" },
+  /**
+   * Accept tokens only while those replicas have confirmed a write sent within this time, so that an instance cut off with
+   * an old primary stops in time (docs/redis.md). `0`: off.
+   */
+  partitionToleranceMs: {
+    variable: "PARTITION_TOLERANCE_MS",
+    isOption: true,
+    kind: whole(0, 60_000),
+    default: "0",
+  },
+  /** `on`: start in production although Redis may evict entries, which brings revoked tokens back. */
+  allowEviction: { variable: "ALLOW_EVICTION", kind: onOff, default: "off" },
+  /** How the denylist is asked. Any other value refuses to start, rather than promise what this version doesn't keep. */
+  mode: { variable: "DENYLIST_MODE", isOption: true, kind: oneOf("direct"), default: "direct" },
+
+  /** The key that signs tokens; and, in `verify`, keys that only verify: the next and the previous ones. */
+  keys: {
+    isOption: true,
+    kind: judgedElsewhere(
+      '{ secret }, made by `openssl rand -base64 48`, or { privateKey: "-----BEGIN PRIVATE KEY-----…" }',
+    ),
+    isSecret: true,
+    isPart: true,
+  },
+  /**
+   * The secret that signs tokens with HS256, 32 bytes or more. What is short, repetitive or a published example is refused.
+   * Production needs this or the next; elsewhere a secret is made and kept under `.data/`.
+   */
+  secret: {
+    variable: "JWT_SECRET",
+    kind: judgedElsewhere("the output of `openssl rand -base64 48`, or set JWT_PRIVATE_KEY_FILE"),
+    isSecret: true,
+    isPart: true,
+  },
+  /** The private key that signs tokens with RS256 or ES256. */
+  privateKeyFile: {
+    variable: "JWT_PRIVATE_KEY_FILE",
+    kind: judgedElsewhere("the name of a PEM file with an RSA (2048 bits or more) or P-256 private key"),
+    isSecret: true,
+    isPart: true,
+  },
+  /** The next and the previous keys, which verify but don't sign, 16 at most (docs/keys.md). */
+  verifyKeysFile: {
+    variable: "JWT_VERIFY_KEYS_FILE",
+    kind: judgedElsewhere(
+      'the name of a JSON file with the next and the previous keys: [{"secret": "…"}, {"private_key": "…"}, {"private_key_file": "…"}]',
+    ),
+    isPart: true,
+  },
+  /** The `iss` of our tokens. */
+  issuer: { variable: "JWT_ISSUER", isOption: true, kind: CLAIM, default: "curfew" },
+  /** The `aud` of our tokens. */
+  audience: { variable: "JWT_AUDIENCE", isOption: true, kind: CLAIM, default: "curfew" },
+  /**
+   * How long an access token lives. Lowered, it makes earlier tokens that live longer `token_invalid`; their sessions go on.
+   */
+  accessTtlSeconds: { variable: "ACCESS_TTL", isOption: true, kind: duration(), default: "15m" },
+  /** How long a session lives unused. */
+  refreshTtlSeconds: { variable: "REFRESH_TTL", isOption: true, kind: duration(), default: "30d" },
+  /** How long a session lives at all. */
+  sessionMaxTtlSeconds: { variable: "SESSION_MAX_TTL", isOption: true, kind: duration(), default: "90d" },
+  /** How long a refresh may be repeated. */
+  refreshGraceSeconds: {
+    variable: "REFRESH_GRACE_SECONDS",
+    isOption: true,
+    kind: whole(0, 300),
+    default: "10",
+  },
+  /** How long after `exp` a token is still accepted, where clocks differ. Entries live twice as much longer. */
+  clockToleranceSeconds: {
+    variable: "CLOCK_TOLERANCE_SECONDS",
+    isOption: true,
+    kind: whole(0, 300),
+    default: "0",
+  },
+
+  /** Foreign issuers, whose tokens are accepted, and can be logged out, too (docs/outside-issuers.md). */
+  issuers: {
+    variable: "TRUSTED_ISSUERS_FILE",
+    isOption: true,
+    kind: judgedElsewhere(
+      'the name of a JSON file with the issuers to trust: [{"name": "…", "issuer": "…", "jwks_uri": "…", "audience": "…", "algorithms": ["…"]}]',
+      "an array of issuers, each with the members that one in the file has",
+    ),
+    isPart: true,
+  },
+  /** The services that may ask about every token, and revoke it. Without it nobody may. */
+  clients: {
+    variable: "OAUTH_CLIENTS_FILE",
+    kind: judgedElsewhere(
+      'the name of a JSON file with the clients: [{"client_id": "…", "client_secret_sha256": "…"}]',
+    ),
+    isPart: true,
+  },
+  /** Whose accounts. In an app, your own table of users; left out, they are kept in Redis, as the service's are. */
+  accounts: {
+    variable: "ACCOUNTS",
+    isOption: true,
+    kind: {
+      text: oneOf("on").text,
+      value: judgedElsewhere("an object with create, findByEmail, findById and replacePasswordHash").value,
+    },
+    default: "on",
+    isPart: true,
+  },
+  /** How many characters a new password must have. */
+  passwordMinLength: {
+    variable: "PASSWORD_MIN_LENGTH",
+    isOption: true,
+    kind: whole(8, 128),
+    default: "15",
+  },
+
+  /** How tokens travel in cookies. */
+  cookies: {
+    isOption: true,
+    members: {
+      /** Whether cookies are `Secure` and have the `__Host-` and `__Secure-` prefixes. Off is for plain http in development. */
+      secure: { variable: "COOKIE_SECURE", kind: autoOnOff, default: "off", inProduction: "on" },
+      /** Where the routes are mounted, or above: the refresh cookie is sent there alone. */
+      refreshPath: {
+        kind: matching(/^\/[\w./~-]*$/, 'the path at which the routes are mounted: "/auth"'),
+        default: "/api",
+      },
+    },
+  },
+  /**
+   * Origins, other than our own, whose pages may act by cookie. Of the service they may also read the answers (CORS).
+   */
+  trustedOrigins: { variable: "CORS_ORIGINS", isOption: true, kind: listOf(webOrigin), default: "" },
+  /**
+   * How much is let through, by address, account or session; `off`, in an app `false`, lets everything through, for load
+   * tests. An IPv6 address counts as its /56. In an app, addresses are `req.ip`: set its `trust proxy`.
+   */
+  rateLimits: {
+    variable: "RATE_LIMIT",
+    isOption: true,
+    members: {
+      /** Logins per address, and as many changes of password and wrong secrets of clients, each counted apart. */
+      login: { variable: "RATE_LIMIT_LOGIN", kind: rate, default: "10/m" },
+      /**
+       * Logins per account, and as many changes of password, counted apart. An address from which the account signed in
+       * within 30 days has tries of its own, so that nobody can lock the owner out.
+       */
+      account: { variable: "RATE_LIMIT_ACCOUNT", kind: rate, default: "5/m" },
+      /** New accounts per address. */
+      register: { variable: "RATE_LIMIT_REGISTER", kind: rate, default: "60/h" },
+      /** Refreshes per session, because many can be behind one address; per address for tokens that aren't genuine. */
+      refresh: { variable: "RATE_LIMIT_REFRESH", kind: rate, default: "30/m" },
+      /**
+       * Logouts per address that ended nothing: without a token, with a forged one, or with somebody else's. A logout that
+       * has something to end is never limited, nor is one that repeats it.
+       */
+      logout: { variable: "RATE_LIMIT_LOGOUT", kind: rate, default: "30/m" },
+    },
+  },
+} as const satisfies Record<string, Row | Group>;
+
+export type Table = typeof TABLE;
+
+type ValueOf<R> = R extends { members: infer Members }
+  ? | { readonly [Name in keyof Members]: ValueOf<Members[Name]> }
+    | (R extends { variable: string } ? undefined : never)
+  : R extends { kind: { value: z.ZodType<infer Value> } }
+    ? Value | (R extends { default: string } ? never : undefined)
+    : never;
+
+type PlainName = { [Name in keyof Table]: Table[Name] extends { isPart: true } ? never : Name }[keyof Table];
+
+/** What every setting is once it is read, but those that are parts of something. */
+export type Settings = { readonly [Name in keyof Pick<Table, PlainName>]: ValueOf<Table[Name]> };

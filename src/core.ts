@@ -12,9 +12,10 @@ import { createRevoker, type Revoker } from "./denylist/revoker";
 import { createWriter } from "./denylist/writer";
 import { createPasswords } from "./accounts/passwords";
 import type { Redis } from "./redis/redis";
-import { createSessions } from "./sessions/sessions";
+import { createSessions, type SessionOptions } from "./sessions/sessions";
 import type { Shards } from "./redis/shards";
-import { createAccessTokens } from "./tokens/access-tokens";
+import type { Settings } from "./settings/table";
+import { createAccessTokens, type AccessTokenOptions } from "./tokens/access-tokens";
 import type { ForeignTokens } from "./issuers/foreign-tokens";
 import type { KeyRing } from "./keys/key-ring";
 import { createRefreshTokens, type RefreshTokens } from "./tokens/refresh-tokens";
@@ -37,28 +38,21 @@ export type Core = {
   close(): void;
 };
 
-export type CoreOptions = {
-  redis: Redis;
-  shards: Shards;
-  keys: KeyRing;
-  foreignTokens: ForeignTokens & { close(): void };
-  /** Whose accounts; ours if it is left out. */
-  accounts?: Accounts | undefined;
-  log: Logger;
-  issuer: string;
-  audience: string;
-  accessTtlSeconds: number;
-  refreshTtlSeconds: number;
-  sessionMaxTtlSeconds: number;
-  refreshGraceSeconds: number;
-  clockToleranceSeconds: number;
-  partitionToleranceMs: number;
-  passwordMinLength: number;
-};
+export type CoreOptions = AccessTokenOptions &
+  SessionOptions &
+  Pick<Settings, "partitionToleranceMs" | "passwordMinLength"> & {
+    redis: Redis;
+    shards: Shards;
+    keys: KeyRing;
+    foreignTokens: ForeignTokens & { close(): void };
+    /** Whose accounts; ours if it is left out. */
+    accounts?: Accounts | undefined;
+    log: Logger;
+  };
 
 export function createCore(options: CoreOptions): Core {
   const { redis, shards, keys, foreignTokens, log, clockToleranceSeconds } = options;
-  const accessTokens = createAccessTokens({ ...options, ttlSeconds: options.accessTtlSeconds });
+  const accessTokens = createAccessTokens(options);
   const refreshTokens = createRefreshTokens(keys);
   const tokens = createTokens(accessTokens, foreignTokens);
   const epochs = createEpochs(redis, log);

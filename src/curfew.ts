@@ -2,8 +2,7 @@ import type { Use } from "./denylist/alarms";
 import type { Revocation } from "./denylist/revocation";
 import type { Middleware } from "./http/middleware";
 import { createMount, type RoutesOptions, type TokenRequirement } from "./http/mount";
-import type { CurfewOptions } from "./settings/options";
-import { readOptions } from "./settings/read-options";
+import { readOptions, type CurfewOptions } from "./settings/options";
 import {
   readToken,
   readUser,
@@ -54,17 +53,17 @@ const BY_APP: Use = { by: "app", requester: { ip: null, userAgent: null }, about
 /** Throws a TypeError that says what to write instead. It waits for nothing: until Redis answers, requests get a 503. */
 export function createCurfew(options: CurfewOptions): Curfew {
   const settled = readOptions(options, process.env);
-  const { log, timeoutMs, revokeMinReplicas, prefix, shards: count = 16, trustedIssuers } = settled;
+  const { log, timeoutMs, revokeMinReplicas, prefix, issuers } = settled;
   const redis = connectRedis(settled.redis, { timeoutMs, minReplicas: revokeMinReplicas }, log);
   const isCluster = settled.redis.mode === "app-cluster";
-  const shards = isCluster ? createShards(prefix, count) : createOneShard(prefix);
-  const foreignTokens = createForeignTokens(trustedIssuers, settled);
+  const shards = isCluster ? createShards(prefix, settled.shards) : createOneShard(prefix);
+  const foreignTokens = createForeignTokens(issuers, settled);
   const core = createCore({ ...settled, redis, shards, foreignTokens });
-  const mount = createMount(core, { ...settled, redisTimeoutMs: timeoutMs });
+  const mount = createMount(core, settled);
   const { tokens, denylist, alarms, auth, revoker, revocations } = core;
 
   async function revokeSubject(issuer: string, sub: string, why: Why): Promise<void> {
-    const trusted = trustedIssuers.find(({ name }) => name === issuer);
+    const trusted = issuers.find(({ name }) => name === issuer);
     if (!trusted) throw new TypeError("There is no issuer of that name.");
     const { issuer: iss, clockLeadSeconds, maxLifetimeSeconds } = trusted;
     const subject = { issuer, iss, sub, keyId: keyIdOf(sub), clockLeadSeconds, maxLifetimeSeconds };
@@ -99,7 +98,7 @@ export function createCurfew(options: CurfewOptions): Curfew {
     async revokeUser(given: UserToRevoke, why: Why = {}) {
       const user = readUser(
         given,
-        trustedIssuers.map(({ name }) => name),
+        issuers.map(({ name }) => name),
       );
       if (typeof user === "string") await auth.endAllOf(user, readWhy(why));
       else await revokeSubject(user.issuer, user.sub, why);

@@ -4,7 +4,8 @@ export type { Revocation } from "./denylist/revocation";
 export { CurfewError, type ErrorCode } from "./errors";
 export type { Middleware } from "./http/middleware";
 export type { RoutesOptions, TokenRequirement } from "./http/mount";
-export type { CurfewOptions, Key } from "./settings/options";
+export type { Key } from "./settings/keys";
+export type { CurfewOptions } from "./settings/options";
 export {
   isEndedBy,
   type AppReason,

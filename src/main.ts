@@ -2,11 +2,12 @@ import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino, { type Logger } from "pino";
-import { isLoopback, readConfig, type Config } from "./settings/config";
+import { isLoopback } from "./settings/checks";
+import { readConfig, type Config } from "./settings/config";
 import { createApp } from "./http/app";
 import { listen, type Listening } from "./http/server";
 import { createCore } from "./core";
-import { DATA_DIR } from "./settings/redis-settings";
+import { DATA_DIR } from "./settings/redis";
 import { startEmbeddedRedis } from "./redis/embedded";
 import { mayEvict } from "./redis/info";
 import { reasonOf } from "./redis/reason";
@@ -57,7 +58,7 @@ function exitMisconfigured(problems: string): never {
 }
 
 async function openStorage(config: Config, log: Logger): Promise<Storage> {
-  const { redis, redisTimeoutMs: timeoutMs, revokeMinReplicas: minReplicas } = config;
+  const { redis, timeoutMs, revokeMinReplicas: minReplicas } = config;
   const stop = () => Promise.resolve();
   if (redis.mode === "embedded") {
     const embedded = await startEmbeddedRedis(join(DATA_DIR, "redis"));
@@ -89,11 +90,11 @@ async function openStorage(config: Config, log: Logger): Promise<Storage> {
 }
 
 /** Waits a moment for Redis. Whenever it first answers, now or later, it must be one that we can rely on. */
-function untilFirstContact({ production, allowsEviction }: Config, redis: Redis): Promise<boolean> {
+function untilFirstContact({ production, allowEviction }: Config, redis: Redis): Promise<boolean> {
   const contact = redis.firstContact.then(
     (infos) => {
       const evicting = infos.find(mayEvict);
-      if (evicting && production && !allowsEviction) {
+      if (evicting && production && !allowEviction) {
         exitMisconfigured(
           `REDIS_URL: this Redis may evict entries (maxmemory-policy ${String(evicting.evictionPolicy)}), which brings revoked tokens back; set noeviction there, or ALLOW_EVICTION=on here`,
         );
@@ -110,11 +111,10 @@ function createService(config: Config, redis: Redis, log: Logger, isStopping: ()
   const keys = createKeyRing(config.key ?? readKeptSecret(KEPT_SECRET_FILE), config.verifyKeys);
   // Whether every instance knows a key, before it signs, can be seen here alone.
   log.info({ signs: keys.signing.kid, verify: keys.all.map(({ kid }) => kid) }, "keys");
-  const { redisPrefix, redisShards } = config;
+  const { prefix, issuers, clockToleranceSeconds } = config;
   const shards =
-    config.redis.mode === "cluster" ? createShards(redisPrefix, redisShards) : createOneShard(redisPrefix);
-  const { trustedIssuers, clockToleranceSeconds } = config;
-  const foreignTokens = createForeignTokens(trustedIssuers, { clockToleranceSeconds, log });
+    config.redis.mode === "cluster" ? createShards(prefix, config.shards) : createOneShard(prefix);
+  const foreignTokens = createForeignTokens(issuers, { clockToleranceSeconds, log });
   const core = createCore({ ...config, redis, shards, keys, foreignTokens, log });
   return createApp({ ...core, isStopping }, config);
 }

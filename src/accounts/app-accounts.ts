@@ -12,12 +12,13 @@ const APP_ACCOUNT = z.object({
   passwordHash: z.string().startsWith("$argon2id$"),
 });
 
+/** Throws a TypeError that says what is missing. */
 export function readAccounts(value: unknown): Accounts {
   const missing = FUNCTIONS.filter(
     (name) => typeof (value as Partial<Record<string, unknown>> | null)?.[name] !== "function",
   );
   if (missing.length === 0) return checkAccounts(value as Accounts);
-  throw new TypeError(`it lacks the functions ${missing.join(", ")}, write all four, or leave it out`);
+  throw new TypeError(`it lacks the functions ${missing.join(", ")}`);
 }
 
 /**

@@ -5,8 +5,9 @@ import { createEpochs, epochKey } from "../denylist/past/epochs";
 import { CurfewError, loggable } from "../errors";
 import { socketIn } from "../redis/embedded";
 import { connectRedis, type Redis } from "../redis/redis";
-import { DATA_DIR, readRedisConfig, type RedisConfig } from "../settings/redis-settings";
-import { createSettings, oneOf } from "../settings/settings";
+import { readEnvironment } from "../settings/environment";
+import { DATA_DIR, readRedisSource, type RedisSource } from "../settings/redis";
+import type { Settings } from "../settings/table";
 import { createOneShard, createShards } from "../redis/shards";
 import { EXIT, fail, print, usageOf, type Command } from "./command";
 
@@ -43,24 +44,25 @@ export const beginEpoch: Command = {
   },
 };
 
+type RedisSettings = Pick<Settings, "prefix" | "timeoutMs" | "shards"> & { redis: RedisSource };
+
 function readSettings(env: NodeJS.ProcessEnv) {
-  const settings = createSettings(env);
-  const mode = settings.read("NODE_ENV", oneOf("development", "test", "production"), "development");
-  const config = readRedisConfig(settings, mode === "production");
-  if (config.redis.mode === "memory") {
-    settings.refuse("REDIS_URL", "memory:// ends with its process", "the URL of a Redis");
-  }
-  return { config, problems: settings.problems };
+  const reading = readEnvironment(env);
+  const { production, ...settings } = reading.readAll(["production", "prefix", "timeoutMs", "shards"]);
+  const redis = readRedisSource(reading, production);
+  if (redis.mode === "memory")
+    reading.refuse("redis", "memory:// ends with its process", "the URL of a Redis");
+  return { config: { ...settings, redis }, problems: reading.problems };
 }
 
-function connect({ redis, redisTimeoutMs: timeoutMs }: RedisConfig): Redis {
+function connect({ redis, timeoutMs }: RedisSettings): Redis {
   const isOurOwn = redis.mode === "embedded" || redis.mode === "memory";
   const address = isOurOwn ? ({ mode: "socket", path: socketIn(join(DATA_DIR, "redis")) } as const) : redis;
   return connectRedis(address, { timeoutMs, minReplicas: 0 }, pino({ level: "silent" }));
 }
 
-const prefixesOf = ({ redis, redisPrefix, redisShards }: RedisConfig) =>
-  (redis.mode === "cluster" ? createShards(redisPrefix, redisShards) : createOneShard(redisPrefix)).prefixes;
+const prefixesOf = ({ redis, prefix, shards }: RedisSettings) =>
+  (redis.mode === "cluster" ? createShards(prefix, shards) : createOneShard(prefix)).prefixes;
 
 /** In a cluster some shards may have begun theirs. To run it again does no harm. */
 function failure(cause: unknown): string {

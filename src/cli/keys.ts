@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { readKeySettings } from "../settings/key-settings";
+import { readKeySettings } from "../settings/keys";
 import {
   createKeyFiles,
   type KeyFileOptions,

@@ -1,6 +1,7 @@
 import express, { type Express } from "express";
 import helmet from "helmet";
-import type { OAuthClient } from "../settings/oauth-clients";
+import type { OAuthClient } from "../settings/clients";
+import type { Settings } from "../settings/table";
 import type { Core } from "../core";
 import { withBudget } from "../redis/budget";
 import { requireForm } from "./request/body";
@@ -21,11 +22,8 @@ import { createMeEndpoint } from "./routes/users";
 /** `isStopping` is left out where nothing is ever stopped. */
 export type AppCore = Core & { isStopping?: () => boolean };
 
-export type AppOptions = AuthTableOptions & {
-  trustProxy: number | string[];
-  redisTimeoutMs: number;
-  oauthClients: readonly OAuthClient[];
-};
+export type AppOptions = AuthTableOptions &
+  Pick<Settings, "trustProxy" | "timeoutMs"> & { clients: readonly OAuthClient[] };
 
 export function createApp(core: AppCore, options: AppOptions): Express {
   const { auth, keys, denylist, alarms, redis, log } = core;
@@ -35,7 +33,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
     options,
   );
 
-  const client = requireClient({ clients: options.oauthClients, limitTries: limit.client, tell });
+  const client = requireClient({ clients: options.clients, limitTries: limit.client, tell });
   const { revoke, introspect } = createOAuthEndpoints(auth, tell, alarms);
 
   /** Asked by servers: no page of another origin is let in, and none has a client's secret. */
@@ -73,12 +71,12 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   app.set("trust proxy", options.trustProxy);
   app.use(giveRequestId, createRequestLog(log));
   app.use((_req, _res, next) => {
-    withBudget(options.redisTimeoutMs, next);
+    withBudget(options.timeoutMs, next);
   });
   app.use(helmet(SECURITY_HEADERS));
   app.use(["/api", "/v1", "/oauth"], neverCached);
   for (const { base, routes } of serverTables) app.use(base, createRouter(routes));
-  app.use(createCrossOriginSharing(options.corsOrigins));
+  app.use(createCrossOriginSharing(options.trustedOrigins));
   app.use("/docs", docsFiles);
   for (const { base, routes } of tables) app.use(base, createRouter(routes));
   app.use(notFound);

@@ -9,8 +9,9 @@ import type { Middleware } from "./middleware";
 import { neverCached } from "./answer/never-cached";
 import { giveRequestId } from "./request/request-log";
 import { createRouter } from "./router";
+import type { Settings } from "../settings/table";
 
-export type MountOptions = AuthTableOptions & { redisTimeoutMs: number };
+export type MountOptions = AuthTableOptions & Pick<Settings, "timeoutMs">;
 
 export type RoutesOptions = {
   /** What a logout that is done is answered with: 200 and JSON, which is the default, or 204. */
@@ -35,11 +36,11 @@ export function createMount(core: Core, options: MountOptions): Mount {
   const handleError = createErrorHandler(core.log, tell, core.alarms);
 
   const inBudget: RequestHandler = (_req, _res, next) => {
-    withBudget(options.redisTimeoutMs, next);
+    withBudget(options.timeoutMs, next);
   };
 
   async function checkAll(req: Request, roles: readonly string[] | undefined): Promise<Token> {
-    const claims = await withBudget(options.redisTimeoutMs, () => check(req));
+    const claims = await withBudget(options.timeoutMs, () => check(req));
     if (roles && !rolesOf(claims).some((role) => roles.includes(role))) {
       throw new CurfewError("insufficient_role");
     }

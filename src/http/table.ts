@@ -1,5 +1,5 @@
 import type { Core } from "../core";
-import type { Rates } from "../settings/settings";
+import type { Settings } from "../settings/table";
 import { createAuthEndpoints } from "./routes/auth";
 import { readJson, requireJson } from "./request/body";
 import { createCookies } from "./request/cookies";
@@ -13,12 +13,7 @@ import { goodBody, type Route } from "./router";
 import { createSessionEndpoints } from "./routes/sessions";
 import { originalMethod, verify } from "./routes/verify";
 
-export type AuthTableOptions = {
-  cookieSecure: boolean;
-  refreshCookiePath?: string;
-  corsOrigins: readonly string[];
-  rateLimits: Rates | undefined;
-};
+export type AuthTableOptions = Pick<Settings, "cookies" | "trustedOrigins" | "rateLimits">;
 
 /** How a logout that is done is answered. */
 export type LogoutAnswer = "json" | "no-content";
@@ -26,8 +21,8 @@ export type LogoutAnswer = "json" | "no-content";
 /** The routes by which people log in and out, for the service and for the apps that mount them; and what they are made of. */
 export function createAuthTable(core: Core, options: AuthTableOptions) {
   const { auth, tokens, refreshTokens, denylist, redis, shards, log } = core;
-  const cookies = createCookies(options.cookieSecure, options.refreshCookiePath);
-  const assertNotCrossSite = createCrossSiteCheck(options.corsOrigins);
+  const cookies = createCookies(options.cookies);
+  const assertNotCrossSite = createCrossSiteCheck(options.trustedOrigins);
 
   const tell = createTell(log);
   const limit = createLimits({ redis, shards, refreshTokens, cookies }, options.rateLimits);

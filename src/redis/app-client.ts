@@ -25,19 +25,18 @@ const NOT_THE_APPS = {
   socketTimeout: undefined,
 } as const;
 
-const HINT = "new Redis(…) or new Cluster(…) of ioredis 5, or a URL: redis://user:password@host:6379";
-
-/** Throws a TypeError unless it is such a client. One with a prefix of its own is one only where it is said which is meant. */
-export function readAppClient(client: unknown, isPrefixGiven: boolean): AppRedis {
-  if (!isIoredis5(client)) throw new TypeError(`it is no client of ioredis 5, write ${HINT}`);
-  const isCluster = "isCluster" in client && client.isCluster === true;
-  const { keyPrefix } = client.options as { keyPrefix?: unknown };
-  if (!isPrefixGiven && keyPrefix !== undefined && keyPrefix !== "" && keyPrefix !== null) {
-    throw new TypeError("its keyPrefix would not count here, write prefix too: what our keys begin with");
-  }
-  return isCluster
+/** Throws a TypeError unless it is such a client. */
+export function readAppClient(client: unknown): AppRedis {
+  if (!isIoredis5(client)) throw new TypeError("it is no client of ioredis 5");
+  return "isCluster" in client && client.isCluster === true
     ? { mode: "app-cluster", cluster: client as unknown as Cluster }
     : { mode: "app", node: client as unknown as Node };
+}
+
+/** Whether what the app itself writes there begins with something. That doesn't count for us. */
+export function hasKeyPrefix(redis: AppRedis): boolean {
+  const { keyPrefix } = (redis.mode === "app" ? redis.node : redis.cluster).options;
+  return Boolean(keyPrefix);
 }
 
 /** node-redis's clients have no status in a word; those of ioredis 4 still have this option. */

@@ -16,6 +16,7 @@ import { CurfewError } from "../errors";
 import type { Redis } from "../redis/redis";
 import type { Script } from "../redis/script";
 import type { Shards } from "../redis/shards";
+import type { Settings } from "../settings/table";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { RefreshToken } from "../tokens/refresh-tokens";
 
@@ -34,14 +35,15 @@ export type Opened = { refreshToken: RefreshToken; epoch: string };
 /** A logout's credentials, verified, at least one of them. The access token may have expired. */
 export type Credentials = { accessToken: AccessToken | undefined; refreshToken: RefreshToken | undefined };
 
-export type SessionOptions = {
-  issuer: string;
-  accessTtlSeconds: number;
-  refreshTtlSeconds: number;
-  sessionMaxTtlSeconds: number;
-  refreshGraceSeconds: number;
-  clockToleranceSeconds: number;
-};
+export type SessionOptions = Pick<
+  Settings,
+  | "issuer"
+  | "accessTtlSeconds"
+  | "refreshTtlSeconds"
+  | "sessionMaxTtlSeconds"
+  | "refreshGraceSeconds"
+  | "clockToleranceSeconds"
+>;
 
 export type Sessions = ReturnType<typeof createSessions>;
 

@@ -20,16 +20,20 @@ export function whole(min: number, max: number): Kind<number> {
   return { text: text.transform(Number).pipe(value).describe(write), value };
 }
 
-/** A bare number as text is refused: whether 900 means seconds or milliseconds is anybody's guess. */
-export function duration(
-  maxSeconds = TEN_YEARS_SECONDS,
-  write = "a number with its unit, ten years at most: 900s, 15m, 12h or 30d",
-): Kind<number> {
-  const value = z.int().min(1).max(maxSeconds).describe(`a whole number of seconds, ${maxSeconds} at most`);
-  const text = z.string().regex(/^[1-9]\d{0,8}[smhd]$/);
-  const seconds = (amount: string) => Number(amount.slice(0, -1)) * (UNIT_SECONDS[amount.slice(-1)] ?? NaN);
-  return { text: text.transform(seconds).pipe(value).describe(write), value };
-}
+const secondsOf = (duration: string) =>
+  Number(duration.slice(0, -1)) * (UNIT_SECONDS[duration.slice(-1)] ?? NaN);
+const seconds = z.int().min(1).max(TEN_YEARS_SECONDS);
+
+/** Seconds. A bare number as text is refused: whether 900 means seconds or milliseconds is anybody's guess. */
+export const duration: Kind<number> = {
+  text: z
+    .string()
+    .regex(/^[1-9]\d{0,8}[smhd]$/)
+    .transform(secondsOf)
+    .pipe(seconds)
+    .describe("a number with its unit, ten years at most: 900s, 15m, 12h or 30d"),
+  value: seconds.describe("a whole number of seconds, ten years at most"),
+};
 
 export function oneOf<const T extends string>(...values: T[]): Kind<T> {
   const schema = z.enum(values).describe(values.join(" or "));
@@ -121,8 +125,32 @@ const rateText = z
 
 export const rate: Kind<Rate, string> = { text: rateText, value: rateText };
 
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const object = z.custom<Record<string, unknown>>(isObject);
+
+/** Options that stand in one object. What is read is whether they are on. */
+export const together: Kind<true, object> = {
+  text: z.literal("on").transform(() => true as const),
+  value: object.transform(() => true as const).describe("an object"),
+};
+
+/** The same, where `off`, or as an option `false`, switches all of them off. */
+export const switchable: Kind<boolean, object | false> = {
+  text: onOff.text,
+  value: z.union([z.literal(false), together.value]).describe("an object, or false"),
+};
+
 /** What a file beside the table judges, along with other settings: here stands only what may be written. */
 export const judgedElsewhere = (text: string, value = text) => ({
   text: z.string().describe(text),
   value: z.unknown().describe(value),
+});
+
+/** The same of an option that is an object or an array: so much is judged here. */
+export const judgedObject = (write: string) => ({ text: z.never(), value: object.describe(write) });
+export const judgedArray = (text: string, value: string) => ({
+  text: z.string().describe(text),
+  value: z.array(z.unknown()).describe(value),
 });

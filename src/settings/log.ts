@@ -1,4 +1,5 @@
 import pino, { type Logger } from "pino";
+import type { Reading } from "./reading";
 
 type Write = (about: object, message: string) => void;
 
@@ -8,13 +9,16 @@ export type Log = { info: Write; warn: Write; error: Write; child?: (bindings: o
 const LEVELS = ["info", "warn", "error"] as const;
 
 /** Without one, what is wrong is seen all the same; what is as it should be, only by whoever asks for it. */
-export function readLog(value: unknown): Logger {
-  if (value === undefined) {
-    return pino({ level: "warn", timestamp: pino.stdTimeFunctions.isoTime }, process.stderr);
-  }
-  const log = value as Partial<Record<string, unknown>> | null;
-  if (LEVELS.every((level) => typeof log?.[level] === "function")) return toLogger(value as Log);
-  throw new TypeError("write a logger as pino's are, with info(), warn() and error()");
+export function readLog({ read, refuse }: Reading<"value">): Logger {
+  const given = read("log");
+  if (isLog(given)) return toLogger(given);
+  if (given !== undefined) refuse("log");
+  return pino({ level: "warn", timestamp: pino.stdTimeFunctions.isoTime }, process.stderr);
+}
+
+function isLog(value: unknown): value is Log {
+  const log = value as Partial<Record<string, unknown>> | null | undefined;
+  return LEVELS.every((level) => typeof log?.[level] === "function");
 }
 
 /** Ours for theirs: of all that pino's can do, what we use. */

@@ -1,50 +1,112 @@
+import type { z } from "zod";
+import { checkTogether } from "./checks";
+import { isObject } from "./kinds";
+import type { IssuerEntry } from "./issuer-entry";
+import { readAppIssuers } from "./issuers";
+import { readKeys, type Key } from "./keys";
+import { readLog, type Log } from "./log";
+import { createReading, type Reading } from "./reading";
+import { readAppRedis } from "./redis";
+import {
+  OPTION_NAMES,
+  SETTING_NAMES,
+  TABLE,
+  type Group,
+  type OptionName,
+  type Row,
+  type Table,
+} from "./table";
 import type { Accounts } from "../accounts/accounts";
+import { readAccounts } from "../accounts/app-accounts";
 import type { AppClient } from "../redis/app-client";
-import type { Rates } from "./settings";
-import type { IssuerEntry } from "./trusted-issuers";
-import type { Log } from "./log";
-
-/** A key as text: a secret of 32 bytes or more for HS256, or a private key in PEM (RSA of 2048 bits or more, or P-256). */
-export type Key = { secret: string } | { privateKey: string };
 
 /** What may be left out, and may be undefined, because that is what a setting that isn't set often is. */
 type Optional<T> = { [Name in keyof T]?: T[Name] | undefined };
 
-export type CurfewOptions = {
-  /** Your ioredis 5 client, single, with sentinels or of a cluster: Curfew makes connections of its own like it. Or a URL. */
+/** What is given for a row, unless a file beside the table judges it. */
+type Given<R> = R extends { members: infer Members; kind: { value: z.ZodType<infer IsOn> } }
+  ? Optional<{ [Name in keyof Members]: Given<Members[Name]> }> | (false extends IsOn ? false : never)
+  : R extends { kind: { value: z.ZodType<unknown, infer Value> } }
+    ? Value
+    : never;
+
+type Judged = {
   redis: AppClient | string;
-  /** What signs tokens; and, in `verify`, keys that only verify: the next and the previous ones. */
   keys: Key & { verify?: readonly Key[] | undefined };
-} & Optional<{
-  /** What every key in Redis begins with: `curfew:`. */
-  prefix: string;
-  /** How long Redis may take, all that one request asks of it together: 250. Then the answer is 503. */
-  timeoutMs: number;
-  /** In a cluster, over how many slots users are spread: 16. */
-  shards: number;
-  /** How many replicas must have a revocation before it counts as done: 0. */
-  revokeMinReplicas: number;
-  /** How lately so many replicas must have confirmed a write for a token to be accepted: 0, no matter. */
-  partitionToleranceMs: number;
-  /** Outside issuers whose tokens are accepted too. */
   issuers: readonly IssuerEntry[];
-  /** Your own table of users. Left out, accounts are kept in Redis. */
   accounts: Accounts;
-  /** The `iss` and the `aud` of our tokens: both `curfew`. */
-  issuer: string;
-  audience: string;
-  accessTtlSeconds: number;
-  refreshTtlSeconds: number;
-  sessionMaxTtlSeconds: number;
-  refreshGraceSeconds: number;
-  clockToleranceSeconds: number;
-  passwordMinLength: number;
-  /** `secure`: with `Secure` and the prefixed names, which is the default. `refreshPath`: where the routes are, `/api`. */
-  cookies: Optional<{ secure: boolean; refreshPath: string }>;
-  /** Origins, other than your own, whose pages may act by cookie. */
-  trustedOrigins: readonly string[];
-  /** As text, `10/m`; or false for none. Addresses are your app's `req.ip`: set its `trust proxy`. */
-  rateLimits: Optional<Record<keyof Rates, string>> | false;
-  /** A logger as pino's are. Left out, warnings and errors go to standard error. */
   log: Log;
-}>;
+};
+
+type All = {
+  [Name in keyof Pick<Table, OptionName>]: Name extends keyof Judged ? Judged[Name] : Given<Table[Name]>;
+};
+
+export type CurfewOptions = Pick<All, "redis" | "keys"> & Optional<Omit<All, "redis" | "keys">>;
+
+const isOption = (name: string): name is OptionName => OPTION_NAMES.some((each) => each === name);
+const PLAIN_NAMES = SETTING_NAMES.filter(isOption);
+
+/** Reads every option once, or throws one TypeError with a line for each that is wrong. None repeats what stands there. */
+export function readOptions(options: unknown, env: NodeJS.ProcessEnv) {
+  if (!isObject(options))
+    throw new TypeError("createCurfew: it is not an object of options, write { redis, keys }");
+  const reading = readGiven(options);
+  const settings = reading.readAll(PLAIN_NAMES);
+  const redis = readAppRedis(reading);
+  const keys = readKeys(reading);
+  const issuers = readAppIssuers(reading, {
+    production: env["NODE_ENV"] === "production",
+    ownIssuer: settings.issuer,
+    // Without keys there are none that could be used: what is wrong with them is said elsewhere.
+    ownKeys: keys?.all ?? [],
+    env,
+  });
+  const accounts = readAppAccounts(reading);
+  const log = readLog(reading);
+  checkTogether(reading, { ...settings, redis });
+  refuseUnknown(reading, options);
+  const { problems } = reading;
+  if (problems.length > 0 || !redis || !keys) throw new TypeError(["createCurfew:", ...problems].join("\n"));
+  return { ...settings, redis, keys, issuers, accounts, log };
+}
+
+/** An app may run anywhere, so that production's defaults hold. */
+const readGiven = (options: Record<string, unknown>): Reading<"value"> =>
+  createReading({
+    side: "value",
+    isProduction: true,
+    give(path) {
+      const [name = "", member] = path.split(".");
+      const given = options[name];
+      if (member === undefined) return given;
+      return isObject(given) ? given[member] : undefined;
+    },
+    nameOf: (path) => path,
+    quote: () => undefined,
+  });
+
+/** A name that isn't known is a typo, or something that somebody relies on. */
+function refuseUnknown({ refuse }: Reading<"value">, options: Record<string, unknown>): void {
+  const check = (given: object, known: readonly string[], prefix = ""): void => {
+    for (const name of Object.keys(given).filter((each) => !known.includes(each))) {
+      refuse(`${prefix}${name.slice(0, 40)}`, "there is no such option", `one of ${known.join(", ")}`);
+    }
+  };
+  check(options, OPTION_NAMES);
+  for (const name of OPTION_NAMES) {
+    const [row, given]: [Row | Group, unknown] = [TABLE[name], options[name]];
+    if ("members" in row && isObject(given)) check(given, Object.keys(row.members), `${name}.`);
+  }
+}
+
+function readAppAccounts({ read, refuse, isGiven }: Reading<"value">): Accounts | undefined {
+  if (!isGiven("accounts")) return undefined;
+  try {
+    return readAccounts(read("accounts"));
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    refuse("accounts", error.message);
+    return undefined;
+  }
+}

@@ -1,41 +1,95 @@
-/** Makes of what somebody gave what it must be, or throws a TypeError that says what to write. */
-export type Read<T> = (value: unknown) => T;
+import type { z } from "zod";
+import { TABLE, type Group, type Row, type Settings, type Table } from "./table";
 
-/** Reads the members of an object of options one by one, and remembers what was wrong, so that every mistake is told at once. */
-export function createReading(what: string, options: unknown) {
+/** Which half of a kind reads: that for text, or that for values. */
+type Side = keyof Row["kind"];
+
+/** Where settings come from, and how somebody there knows them. `path` is a row's name, or `group.member`. */
+export type Source<S extends Side> = {
+  readonly side: S;
+  /** Whether production's defaults hold. */
+  readonly isProduction: boolean;
+  /** Undefined if nothing is. */
+  readonly give: (path: string, row: Row) => unknown;
+  readonly nameOf: (path: string, row: Row | undefined) => string;
+  /** What to say of a value that is wrong; undefined if it isn't to be repeated. */
+  readonly quote: (value: unknown, row: Row) => string | undefined;
+};
+
+type ReadOf<R, S extends Side> = R extends Group
+  ? unknown
+  : R extends Row
+    ? Exclude<z.output<R["kind"][S]>, undefined> | (R extends { default: string } ? never : undefined)
+    : never;
+
+/** Reads rows of the table from one source, and remembers everything that is wrong, so that it is all told at once. */
+export type Reading<S extends Side> = {
+  /** What is given, else the default. Of what is refused, it is the default too: nobody gets to see it. */
+  readonly read: <Name extends keyof Table>(name: Name) => ReadOf<Table[Name], S>;
+  readonly readAll: <Name extends keyof Settings>(names: readonly Name[]) => Pick<Settings, Name>;
+  readonly isGiven: (name: keyof Table) => boolean;
+  /** Whether it, or a member of it, has been refused. */
+  readonly isRefused: (name: keyof Table) => boolean;
+  readonly nameOf: (name: keyof Table) => string;
+  /** `found` never holds a secret's value. What to write is said by the row unless it is said here. */
+  readonly refuse: (path: string, found?: string, write?: string) => void;
+  /** What was refused so far, a line each. */
+  readonly problems: readonly string[];
+};
+
+export function createReading<S extends Side>(source: Source<S>): Reading<S> {
+  const { side } = source;
   const problems: string[] = [];
-  const known = new Set<string>();
-  const given = isObject(options) ? options : {};
-  if (!isObject(options)) problems.push("it is not an object of options");
+  const refused = new Set<string>();
 
-  function read<T>(name: string, readIt: Read<T>): T;
-  function read<T, D>(name: string, readIt: Read<T>, fallback: D): T | D;
-  function read<T, D>(name: string, readIt: Read<T>, ...fallbacks: D[]): T | D {
-    known.add(name);
-    const value = given[name];
-    if (value === undefined && fallbacks.length > 0) return fallbacks[0] as D;
-    try {
-      return readIt(value);
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      problems.push(...error.message.split("\n").map((problem) => `${name}: ${problem}`));
-      // Nobody gets to see it: finish() throws.
-      return undefined as T;
-    }
+  function refuse(path: string, found?: string, write = rowAt(path)?.kind[side].description): void {
+    refused.add(path.split(/[.[]/)[0] ?? path);
+    const what = found === undefined ? "" : `${found}, `;
+    problems.push(`${source.nameOf(path, rowAt(path))}: ${what}write ${String(write)}`);
   }
 
+  function readRow(path: string, row: Row): unknown {
+    const given = source.give(path, row);
+    if (given !== undefined) {
+      const { success, data } = row.kind[side].safeParse(given);
+      if (success && data !== undefined) return data;
+      if (!success) refuse(path, source.quote(given, row));
+    }
+    const text = (source.isProduction ? row.inProduction : undefined) ?? row.default;
+    return text === undefined ? undefined : row.kind.text.parse(text);
+  }
+
+  function readGroup(name: string, group: Group): unknown {
+    const isOn = readRow(name, group);
+    const members = Object.entries(group.members).map(([member, row]) => [
+      member,
+      readRow(`${name}.${member}`, row),
+    ]);
+    return isOn ? Object.fromEntries(members) : undefined;
+  }
+
+  const read = (name: keyof Table): unknown => {
+    const each: Row | Group = TABLE[name];
+    return "members" in each ? readGroup(name, each) : readRow(name, each);
+  };
+
   return {
-    read,
-    isGiven: (name: string) => given[name] !== undefined,
-    /** Throws if anything was wrong. A name that isn't known is a typo, or something that somebody relies on. */
-    finish: (): void => {
-      for (const name of Object.keys(given).filter((each) => !known.has(each))) {
-        problems.push(`${name.slice(0, 40)}: there is no such option, write one of ${[...known].join(", ")}`);
-      }
-      if (problems.length > 0) throw new TypeError([`${what}:`, ...problems].join("\n"));
-    },
+    read: read as Reading<S>["read"],
+    readAll: <Name extends keyof Settings>(names: readonly Name[]) =>
+      Object.fromEntries(names.map((name) => [name, read(name)])) as Pick<Settings, Name>,
+    isGiven: (name) => source.give(name, TABLE[name]) !== undefined,
+    isRefused: (name) => refused.has(name),
+    nameOf: (name) => source.nameOf(name, TABLE[name]),
+    refuse,
+    problems,
   };
 }
 
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+/** Undefined for a name that isn't in the table, as an option may have. */
+function rowAt(path: string): Row | undefined {
+  const [name = "", member = ""] = path.split(".");
+  if (!Object.hasOwn(TABLE, name)) return undefined;
+  const each: Row | Group = TABLE[name as keyof Table];
+  if (member === "") return each;
+  return "members" in each ? each.members[member] : undefined;
+}

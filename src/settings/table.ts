@@ -2,7 +2,9 @@ import type { z } from "zod";
 import {
   autoOnOff,
   duration,
+  judgedArray,
   judgedElsewhere,
+  judgedObject,
   listOf,
   matching,
   oneOf,
@@ -10,6 +12,8 @@ import {
   production,
   proxies,
   rate,
+  switchable,
+  together,
   webOrigin,
   whole,
 } from "./kinds";
@@ -31,8 +35,8 @@ export type Row = {
   readonly isPart?: true;
 };
 
-/** Settings that are one option together. With a variable, that one switches them all off, and as an option `false` does. */
-export type Group = Pick<Row, "variable" | "isOption"> & { readonly members: Readonly<Record<string, Row>> };
+/** Settings that are one option together. The row itself is read for whether they are on; if not, they are `undefined`. */
+export type Group = Row & { readonly members: Readonly<Record<string, Row>> };
 
 const CLAIM = matching(/^\S{1,255}$/, "a name or URL without spaces");
 
@@ -53,34 +57,26 @@ export const TABLE = {
   trustProxy: { variable: "TRUST_PROXY", kind: proxies, default: "0" },
   /** How long stopping may take, from SIGTERM to exit; `0` waits for nothing. Whoever sends SIGKILL must wait longer. */
   shutdownGraceMs: { variable: "SHUTDOWN_GRACE_MS", kind: whole(0, 600_000), default: "10000" },
-  /** The least that is logged. */
-  logLevel: {
-    variable: "LOG_LEVEL",
-    kind: oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
-    default: "info",
-  },
-  /** Your logger. Left out, warnings and errors go to standard error as JSON. */
-  log: {
-    isOption: true,
-    kind: judgedElsewhere("a logger as pino's are, with info(), warn() and error()"),
-    isPart: true,
-  },
 
   /**
    * Where Redis is. In an app, your client of ioredis 5, single, with sentinels or of a cluster: Curfew makes connections of
-   * its own like it. Without a URL, the service outside production starts a private redis-server.
+   * its own like it. Options behind a `?` in a URL are refused: they could switch off what fails closed. Outside production
+   * the service starts a private redis-server if there is no URL, and `memory://` is for trying out without Redis, on loopback.
    */
   redis: {
     variable: "REDIS_URL",
     isOption: true,
     kind: judgedElsewhere(
-      "redis://user:password@host:6379 or rediss://…, without options behind a ?; outside production also memory://",
+      "redis://user:password@host:6379 or rediss://…; with several nodes, set REDIS_MODE",
       "your client of ioredis 5, new Redis(…) or new Cluster(…), or a URL: redis://user:password@host:6379",
     ),
     isSecret: true,
     isPart: true,
   },
-  /** `sentinel`: `REDIS_URL` names the sentinels. `cluster`: it names some of the nodes. TLS is for all of them or for none. */
+  /**
+   * `sentinel`: `REDIS_URL` names the sentinels, `redis://user:password@s1:26379,s2:26379`. `cluster`: it names some of the
+   * nodes. TLS is for all of them or for none.
+   */
   redisMode: {
     variable: "REDIS_MODE",
     kind: oneOf("single", "sentinel", "cluster"),
@@ -131,7 +127,7 @@ export const TABLE = {
   /** The key that signs tokens; and, in `verify`, keys that only verify: the next and the previous ones. */
   keys: {
     isOption: true,
-    kind: judgedElsewhere(
+    kind: judgedObject(
       '{ secret }, made by `openssl rand -base64 48`, or { privateKey: "-----BEGIN PRIVATE KEY-----…" }',
     ),
     isSecret: true,
@@ -169,11 +165,11 @@ export const TABLE = {
   /**
    * How long an access token lives. Lowered, it makes earlier tokens that live longer `token_invalid`; their sessions go on.
    */
-  accessTtlSeconds: { variable: "ACCESS_TTL", isOption: true, kind: duration(), default: "15m" },
+  accessTtlSeconds: { variable: "ACCESS_TTL", isOption: true, kind: duration, default: "15m" },
   /** How long a session lives unused. */
-  refreshTtlSeconds: { variable: "REFRESH_TTL", isOption: true, kind: duration(), default: "30d" },
+  refreshTtlSeconds: { variable: "REFRESH_TTL", isOption: true, kind: duration, default: "30d" },
   /** How long a session lives at all. */
-  sessionMaxTtlSeconds: { variable: "SESSION_MAX_TTL", isOption: true, kind: duration(), default: "90d" },
+  sessionMaxTtlSeconds: { variable: "SESSION_MAX_TTL", isOption: true, kind: duration, default: "90d" },
   /** How long a refresh may be repeated. */
   refreshGraceSeconds: {
     variable: "REFRESH_GRACE_SECONDS",
@@ -193,7 +189,7 @@ export const TABLE = {
   issuers: {
     variable: "TRUSTED_ISSUERS_FILE",
     isOption: true,
-    kind: judgedElsewhere(
+    kind: judgedArray(
       'the name of a JSON file with the issuers to trust: [{"name": "…", "issuer": "…", "jwks_uri": "…", "audience": "…", "algorithms": ["…"]}]',
       "an array of issuers, each with the members that one in the file has",
     ),
@@ -229,6 +225,8 @@ export const TABLE = {
   /** How tokens travel in cookies. */
   cookies: {
     isOption: true,
+    kind: together,
+    default: "on",
     members: {
       /** Whether cookies are `Secure` and have the `__Host-` and `__Secure-` prefixes. Off is for plain http in development. */
       secure: { variable: "COOKIE_SECURE", kind: autoOnOff, default: "off", inProduction: "on" },
@@ -250,6 +248,8 @@ export const TABLE = {
   rateLimits: {
     variable: "RATE_LIMIT",
     isOption: true,
+    kind: switchable,
+    default: "on",
     members: {
       /** Logins per address, and as many changes of password and wrong secrets of clients, each counted apart. */
       login: { variable: "RATE_LIMIT_LOGIN", kind: rate, default: "10/m" },
@@ -269,18 +269,41 @@ export const TABLE = {
       logout: { variable: "RATE_LIMIT_LOGOUT", kind: rate, default: "30/m" },
     },
   },
+
+  /** The least that is logged. */
+  logLevel: {
+    variable: "LOG_LEVEL",
+    kind: oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
+    default: "info",
+  },
+  /** Your logger. Left out, warnings and errors go to standard error as JSON. */
+  log: {
+    isOption: true,
+    kind: judgedElsewhere("a logger as pino's are, with info(), warn() and error()"),
+    isPart: true,
+  },
 } as const satisfies Record<string, Row | Group>;
 
 export type Table = typeof TABLE;
 
-type ValueOf<R> = R extends { members: infer Members }
-  ? | { readonly [Name in keyof Members]: ValueOf<Members[Name]> }
-    | (R extends { variable: string } ? undefined : never)
+type ValueOf<R> = R extends { members: infer Members; kind: { value: z.ZodType<infer IsOn> } }
+  ? { readonly [Name in keyof Members]: ValueOf<Members[Name]> } | (false extends IsOn ? undefined : never)
   : R extends { kind: { value: z.ZodType<infer Value> } }
     ? Value | (R extends { default: string } ? never : undefined)
     : never;
 
 type PlainName = { [Name in keyof Table]: Table[Name] extends { isPart: true } ? never : Name }[keyof Table];
 
-/** What every setting is once it is read, but those that are parts of something. */
+/** Every setting once it is read, but what is only part of something. */
 export type Settings = { readonly [Name in keyof Pick<Table, PlainName>]: ValueOf<Table[Name]> };
+
+const NAMES = Object.keys(TABLE) as (keyof Table)[];
+const rowOf = (name: keyof Table): Row | Group => TABLE[name];
+
+export const SETTING_NAMES = NAMES.filter((name): name is keyof Settings => !rowOf(name).isPart);
+
+export type OptionName = {
+  [Name in keyof Table]: Table[Name] extends { isOption: true } ? Name : never;
+}[keyof Table];
+
+export const OPTION_NAMES = NAMES.filter((name): name is OptionName => rowOf(name).isOption === true);

@@ -4,6 +4,7 @@ import { CurfewError } from "../errors";
 import { decodeJson, isCanonicalBase64url } from "./base64url";
 import type { KeyRing } from "../keys/key-ring";
 import type { SigningKey } from "../keys/keys";
+import type { Settings } from "../settings/table";
 
 /** The claims of an access token, verified. */
 export type AccessToken = {
@@ -26,13 +27,10 @@ export type AccessTokens = {
   verify(token: string, options?: { allowExpired: boolean }): AccessToken;
 };
 
-export type AccessTokenOptions = {
-  keys: KeyRing;
-  issuer: string;
-  audience: string;
-  ttlSeconds: number;
-  clockToleranceSeconds: number;
-};
+export type AccessTokenOptions = Pick<
+  Settings,
+  "issuer" | "audience" | "accessTtlSeconds" | "clockToleranceSeconds"
+> & { keys: KeyRing };
 
 /** Ours alone: a foreign token is of this type only where its issuer is said to write it too. */
 export const ACCESS_TOKEN_TYPE = "at+jwt";
@@ -43,12 +41,12 @@ const MAX_CLOCK_LEAD_SECONDS = 30;
 const ID = /^[A-Za-z0-9._~-]{1,128}$/;
 
 export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
-  const { keys, issuer, audience, ttlSeconds, clockToleranceSeconds } = options;
+  const { keys, issuer, audience, accessTtlSeconds, clockToleranceSeconds } = options;
 
   return {
     lifetime(endsAt) {
       const iat = Math.floor(Date.now() / 1000);
-      return { iat, exp: Math.min(iat + ttlSeconds, endsAt) };
+      return { iat, exp: Math.min(iat + accessTtlSeconds, endsAt) };
     },
 
     mint(claims) {
@@ -74,7 +72,7 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
       if (!allowExpired && now >= exp + clockToleranceSeconds) throw new CurfewError("token_expired");
       assertThat(isFiniteNumber(iat) && iat <= now + MAX_CLOCK_LEAD_SECONDS);
       // Who logs out with a token from before ACCESS_TTL was lowered must be able to.
-      assertThat(allowExpired || exp - iat <= ttlSeconds);
+      assertThat(allowExpired || exp - iat <= accessTtlSeconds);
       assertThat(nbf === undefined || (isFiniteNumber(nbf) && nbf <= now + clockToleranceSeconds));
       assertThat(
         isString(sub) && sub !== "" && isString(jti) && ID.test(jti) && isString(sid) && ID.test(sid),

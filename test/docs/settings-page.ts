@@ -7,11 +7,11 @@ Printed from \`src/settings/table.ts\` by \`scripts/print-docs\`: change it ther
 
 The service takes its settings from environment variables. An empty variable counts as one that isn't set. Everything that
 is wrong is reported at once, with what to write instead; then the service exits with 78. The library takes its settings
-as options of \`createCurfew\`, and throws a \`TypeError\` that reports the same. Where production has another default, the
-library has that one, wherever it runs.
+as options of \`createCurfew\`, and throws a \`TypeError\` that reports the same. Where the default is another one in
+production, the library has that one, wherever it runs.
 
-| Variable | Option | Default | What it is | What to write |
-| --- | --- | --- | --- | --- |
+| Variable | Option | Default | |
+| --- | --- | --- | --- |
 `;
 
 /** docs/settings.md: a line for each setting, with its comment in the table. */
@@ -35,35 +35,37 @@ function lineOf(name: string, each: Row | Group, comment: string): string {
     variable === undefined ? "" : code(variable),
     isOption ? code(name) : "",
     defaultOf(each),
-    comment.replaceAll(/docs\/(\S+?\.md)/g, "[$&]($1)"),
-    toWrite(each),
+    `${comment.replaceAll(/docs\/(\S+?\.md)/g, "[$&]($1)")}<br>${whatToWrite(each)}`,
   ];
   return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
 }
 
+/** As the variable has it, and as the option has it where that says something else. */
 function defaultOf(each: Row | Group): string {
-  if ("members" in each) return each.variable === undefined ? "" : code("on");
-  const { default: usual, inProduction, variable } = each;
-  if (usual === undefined || usual === "") return "none";
-  const asVariable =
-    inProduction === undefined ? code(usual) : `${code(usual)}, in production ${code(inProduction)}`;
-  const asOption = each.isOption && !each.isPart ? asWritten(each, inProduction ?? usual) : undefined;
-  if (variable === undefined) return asOption ?? asVariable;
-  return asOption === undefined || asOption === code(usual) ? asVariable : `${asVariable} · ${asOption}`;
+  const { default: usual, inProduction, variable, isOption, isPart } = each;
+  if (usual === undefined || usual === "" || ("members" in each && variable === undefined)) return "none";
+  const production = inProduction === undefined ? "" : `, in production ${code(inProduction)}`;
+  const asVariable = `${code(usual)}${production}`;
+  if (!isOption || isPart || "members" in each) return asVariable;
+  const asOption = valueOf(each, inProduction ?? usual);
+  if (variable === undefined) return code(asOption);
+  return [usual, JSON.stringify(usual)].includes(asOption) ? asVariable : `${asVariable} · ${code(asOption)}`;
 }
 
-/** The default as an option would say it: what the text is read as, unless the option is text too. */
-function asWritten({ kind }: Row, text: string): string {
+/** What the text is read as, unless the option is text too. */
+function valueOf({ kind }: Row, text: string): string {
   const value = kind.text.parse(text);
-  return code(JSON.stringify(kind.value.safeParse(value).success ? value : text));
+  return JSON.stringify(kind.value.safeParse(value).success ? value : text);
 }
 
-function toWrite(each: Row | Group): string {
-  if ("members" in each) return each.variable === undefined ? "" : "on or off · an object, or `false`";
-  const { text, value } = each.kind;
-  const forVariable = each.variable === undefined ? undefined : text.description;
-  const forOption = each.isOption ? value.description : undefined;
-  return [...new Set([forVariable, forOption].filter((write) => write !== undefined))].join(" · ");
+function whatToWrite({ kind, variable, isOption }: Row | Group): string {
+  const [text, value] = [kind.text, kind.value].map(({ description = "" }) =>
+    description.replaceAll("*", "\\*"),
+  );
+  if (variable === undefined) return `Write ${String(value)}`;
+  return isOption && value !== text
+    ? `Write ${String(text)}; as an option ${String(value)}`
+    : `Write ${String(text)}`;
 }
 
 const code = (text: string) => `\`${text}\``;

@@ -30,7 +30,7 @@ export const createTokens = (key: SigningKey, clockToleranceSeconds = 0, others:
     keys: createKeyRing(key, others),
     issuer: ISSUER,
     audience: AUDIENCE,
-    ttlSeconds: TTL,
+    accessTtlSeconds: TTL,
     clockToleranceSeconds,
   });
 

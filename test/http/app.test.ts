@@ -35,12 +35,12 @@ const OPTIONS = {
   clockToleranceSeconds: 0,
   partitionToleranceMs: 0,
   passwordMinLength: 8,
-  cookieSecure: false,
-  corsOrigins: [],
+  cookies: { secure: false, refreshPath: "/api" },
+  trustedOrigins: [],
   trustProxy: 0,
-  redisTimeoutMs: 250,
+  timeoutMs: 250,
   rateLimits: undefined,
-  oauthClients: [],
+  clients: [],
 };
 
 const { app } = createTestApp();
@@ -396,7 +396,7 @@ describe("GET /verify", () => {
       keys: createKeyRing(readSecret(SECRET)),
       issuer: "curfew",
       audience: "curfew",
-      ttlSeconds: 900,
+      accessTtlSeconds: 900,
       clockToleranceSeconds: 0,
     });
     const { epoch } = tokens.verify(accessToken);

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readKeySettings } from "../../src/settings/key-settings";
+import { readKeySettings } from "../../src/settings/keys";
 import { createKeyFiles, type Outcome } from "../../src/keys/key-files";
 import { readKeyList } from "../../src/keys/key-list";
 import { readPrivateKey } from "../../src/keys/keys";

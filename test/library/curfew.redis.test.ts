@@ -285,7 +285,7 @@ describe("createCurfew", () => {
   it.each<[object | undefined, RegExp]>([
     [undefined, /not an object/],
     [{}, /redis: it is no client of ioredis 5.*\n.*keys: write/],
-    [{ keys }, /redis: .*, write new Redis/],
+    [{ keys }, /redis: .*, write your client of ioredis 5, new Redis/],
     [{ redis: { duplicate: () => undefined, options: {}, isOpen: true }, keys }, /redis: it is no client/],
     [{ redis: "http://x", keys }, /redis: .*redis:\/\/user:password@host/],
     [{ redis: "redis://x,redis://y", keys }, /redis: it names several nodes, write your client/],
@@ -299,21 +299,35 @@ describe("createCurfew", () => {
     ],
     [{ redis: REDIS, keys: { secret: "short" } }, /keys: it is 5 bytes long/],
     [{ redis: REDIS, keys: { secret: SECRET, privateKey: "x" } }, /keys: a key is one text/],
-    [{ redis: REDIS, keys: { ...keys, verify: [{ secret: "short" }] } }, /keys: it is 5 bytes long/],
+    [
+      { redis: REDIS, keys: { ...keys, verify: [{ secret: "short" }] } },
+      /keys\.verify\[0\]: it is 5 bytes long/,
+    ],
     [{ redis: REDIS, keys, secret: SECRET }, /secret: there is no such option, write one of redis/],
-    [{ redis: REDIS, keys, shards: 4 }, /shards are for a Redis Cluster/],
+    [{ redis: REDIS, keys, shards: 4 }, /shards: only a Redis Cluster has shards, write nothing/],
     [{ redis: REDIS, keys, timeoutMs: "250" }, /timeoutMs: write a whole number from 10 to 60000/],
-    [{ redis: REDIS, keys, accessTtlSeconds: 900, refreshTtlSeconds: 60 }, /refreshTtlSeconds is shorter/],
+    [
+      { redis: REDIS, keys, accessTtlSeconds: 900, refreshTtlSeconds: 60 },
+      /refreshTtlSeconds: it is shorter than accessTtlSeconds, write a longer one/,
+    ],
     [{ redis: REDIS, keys, issuers: [{ name: "x" }] }, /issuers: \[0\]\.issuer: it is missing, write/],
     ...[{ secret: OTHER }, { ...keys, verify: [{ secret: OTHER }] }].map((own): [object, RegExp] => [
       { redis: REDIS, keys: own, issuers },
       /issuers: \[0\]\.secret_env: it holds a key of our own, write/,
     ]),
     [{ redis: REDIS, keys, accounts: { create: () => undefined } }, /accounts: it lacks the functions find/],
-    [{ redis: REDIS, keys, cookies: { secur: false } }, /cookies: .*\n?.*secur: there is no such option/],
+    [
+      { redis: REDIS, keys, cookies: { secur: false } },
+      /cookies\.secur: there is no such option, write one of secure, refreshPath/,
+    ],
     [{ redis: REDIS, keys, cookies: { refreshPath: "auth; x" } }, /refreshPath: write the path/],
-    [{ redis: REDIS, keys, trustedOrigins: ["*"] }, /trustedOrigins: write an origin/],
-    [{ redis: REDIS, keys, rateLimits: { login: 10 } }, /login: write a number per second/],
+    [
+      { redis: REDIS, keys, trustedOrigins: ["*"] },
+      /trustedOrigins: write an array, each member of it an origin/,
+    ],
+    [{ redis: REDIS, keys, rateLimits: { login: 10 } }, /rateLimits\.login: write a number per second/],
+    [{ redis: REDIS, keys, rateLimits: true }, /rateLimits: write an object, or false/],
+    [{ redis: REDIS, keys, partitionToleranceMs: 500, shards: 4 }, /shards: .*\npartitionToleranceMs: /],
     [{ redis: REDIS, keys, log: {} }, /log: write a logger/],
   ])("refuses %j and says what to write", (options, message) => {
     let refusal: unknown;

@@ -61,26 +61,27 @@ describe("without any setting", () => {
       logLevel: "info",
       shutdownGraceMs: 10_000,
       redis: { mode: "embedded" },
-      redisPrefix: "curfew:",
-      redisTimeoutMs: 250,
-      redisShards: 16,
+      prefix: "curfew:",
+      timeoutMs: 250,
+      shards: 16,
       revokeMinReplicas: 0,
       partitionToleranceMs: 0,
-      allowsEviction: false,
+      allowEviction: false,
+      mode: "direct",
       key: undefined,
       verifyKeys: [],
       issuer: "curfew",
       audience: "curfew",
-      trustedIssuers: [],
-      oauthClients: [],
+      issuers: [],
+      clients: [],
       accessTtlSeconds: 15 * 60,
       refreshTtlSeconds: 30 * 86_400,
       sessionMaxTtlSeconds: 90 * 86_400,
       refreshGraceSeconds: 10,
       clockToleranceSeconds: 0,
       passwordMinLength: 15,
-      cookieSecure: false,
-      corsOrigins: [],
+      cookies: { secure: false, refreshPath: "/api" },
+      trustedOrigins: [],
       trustProxy: 0,
       rateLimits: {
         login: { limit: 10, windowSeconds: 60 },
@@ -99,7 +100,7 @@ describe("without any setting", () => {
 
   it("listens on every address in production, and sends cookies over TLS only", () => {
     const config = readConfig(PRODUCTION);
-    expect(config).toMatchObject({ production: true, host: "0.0.0.0", cookieSecure: true });
+    expect(config).toMatchObject({ production: true, host: "0.0.0.0", cookies: { secure: true } });
     expect(config.redis).toEqual({ mode: "single", url: PRODUCTION.REDIS_URL });
     expect(config.key?.algorithm).toBe("HS256");
   });
@@ -121,7 +122,7 @@ const WRONG: readonly (readonly [name: string, value: string, write: string])[] 
   ["REFRESH_GRACE_SECONDS", "-1", "a whole number from 0 to 300"],
   ["CLOCK_TOLERANCE_SECONDS", "301", "a whole number from 0 to 300"],
   ["PASSWORD_MIN_LENGTH", "7", "a whole number from 8 to 128"],
-  ["COOKIE_SECURE", "true", "auto or on or off"],
+  ["COOKIE_SECURE", "true", "auto, which is the default, or on or off"],
   ["CORS_ORIGINS", "https://app.example.com/", "an origin such as https://app.example.com"],
   ["TRUST_PROXY", "true", "how many proxies stand in front, or their networks"],
   ["RATE_LIMIT", "none", "on or off"],
@@ -162,11 +163,6 @@ function namesRead(): Set<string> {
   readConfig(spy);
   return names;
 }
-
-it("takes a Redis URL with space around it, and a database", () => {
-  const { redis } = readConfig({ REDIS_URL: " redis://127.0.0.1:6379/3\n" });
-  expect(redis).toEqual({ mode: "single", url: "redis://127.0.0.1:6379/3" });
-});
 
 describe("a setting that is wrong", () => {
   it.each([...WRONG, ...WRONG_SECRETS])("is refused by name: %s=%s", (name, value, write) => {
@@ -350,16 +346,16 @@ describe("REDIS_MODE", () => {
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a:port,b" }],
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://:hunter2@a,redis://:hunter3@b" }],
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a,rediss://b" }],
-    ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://curfew:hunter%2@a,b" }],
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://a?enableOfflineQueue=true,b" }],
     ["REDIS_URL", { REDIS_MODE: "sentinel", REDIS_SENTINEL_NAME: "x", REDIS_URL: "redis://a,b?role=slave" }],
     ["REVOKE_MIN_REPLICAS", { REVOKE_MIN_REPLICAS: "1" }],
     ["PARTITION_TOLERANCE_MS", { PARTITION_TOLERANCE_MS: "500", REDIS_URL: "redis://127.0.0.1:6379" }],
+    ["REVOKE_MIN_REPLICAS", { REVOKE_MIN_REPLICAS: "1", REDIS_URL: "memory://" }],
     [
       "PARTITION_TOLERANCE_MS",
       { PARTITION_TOLERANCE_MS: "99", REVOKE_MIN_REPLICAS: "1", REDIS_URL: "redis://127.0.0.1:6379" },
     ],
-    ["REVOKE_MIN_REPLICAS", { REVOKE_MIN_REPLICAS: "1", REDIS_URL: "memory://" }],
+    ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://curfew:hunter%2@a,b" }],
     ["REDIS_URL", { REDIS_URL: "redis://:hunter2@a/b" }],
     ["REDIS_URL", { REDIS_URL: "redis://:hunter2@a/-1" }],
     ["REDIS_URL", { REDIS_URL: "redis:///run/redis.sock" }],
@@ -495,15 +491,15 @@ describe("a trusted issuer", () => {
   it("with the secret that was made and kept is refused where that one signs", () => {
     const env = { OTHER_SECRET: SECRET, TRUSTED_ISSUERS_FILE: bySecret() };
     expect(() => readConfig(env, () => readSecret(SECRET))).toThrow(/a key of our own/);
-    expect(readConfig(env, () => undefined).trustedIssuers).toHaveLength(1);
+    expect(readConfig(env, () => undefined).issuers).toHaveLength(1);
     const own = { ...env, JWT_SECRET: `${SECRET}x` };
-    expect(readConfig(own, () => readSecret(SECRET)).trustedIssuers).toHaveLength(1);
+    expect(readConfig(own, () => readSecret(SECRET)).issuers).toHaveLength(1);
   });
 
   it("with keys of its own is taken", () => {
     const env = { JWT_SECRET: `${SECRET}x`, OTHER_SECRET: SECRET };
     for (const TRUSTED_ISSUERS_FILE of [bySecret(), byPublicKey()]) {
-      expect(readConfig({ ...env, TRUSTED_ISSUERS_FILE }).trustedIssuers).toHaveLength(1);
+      expect(readConfig({ ...env, TRUSTED_ISSUERS_FILE }).issuers).toHaveLength(1);
     }
   });
 });
@@ -513,7 +509,7 @@ it("the clients of OAUTH_CLIENTS_FILE are read, or all that is wrong with them i
   const read = (list: unknown) => ({
     OAUTH_CLIENTS_FILE: write("clients.json", JSON.stringify(list)),
   });
-  expect(readConfig(read([{ client_id: "one", client_secret_sha256: hash }])).oauthClients).toEqual([
+  expect(readConfig(read([{ client_id: "one", client_secret_sha256: hash }])).clients).toEqual([
     { id: "one", secretHash: Buffer.from(hash, "hex") },
   ]);
   const told = problemsOf({
@@ -534,7 +530,7 @@ describe("lists", () => {
       CORS_ORIGINS: "https://app.example.com, http://localhost:5173",
       TRUST_PROXY: "10.0.0.0/8,::1, loopback",
     });
-    expect(config.corsOrigins).toEqual(["https://app.example.com", "http://localhost:5173"]);
+    expect(config.trustedOrigins).toEqual(["https://app.example.com", "http://localhost:5173"]);
     expect(config.trustProxy).toEqual(["10.0.0.0/8", "::1", "loopback"]);
   });
 
@@ -634,4 +630,9 @@ describe("the process", () => {
     expect(stdout).not.toContain("listening");
     expect(status).toBe(1);
   });
+});
+
+it("takes a Redis URL with space around it, and a database", () => {
+  const { redis } = readConfig({ REDIS_URL: " redis://127.0.0.1:6379/3\n" });
+  expect(redis).toEqual({ mode: "single", url: "redis://127.0.0.1:6379/3" });
 });

@@ -1,5 +1,6 @@
 import type { CookieOptions, Request, Response } from "express";
 import { CurfewError } from "../../errors";
+import type { Settings } from "../../settings/table";
 
 /** The two cookies of the cookie transport. Their names are decided once, and only those names are read. */
 export type Cookies = {
@@ -14,7 +15,7 @@ export type Cookies = {
 };
 
 /** The refresh cookie is sent to `refreshPath` and below: our routes, wherever they are mounted, must stand there. */
-export function createCookies(secure: boolean, refreshPath = "/api"): Cookies {
+export function createCookies({ secure, refreshPath }: Settings["cookies"]): Cookies {
   const accessName = secure ? "__Host-curfew_access" : "curfew_access";
   const refreshName = secure ? "__Secure-curfew_refresh" : "curfew_refresh";
   const common: CookieOptions = { httpOnly: true, secure, sameSite: "lax" };

@@ -4,7 +4,8 @@ import { ipKeyGenerator, rateLimit } from "express-rate-limit";
 import { normaliseEmail } from "../../accounts/accounts";
 import { attempt, CurfewError } from "../../errors";
 import type { Redis } from "../../redis/redis";
-import type { Rate, Rates } from "../../settings/settings";
+import type { Rate } from "../../settings/kinds";
+import type { Settings } from "../../settings/table";
 import type { Shards } from "../../redis/shards";
 import type { RefreshTokens } from "../../tokens/refresh-tokens";
 import type { Cookies } from "./cookies";
@@ -37,7 +38,7 @@ const KNOWN_FOR_SECONDS = 30 * 86_400;
 const networkOf = (req: Request) => ipKeyGenerator(addressOf(req) ?? "unknown", IPV6_SUBNET);
 
 /** Without rates nothing is limited. */
-export function createLimits(parts: LimitParts, rates: Rates | undefined): Limits {
+export function createLimits(parts: LimitParts, rates: Settings["rateLimits"]): Limits {
   const { redis, shards, refreshTokens, cookies } = parts;
   /** Whose password is tried, where the body doesn't say. */
   const emails = new WeakMap<Request, string>();

@@ -1,7 +1,7 @@
 import type { Request } from "express";
 import { createCookies } from "../../../src/http/request/cookies";
 
-const cookies = createCookies(false);
+const cookies = createCookies({ secure: false, refreshPath: "/api" });
 const read = (cookie: string) => cookies.readAccess({ headers: { cookie } } as unknown as Request);
 
 it("a cookie is read without the spaces and tabs around it, and with nothing else changed", () => {

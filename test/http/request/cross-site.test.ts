@@ -75,7 +75,10 @@ describe("C-04: a request that acts by cookie", () => {
 });
 
 describe("a request from somebody else's page, to a route that judges its credentials itself", () => {
-  const ownPagesOnly = createOwnPagesOnly(createCookies(false), createCrossSiteCheck([]));
+  const ownPagesOnly = createOwnPagesOnly(
+    createCookies({ secure: false, refreshPath: "/api" }),
+    createCrossSiteCheck([]),
+  );
 
   function isLetThrough(headers: Record<string, string>, body?: object): boolean {
     const { authorization } = headers;

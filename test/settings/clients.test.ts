@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createClientCheck, readOAuthClients } from "../../src/settings/oauth-clients";
+import { readClients } from "../../src/settings/clients";
 
 const sha256 = (secret: string) => createHash("sha256").update(secret).digest("hex");
 const client = (change: object = {}) => ({
@@ -7,7 +7,7 @@ const client = (change: object = {}) => ({
   client_secret_sha256: sha256("s3cret"),
   ...change,
 });
-const problemsOf = (list: unknown) => readOAuthClients(JSON.stringify(list)).problems;
+const problemsOf = (list: unknown) => readClients(JSON.stringify(list)).problems;
 
 describe("the clients file", () => {
   it("holds the clients' ids, and the hashes of their secrets in either case", () => {
@@ -15,14 +15,14 @@ describe("the clients file", () => {
       client(),
       client({ client_id: "https://api.example.com", client_secret_sha256: "AB".repeat(32) }),
     ];
-    expect(readOAuthClients(JSON.stringify(list))).toEqual({
+    expect(readClients(JSON.stringify(list))).toEqual({
       clients: [
         { id: "gateway", secretHash: Buffer.from(sha256("s3cret"), "hex") },
         { id: "https://api.example.com", secretHash: Buffer.alloc(32, 0xab) },
       ],
       problems: [],
     });
-    expect(readOAuthClients("[]")).toEqual({ clients: [], problems: [] });
+    expect(readClients("[]")).toEqual({ clients: [], problems: [] });
   });
 
   it.each([
@@ -30,7 +30,7 @@ describe("the clients file", () => {
     ["no array", "{}", ["it is not a JSON array"]],
     ["null", "null", ["it is not a JSON array"]],
   ])("is refused when it is %s", (_what, json, problems) => {
-    expect(readOAuthClients(json)).toEqual({ clients: [], problems });
+    expect(readClients(json)).toEqual({ clients: [], problems });
   });
 
   it.each([
@@ -77,29 +77,5 @@ describe("the clients file", () => {
       "[2].client_id: it is that of [0] again",
     ]);
     expect(problemsOf([client({ client_id: 1 }), client({ client_secret_sha256: "" })])).toHaveLength(2);
-  });
-});
-
-describe("a client's secret", () => {
-  const isClient = createClientCheck(
-    readOAuthClients(
-      JSON.stringify([client(), client({ client_id: "other", client_secret_sha256: sha256("else") })]),
-    ).clients,
-  );
-
-  it("is that client's alone", () => {
-    expect(isClient("gateway", "s3cret")).toBe(true);
-    expect(isClient("other", "else")).toBe(true);
-    expect(isClient("other", "s3cret")).toBe(false);
-    expect(isClient("GATEWAY", "s3cret")).toBe(false);
-  });
-
-  it.each(["", " s3cret", "s3cret\n", "S3cret", sha256("s3cret")])("is not %j", (secret) => {
-    expect(isClient("gateway", secret)).toBe(false);
-  });
-
-  it("is no secret of a client that there isn't, be it empty", () => {
-    for (const secret of ["", "s3cret", "else"]) expect(isClient("nobody", secret)).toBe(false);
-    expect(createClientCheck([])("", "")).toBe(false);
   });
 });

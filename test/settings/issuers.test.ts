@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { createForeignTokens } from "../../src/issuers/foreign-tokens";
 import { readPrivateKey, readSecret } from "../../src/keys/keys";
 import { ASYMMETRIC } from "../../src/issuers/issuer-keys";
-import { readTrustedIssuers } from "../../src/settings/trusted-issuers";
+import { readListedIssuers } from "../../src/settings/issuers";
 import { keepLog, pairs, pemOf, SIGNING } from "../helpers/issuer";
 import { forge, hmacSigner } from "../helpers/jws";
 import { SECRET } from "../helpers/service";
@@ -66,8 +66,13 @@ const ownKeys = [
 ];
 for (const [at, pair] of ownPairs.entries()) files[`own-${at}.pem`] = pemOf(pair);
 
-const readText = (text: string, production = true) =>
-  readTrustedIssuers(text, { production, ownIssuer: "curfew", ownKeys, env, readFile });
+/** Throws, with a line for each problem, where there is one. */
+function readText(text: string, production = true) {
+  const surroundings = { production, ownIssuer: "curfew", ownKeys, env, readFile };
+  const { issuers, problems } = readListedIssuers(text, surroundings);
+  if (problems.length === 0) return issuers;
+  throw new TypeError(problems.map(({ found, write }) => `${found}, write ${write}`).join("\n"));
+}
 const read = (...issuers: unknown[]) => readText(JSON.stringify(issuers));
 const readOutsideProduction = (...issuers: unknown[]) => readText(JSON.stringify(issuers), false);
 
@@ -98,7 +103,7 @@ function expectProblem(act: () => unknown, place: string, found: RegExp): void {
   expect(what).toMatch(found);
 }
 
-describe("readTrustedIssuers", () => {
+describe("the issuers file", () => {
   it("reads every issuer, with what isn't said by default", () => {
     const issuers = read(CLERK, {
       ...BACKEND,
@@ -273,9 +278,10 @@ describe("refuses", () => {
   });
 
   it("what is no list in JSON", () => {
-    expectProblem(() => readText("{}"), "[]", /not an array/);
-    expectProblem(() => readText(SECRET), "[]", /not JSON/);
-    expectProblem(() => readText(""), "[]", /not JSON/);
+    const what = ", write a JSON array of issuers";
+    expect(problemsOf(() => readText("{}"))).toEqual([`it is not an array${what}`]);
+    expect(problemsOf(() => readText(SECRET))).toEqual([`it is not JSON${what}`]);
+    expect(problemsOf(() => readText(""))).toEqual([`it is not JSON${what}`]);
   });
 
   it("everything at once, each in its place", () => {

@@ -1,13 +1,13 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash } from "node:crypto";
 import { z } from "zod";
+import { readNamedFile } from "./named-file";
+import type { Reading } from "./reading";
 
 /** A service that may ask about every token, and revoke it. Of its secret we know the SHA-256 alone. */
 export type OAuthClient = { readonly id: string; readonly secretHash: Buffer };
 
-const sha256 = (text: string) => createHash("sha256").update(text).digest();
-
 /** What hashing gives when the secret got lost on the way. */
-const NO_SECRET = sha256("");
+const NO_SECRET = createHash("sha256").digest();
 
 const CLIENT = z.strictObject(
   {
@@ -40,8 +40,16 @@ const CLIENTS = z.array(CLIENT, { error: "it is not a JSON array" }).superRefine
   }
 });
 
+export function readClientsFile(reading: Reading<"text">): OAuthClient[] {
+  const text = readNamedFile(reading, "clients");
+  if (text === undefined) return [];
+  const { clients, problems } = readClients(text);
+  for (const problem of problems) reading.refuse("clients", problem);
+  return clients;
+}
+
 /** Reads the list of clients, or says what is wrong and where. No problem repeats what stands there. */
-export function readOAuthClients(json: string): { clients: OAuthClient[]; problems: string[] } {
+export function readClients(json: string): { clients: OAuthClient[]; problems: string[] } {
   let list: unknown;
   try {
     list = JSON.parse(json);
@@ -59,13 +67,3 @@ export function readOAuthClients(json: string): { clients: OAuthClient[]; proble
 
 const problemOf = ({ path, message }: z.core.$ZodIssue) =>
   path.length === 0 ? message : `${z.core.toDotPath(path)}: ${message}`;
-
-/** What tells whether a secret is that client's. It takes as long for a client that there isn't. */
-export function createClientCheck(clients: readonly OAuthClient[]) {
-  const hashes = new Map(clients.map(({ id, secretHash }) => [id, secretHash]));
-  return function isClient(id: string, secret: string): boolean {
-    const hash = hashes.get(id);
-    const isRight = timingSafeEqual(sha256(secret), hash ?? NO_SECRET);
-    return isRight && hash !== undefined;
-  };
-}

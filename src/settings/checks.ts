@@ -1,0 +1,85 @@
+import { isIPv4 } from "node:net";
+import type { Reading } from "./reading";
+import type { Settings, Table } from "./table";
+
+/** In less, hardly a replica confirms anything, and all checks would fail. */
+const MIN_PARTITION_TOLERANCE_MS = 100;
+
+/** `redis` is undefined where it was refused; `host` where we don't listen. */
+type Together = Pick<
+  Settings,
+  | "accessTtlSeconds"
+  | "refreshTtlSeconds"
+  | "sessionMaxTtlSeconds"
+  | "revokeMinReplicas"
+  | "partitionToleranceMs"
+> & { redis: { mode: string } | undefined; host?: string };
+
+/** Refuses settings that are good by themselves and don't go together. Of those that were refused already it says nothing. */
+export function checkTogether(
+  {
+    isGiven,
+    isRefused,
+    nameOf,
+    refuse,
+  }: Pick<Reading<"text">, "isGiven" | "isRefused" | "nameOf" | "refuse">,
+  settings: Together,
+): void {
+  const { accessTtlSeconds, refreshTtlSeconds, sessionMaxTtlSeconds } = settings;
+  const { revokeMinReplicas, partitionToleranceMs, redis, host } = settings;
+  const isCluster = redis?.mode.endsWith("cluster");
+  const isOurOwn = redis?.mode === "memory" || redis?.mode === "embedded";
+
+  /** The first of the names is the one to blame. */
+  function check(names: (keyof Table)[], isWrong: boolean, found: string, write: string): void {
+    if (isWrong && names[0] && !names.some(isRefused)) refuse(names[0], found, write);
+  }
+
+  // Services with and without a cluster may share an environment; whoever writes the option means it.
+  const isOption = host === undefined;
+  check(
+    ["shards", "redis"],
+    isOption && isGiven("shards") && !isCluster,
+    "only a Redis Cluster has shards",
+    "nothing",
+  );
+  check(
+    ["revokeMinReplicas", "redis"],
+    revokeMinReplicas > 0 && isOurOwn,
+    "a Redis of our own has no replicas",
+    `0, or set ${nameOf("redis")}`,
+  );
+  check(
+    ["partitionToleranceMs", "revokeMinReplicas"],
+    partitionToleranceMs > 0 && revokeMinReplicas === 0,
+    "no replica is asked to confirm",
+    `0, or set ${nameOf("revokeMinReplicas")}`,
+  );
+  check(
+    ["partitionToleranceMs", "revokeMinReplicas"],
+    partitionToleranceMs > 0 && partitionToleranceMs < MIN_PARTITION_TOLERANCE_MS,
+    "no replica confirms so quickly",
+    `0, or ${MIN_PARTITION_TOLERANCE_MS} at least`,
+  );
+  check(
+    ["host", "redis"],
+    redis?.mode === "memory" && host !== undefined && !isLoopback(host),
+    `read ${JSON.stringify(host)}`,
+    "127.0.0.1: memory:// is for trying out on one machine",
+  );
+  check(
+    ["refreshTtlSeconds", "accessTtlSeconds"],
+    refreshTtlSeconds < accessTtlSeconds,
+    `it is shorter than ${nameOf("accessTtlSeconds")}`,
+    "a longer one",
+  );
+  check(
+    ["sessionMaxTtlSeconds", "refreshTtlSeconds"],
+    sessionMaxTtlSeconds < refreshTtlSeconds,
+    `it is shorter than ${nameOf("refreshTtlSeconds")}`,
+    "a longer one",
+  );
+}
+
+export const isLoopback = (host: string) =>
+  host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));

@@ -1,0 +1,18 @@
+import { createReading, type Reading } from "./reading";
+
+/** Longer ones are cut, so that a message stays readable. */
+const MAX_QUOTED_LENGTH = 80;
+
+/** Settings as variables have them: text. An empty variable counts as one that isn't set. */
+export const readEnvironment = (env: NodeJS.ProcessEnv): Reading<"text"> =>
+  createReading({
+    side: "text",
+    isProduction: env["NODE_ENV"] === "production",
+    give(_path, { variable }) {
+      const text = variable === undefined ? undefined : env[variable];
+      return text === "" ? undefined : text;
+    },
+    nameOf: (path, row) => row?.variable ?? path,
+    quote: (text, { isSecret }) =>
+      isSecret ? undefined : `read ${JSON.stringify(String(text).slice(0, MAX_QUOTED_LENGTH))}`,
+  });

@@ -1,0 +1,161 @@
+import { z } from "zod";
+import { duration, isObject } from "./kinds";
+import type { TrustedIssuer } from "../issuers/foreign-tokens";
+import { ASYMMETRIC, PUBLIC_KEY_HINT, SYMMETRIC, type IssuerAlgorithm } from "../issuers/issuer-keys";
+import {
+  readKeySource,
+  SOURCES,
+  type IssuerKeySource,
+  type Source,
+  type Surroundings as KeySurroundings,
+} from "../issuers/key-source";
+
+export type Surroundings = KeySurroundings & { ownIssuer: string };
+
+const DEFAULT_CLOCK_LEAD_SECONDS = 5;
+/** For so long, after all of somebody's devices were logged out, they can't sign in again. */
+const MAX_CLOCK_LEAD_SECONDS = 30;
+const DEFAULT_MAX_LIFETIME_SECONDS = 86_400;
+
+const clockLead = duration.text.refine((seconds = NaN) => seconds <= MAX_CLOCK_LEAD_SECONDS);
+
+/** The members of an issuer, each with what to write. */
+const MEMBERS = {
+  name: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/)
+    .describe("1 to 32 of a to z, 0 to 9 and -, another for each issuer"),
+  issuer: z
+    .string()
+    .regex(/^\S{1,255}$/)
+    .describe("what its tokens say as iss, exactly, another for each issuer"),
+  jwks_uri: z
+    .string()
+    .optional()
+    .describe("an https URL without a user; plain http on loopback only, and not in production"),
+  public_key_file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(`the name of a PEM file with its public key: ${PUBLIC_KEY_HINT}`),
+  secret_env: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("the name of an environment variable that holds its secret, as strong as our own must be"),
+  audience: z
+    .string()
+    .min(1)
+    .nullable()
+    .describe("what its tokens for us say as aud, or null to accept its tokens for anybody"),
+  algorithms: z
+    .array(z.enum([...SYMMETRIC, ...ASYMMETRIC]))
+    .min(1)
+    .describe(`a list of ${ASYMMETRIC.join(", ")}; with secret_env one of ${SYMMETRIC.join(", ")}`),
+  typ: z.string().min(1).optional().describe("what its tokens' headers say as typ, or leave it out"),
+  clock_lead: clockLead.optional().describe("how far its clock may be ahead of ours: 1s to 30s"),
+  max_lifetime: duration.text.optional().describe(String(duration.text.description)),
+  since_epoch: z.boolean().optional().describe("true or false"),
+};
+type Issuer = z.ZodObject<typeof MEMBERS>;
+
+/** An issuer as it stands in the list. */
+export type IssuerEntry = z.input<Issuer>;
+
+/** The members that are as they should be, read. */
+type Entry = Partial<z.output<Issuer>>;
+
+const AN_ISSUER = `an object of ${Object.keys(MEMBERS).join(", ")}`;
+
+export const writeFor = (name: keyof IssuerEntry | "") =>
+  name === "" ? AN_ISSUER : String(MEMBERS[name].description);
+
+/** Says what is wrong with one member of one issuer. `found` never repeats what stands there: it may be a secret. */
+export type Refuse = (name: keyof IssuerEntry | "", found: string, write?: string) => void;
+
+/** Reads one issuer of the list; `earlier` are those before it. Undefined if it was refused. */
+export function readIssuer(
+  raw: unknown,
+  earlier: Record<string, unknown>[],
+  surroundings: Surroundings,
+  refuse: Refuse,
+): TrustedIssuer | undefined {
+  const entry = readEntry(raw, refuse);
+  for (const name of ["name", "issuer"] as const) {
+    const isRepeated = earlier.some((other) => other[name] === entry[name]);
+    if (entry[name] !== undefined && isRepeated) refuse(name, "an earlier issuer has the same");
+  }
+  if (entry.issuer === surroundings.ownIssuer) refuse("issuer", "it is our own");
+  const source = isObject(raw) ? readSource(raw, refuse) : undefined;
+  const algorithms = source && readAlgorithms(entry, source, refuse);
+  const keys = source && readKeys(entry, source, algorithms, surroundings, refuse);
+  const { name, issuer, audience, typ, clock_lead, max_lifetime, since_epoch = true } = entry;
+  if (name === undefined || issuer === undefined || audience === undefined || !algorithms || !keys) {
+    return undefined;
+  }
+  return {
+    ...{ name, issuer, keys, audience, algorithms, typ, sinceEpoch: since_epoch },
+    clockLeadSeconds: clock_lead ?? DEFAULT_CLOCK_LEAD_SECONDS,
+    maxLifetimeSeconds: max_lifetime ?? DEFAULT_MAX_LIFETIME_SECONDS,
+  };
+}
+
+/** Of a member that isn't as it should be, it is said what it should be. */
+function readEntry(raw: unknown, refuse: Refuse): Entry {
+  if (!isObject(raw)) {
+    refuse("", "it is not an object");
+    return {};
+  }
+  const unknown = unknownNamesIn(raw);
+  if (unknown !== "") refuse("", `it has ${unknown}`);
+  const members = Object.entries(MEMBERS).flatMap(([name, schema]) => {
+    const { success, data } = schema.safeParse(raw[name]);
+    if (success) return [[name, data]];
+    refuse(name as keyof IssuerEntry, raw[name] === undefined ? "it is missing" : "it can't be that");
+    return [];
+  });
+  return Object.fromEntries(members) as Entry;
+}
+
+/** Only what looks like the name of a member: a secret may stand there by mistake. */
+function unknownNamesIn(raw: Record<string, unknown>): string {
+  const names = Object.keys(raw).filter((name) => !Object.hasOwn(MEMBERS, name));
+  return names.map((name) => (/^[a-z_]{1,24}$/.test(name) ? name : "a name that is not known")).join(", ");
+}
+
+function readSource(raw: Record<string, unknown>, refuse: Refuse): Source | undefined {
+  const [source, ...others] = SOURCES.filter((name) => raw[name] !== undefined);
+  if (source !== undefined && others.length === 0) return source;
+  const found = source === undefined ? "it has no key" : "it has several keys";
+  refuse("", found, `one of ${SOURCES.join(", ")}`);
+  return undefined;
+}
+
+function readAlgorithms({ algorithms }: Entry, source: Source, refuse: Refuse) {
+  if (!algorithms) return undefined;
+  const family: readonly string[] = source === "secret_env" ? SYMMETRIC : ASYMMETRIC;
+  const belonging = algorithms.filter((each) => family.includes(each));
+  if (belonging.length === 0) refuse("algorithms", `none of them goes with ${source}`);
+  else if (belonging.length < algorithms.length) refuse("algorithms", "HS… stands beside others");
+  else if (source === "jwks_uri" || algorithms.length === 1) return algorithms;
+  else refuse("algorithms", `${source} is one key, and one key has one algorithm`, "that one");
+  return undefined;
+}
+
+function readKeys(
+  entry: Entry,
+  source: Source,
+  algorithms: IssuerAlgorithm[] | undefined,
+  surroundings: Surroundings,
+  refuse: Refuse,
+): IssuerKeySource | undefined {
+  const value = entry[source];
+  if (value === undefined) return undefined;
+  try {
+    return readKeySource(source, value, algorithms, surroundings);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    refuse(source, error.message);
+    return undefined;
+  }
+}

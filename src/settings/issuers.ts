@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { readIssuer, writeFor, type Refuse, type Surroundings } from "./issuer-entry";
+import { isObject } from "./kinds";
+import { readNamedFile } from "./named-file";
+import type { Reading } from "./reading";
+import type { TrustedIssuer } from "../issuers/foreign-tokens";
+
+/** What is wrong with the list, and what to write instead. */
+type Problem = { found: string; write: string };
+type Read = { issuers: TrustedIssuer[]; problems: Problem[] };
+
+/** Reads the issuers of the file that the variable names. */
+export function readIssuersFile(
+  reading: Reading<"text">,
+  surroundings: Omit<Surroundings, "readFile">,
+): TrustedIssuer[] {
+  const text = readNamedFile(reading, "issuers");
+  return text === undefined ? [] : accept(reading, readListedIssuers(text, { ...surroundings, readFile }));
+}
+
+/** Reads the issuers that an app gives. */
+export function readAppIssuers(
+  reading: Reading<"value">,
+  surroundings: Omit<Surroundings, "readFile">,
+): TrustedIssuer[] {
+  const entries = reading.read("issuers") ?? [];
+  return accept(reading, readIssuers(entries, { ...surroundings, readFile }));
+}
+
+const readFile = (name: string) => readFileSync(name, "utf8");
+
+function accept({ refuse }: Pick<Reading<"text">, "refuse">, { issuers, problems }: Read): TrustedIssuer[] {
+  for (const { found, write } of problems) refuse("issuers", found, write);
+  return issuers;
+}
+
+/** Reads the list of trusted issuers as it stands in a file, or says everything that is wrong with it. */
+export function readListedIssuers(json: string, surroundings: Surroundings): Read {
+  const refused = (found: string) => ({
+    issuers: [],
+    problems: [{ found, write: "a JSON array of issuers" }],
+  });
+  let list: unknown;
+  try {
+    list = JSON.parse(json);
+  } catch {
+    return refused("it is not JSON");
+  }
+  return Array.isArray(list) ? readIssuers(list, surroundings) : refused("it is not an array");
+}
+
+function readIssuers(entries: readonly unknown[], surroundings: Surroundings): Read {
+  const problems: Problem[] = [];
+  const issuers = entries.flatMap((raw, at) => {
+    const refuse: Refuse = (name, found, write = writeFor(name)) => {
+      problems.push({ found: `[${at}]${name && `.${name}`}: ${found}`, write });
+    };
+    const earlier = entries.slice(0, at).filter(isObject);
+    return readIssuer(raw, earlier, surroundings, refuse) ?? [];
+  });
+  return { issuers, problems };
+}

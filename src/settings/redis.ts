@@ -1,0 +1,68 @@
+import type { Reading } from "./reading";
+import { readNodes, readSingle, type Address } from "../redis/address";
+import { hasKeyPrefix, readAppClient, type AppRedis } from "../redis/app-client";
+
+/** Where a service outside production keeps what it makes for itself. */
+export const DATA_DIR = ".data";
+
+/** Where Redis is, or where it comes from without a URL. */
+export type RedisSource = Address | { mode: "embedded" } | { mode: "memory" };
+
+type Mode = "single" | "sentinel" | "cluster";
+
+/** What to write, where it isn't what the table says. */
+const URL_HINT: Record<Mode, string | undefined> = {
+  single: undefined,
+  sentinel:
+    "the sentinels: redis://user:password@sentinel1:26379,sentinel2:26379 (user and password are Redis's)",
+  cluster: "some of its nodes: redis://user:password@node1:6379,node2:6379",
+};
+
+export function readRedisSource(reading: Reading<"text">, production: boolean): RedisSource {
+  const { read, refuse } = reading;
+  const mode = read("redisMode");
+  const name = readSentinelName(reading, mode);
+  const url = read("redis");
+  if (url === undefined || url === "memory://") {
+    if (production || mode !== "single") {
+      refuse("redis", url === undefined ? "it is not set" : "memory:// forgets everything", URL_HINT[mode]);
+    }
+    return { mode: url === undefined ? "embedded" : "memory" };
+  }
+  try {
+    if (mode === "cluster") return { mode, ...readNodes(url, mode) };
+    if (mode === "single") return readSingle(url);
+    return { mode, name, sentinelPassword: read("redisSentinelPassword"), ...readNodes(url, mode) };
+  } catch (error) {
+    // The URL may hold a password, so that it is never repeated.
+    refuse("redis", error instanceof TypeError ? error.message : "it can't be read", URL_HINT[mode]);
+    return { mode: "single", url };
+  }
+}
+
+function readSentinelName({ read, refuse, nameOf }: Reading<"text">, mode: Mode): string {
+  const name = read("redisSentinelName");
+  if (mode === "sentinel" && name === undefined) refuse("redisSentinelName", "it is not set");
+  if (mode !== "sentinel" && name !== undefined) {
+    const redisMode = nameOf("redisMode");
+    refuse("redisSentinelName", `${redisMode} is ${mode}`, `nothing, or set ${redisMode}=sentinel`);
+  }
+  return name ?? "";
+}
+
+/** An app's client, or the URL of a single Redis. Undefined if it was refused. */
+export function readAppRedis({ read, refuse, isGiven }: Reading<"value">): Address | AppRedis | undefined {
+  const given = read("redis");
+  try {
+    if (typeof given === "string") return readSingle(given);
+    const client = readAppClient(given);
+    if (hasKeyPrefix(client) && !isGiven("prefix")) {
+      refuse("redis", "its keyPrefix would not count here", "prefix too: what our keys begin with");
+    }
+    return client;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    refuse("redis", error.message);
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import { readConfig } from "../../src/settings/config";
+import { readOptions } from "../../src/settings/options";
+import { OPTION_NAMES, SETTING_NAMES } from "../../src/settings/table";
+import { SECRET } from "../helpers/service";
+
+const REQUIRED = { redis: "redis://127.0.0.1:6379", keys: { secret: SECRET } };
+
+function problemsOf(options: object, env: NodeJS.ProcessEnv = {}): string[] {
+  try {
+    readOptions({ ...REQUIRED, ...options }, env);
+    return [];
+  } catch (error) {
+    expect(error).toBeInstanceOf(TypeError);
+    return (error as TypeError).message.split("\n").slice(1);
+  }
+}
+
+describe("the library's options", () => {
+  it("have the defaults that the service has in production", () => {
+    const env = { NODE_ENV: "production", REDIS_URL: REQUIRED.redis, JWT_SECRET: SECRET };
+    const [settings, config] = [readOptions(REQUIRED, {}), readConfig(env)];
+    const names = SETTING_NAMES.filter((name) => OPTION_NAMES.some((option) => option === name));
+    expect(names.length).toBeGreaterThan(10);
+    const byName = (from: object) =>
+      Object.entries(from).filter(([name]) => names.some((each) => each === name));
+    expect(byName(settings)).toEqual(byName(config));
+  });
+
+  it("may be undefined, which is as if they were left out", () => {
+    const none = Object.fromEntries(OPTION_NAMES.map((name) => [name, undefined]));
+    expect(problemsOf({ ...none, ...REQUIRED, cookies: { secure: undefined } })).toEqual([]);
+  });
+
+  it("are all told at once where they are wrong, also those that don't go together", () => {
+    const wrong = {
+      timeoutMs: 1,
+      partitionToleranceMs: 500,
+      accessTtlSeconds: 60,
+      refreshTtlSeconds: 30,
+      prefx: "x",
+    };
+    expect(problemsOf(wrong).map((line) => line.split(":")[0])).toEqual([
+      ...["timeoutMs", "partitionToleranceMs", "refreshTtlSeconds", "prefx"],
+    ]);
+  });
+
+  it("are judged by themselves before they are judged together", () => {
+    expect(problemsOf({ shards: 0 })).toEqual(["shards: write a whole number from 1 to 100"]);
+  });
+
+  it("take an issuer's keys over plain http outside production only, as the service does", () => {
+    const issuer = {
+      name: "x",
+      issuer: "x",
+      jwks_uri: "http://127.0.0.1:1/",
+      audience: null,
+      algorithms: ["RS256"],
+    };
+    expect(problemsOf({ issuers: [issuer] })).toEqual([]);
+    expect(problemsOf({ issuers: [issuer] }, { NODE_ENV: "production" })).toEqual([
+      expect.stringMatching(/^issuers: \[0\]\.jwks_uri: it is plain http, in production, write /),
+    ]);
+  });
+});

@@ -1,6 +1,7 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { isAnnouncedTooLarge } from "./request/body";
+import { ERRORS } from "../errors";
 import { createDrain, type DrainTimes } from "./drain";
 
 /**
@@ -45,12 +46,7 @@ export function listen(
 
 /** Express gives up before its first middleware on a target that is no URL (`http://[`). */
 function refuseUnreadable(res: ServerResponse): void {
-  res.writeHead(400, { "Content-Type": "application/json; charset=utf-8", Connection: "close" });
-  res.end(
-    JSON.stringify({
-      error: STATUS_CODES[400],
-      code: "invalid_request",
-      message: "The request is not valid.",
-    }),
-  );
+  const { status, message } = ERRORS.invalid_request;
+  res.writeHead(status, { "Content-Type": "application/json; charset=utf-8", Connection: "close" });
+  res.end(JSON.stringify({ error: STATUS_CODES[status], code: "invalid_request", message }));
 }

@@ -2,38 +2,11 @@ import { STATUS_CODES } from "node:http";
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
 import type { Alarms } from "../../denylist/alarms";
-import { CurfewError, loggable, type ErrorCode } from "../../errors";
+import { CurfewError, ERRORS, loggable, type ErrorCode } from "../../errors";
 import { useOf, type SecurityEvent, type Tell } from "../request/request-log";
-
-/** The one place where a code becomes a status. */
-export const STATUS: Record<ErrorCode, number> = {
-  invalid_request: 400,
-  invalid_json: 400,
-  token_missing: 401,
-  token_invalid: 401,
-  token_expired: 401,
-  token_revoked: 401,
-  invalid_credentials: 401,
-  refresh_token_invalid: 401,
-  refresh_token_reused: 401,
-  insufficient_role: 403,
-  own_session_required: 403,
-  cross_site_request: 403,
-  not_found: 404,
-  method_not_allowed: 405,
-  email_taken: 409,
-  body_too_large: 413,
-  unsupported_media_type: 415,
-  rate_limited: 429,
-  denylist_unavailable: 503,
-  overloaded: 503,
-  stopping: 503,
-  internal: 500,
-};
 
 /** RFC 6750 §3.1: `error` belongs in the challenge only when a token was presented. */
 const CHALLENGE = 'Bearer realm="curfew"';
-const BLAMES_TOKEN = new Set<ErrorCode>(["token_invalid", "token_expired", "token_revoked"]);
 const RETRY_AFTER_SECONDS = "1";
 
 /** The refusals that are worth more than the line that their request gets. */
@@ -51,7 +24,7 @@ export function createErrorHandler(log: Logger, tell: Tell, alarms: Alarms): Err
       return;
     }
     const error = toCurfewError(thrown);
-    const status = STATUS[error.code];
+    const { status, blamesToken } = ERRORS[error.code];
     const event = EVENT[error.code];
     if (event && error.isNews) tell(req, event, error.about);
     alarms.raise(error, useOf(req));
@@ -59,10 +32,7 @@ export function createErrorHandler(log: Logger, tell: Tell, alarms: Alarms): Err
       log.error({ request_id: res.get("X-Request-Id"), code: error.code, ...causeOf(error) }, "failed");
     // What takes other credentials than tokens has said which.
     if (status === 401 && !res.hasHeader("WWW-Authenticate")) {
-      res.set(
-        "WWW-Authenticate",
-        BLAMES_TOKEN.has(error.code) ? `${CHALLENGE}, error="invalid_token"` : CHALLENGE,
-      );
+      res.set("WWW-Authenticate", blamesToken ? `${CHALLENGE}, error="invalid_token"` : CHALLENGE);
     }
     if (status === 503) res.set("Retry-After", RETRY_AFTER_SECONDS);
     res.status(status).json({

@@ -1,16 +1,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import type { ErrorCode } from "../../errors";
+import { ERRORS, type ErrorCode } from "../../errors";
 import { requireForm } from "../request/body";
-import { STATUS } from "./error-handler";
 import { endpointOf, stepsOf, type Endpoint, type Route } from "../router";
 
 export type RouteTable = { base: string; routes: readonly Route[] };
 
 const ErrorAnswer = z.object({
   error: z.string().describe("The status's reason phrase"),
-  code: z.enum(Object.keys(STATUS) as [ErrorCode, ...ErrorCode[]]),
+  code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
   message: z.string(),
   details: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
 });
@@ -112,16 +111,16 @@ const headersOf = (headers: Record<string, string>) =>
     Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: "string" } }]),
   );
 
-/** One answer for each status, which says the codes that it may carry. */
+/** One answer for each status, which says the codes that it may carry, and when. */
 function refusalsOf(codes: readonly ErrorCode[]): object {
-  const statuses = [...new Set(codes.map((code) => STATUS[code]))].sort();
+  const statuses = [...new Set(codes.map((code) => ERRORS[code].status))].sort();
   return Object.fromEntries(
     statuses.map((status) => {
-      const here = [...new Set(codes.filter((code) => STATUS[code] === status))];
+      const here = [...new Set(codes.filter((code) => ERRORS[code].status === status))];
       const schema = {
         allOf: [{ $ref: "#/components/schemas/Error" }, { properties: { code: { enum: here } } }],
       };
-      const description = here.map((code) => `\`${code}\``).join(", ");
+      const description = here.map((code) => `\`${code}\`: ${ERRORS[code].when}`).join(" ");
       return [status, { description, content: { "application/json": { schema } } }];
     }),
   );

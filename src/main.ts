@@ -11,6 +11,7 @@ import { DATA_DIR } from "./settings/redis";
 import { startEmbeddedRedis } from "./redis/embedded";
 import { mayEvict } from "./redis/info";
 import { reasonOf } from "./redis/reason";
+import { logEvent } from "./log/events";
 import { connectRedis, type Redis } from "./redis/redis";
 import { createOneShard, createShards } from "./redis/shards";
 import { findKeptSecret, readKeptSecret } from "./keys/kept-secret";
@@ -38,7 +39,7 @@ async function main(): Promise<void> {
   );
   const { port } = server;
   // Whoever starts the service waits for this line, whatever the log level.
-  log.child({}, { level: "info" }).info({ port, host: config.host }, "listening");
+  logEvent(log.child({}, { level: "info" }), "listening", { port, host: config.host });
   if (!config.production)
     process.stderr.write(greeting(urlOf(config.host, port), isReady ? storage.description : NOT_READY));
   stopOnSignal(server, storage, config.shutdownGraceMs, log);
@@ -110,7 +111,7 @@ function untilFirstContact({ production, allowEviction }: Config, redis: Redis):
 function createService(config: Config, redis: Redis, log: Logger, isStopping: () => boolean) {
   const keys = createKeyRing(config.key ?? readKeptSecret(KEPT_SECRET_FILE), config.verifyKeys);
   // Whether every instance knows a key, before it signs, can be seen here alone.
-  log.info({ signs: keys.signing.kid, verify: keys.all.map(({ kid }) => kid) }, "keys");
+  logEvent(log, "keys", { signs: keys.signing.kid, verify: keys.all.map(({ kid }) => kid) });
   const { prefix, issuers, clockToleranceSeconds } = config;
   const shards =
     config.redis.mode === "cluster" ? createShards(prefix, config.shards) : createOneShard(prefix);
@@ -135,7 +136,7 @@ function stopOnSignal(server: Listening, storage: Storage, graceMs: number, log:
   async function stop(signal: NodeJS.Signals): Promise<void> {
     if (isStopping) process.exit(1);
     isStopping = true;
-    log.info({ signal }, "stopping");
+    logEvent(log, "stopping", { signal });
     // Whatever hangs, we are gone before whoever waits for it loses patience.
     setTimeout(() => process.exit(0), LAST_MOMENT * graceMs);
     // At a terminal no load balancer needs to notice first.

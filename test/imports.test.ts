@@ -3,7 +3,7 @@ import { readSource, readSources, type Import, type Source } from "./helpers/imp
 /** What each room may import; the files at the root are rooms of their own. What isn't listed may not be imported. */
 const MAY_IMPORT: Record<string, string[]> = {
   index: ["curfew", "http", "auth", "accounts", "denylist", "settings", "errors"],
-  main: ["core", "http", "settings", "issuers", "keys", "redis"],
+  main: ["core", "http", "settings", "issuers", "keys", "redis", "log"],
   cli: ["settings", "settings/table", "denylist", "keys", "redis", "errors"],
   curfew: ["core", "http", "settings", "auth", "denylist", "issuers", "redis"],
   http: [
@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "keys",
     "redis",
     "errors",
+    "log",
   ],
   core: ["auth", "sessions", "accounts", "denylist", "tokens", "issuers", "keys", "redis", "settings/table"],
   settings: ["settings/table", "settings/kinds", "accounts", "issuers", "keys", "redis"],
@@ -25,15 +26,17 @@ const MAY_IMPORT: Record<string, string[]> = {
   // A session and its entries change together, in one script: it knows what the denylist's keys are.
   sessions: ["denylist", "tokens", "redis", "errors", "settings/table"],
   accounts: ["redis", "errors"],
-  denylist: ["tokens", "issuers", "redis", "errors"],
-  issuers: ["tokens", "keys", "errors"],
+  denylist: ["tokens", "issuers", "redis", "errors", "log"],
+  issuers: ["tokens", "keys", "errors", "log"],
   tokens: ["keys", "errors", "settings/table"],
   keys: [],
-  redis: ["keys", "errors"],
+  redis: ["keys", "errors", "log"],
   // What is set lies below those who are told of it; who reads it, above them.
   "settings/table": ["settings/kinds"],
   "settings/kinds": [],
   errors: [],
+  // Whoever logs takes an event's level from its table.
+  log: [],
 };
 
 /** Where alone a package may be imported. */

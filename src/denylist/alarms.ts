@@ -2,12 +2,13 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { CurfewError } from "../errors";
+import { logEvent, type LogEvent } from "../log/events";
 import { outsideBudgets } from "../redis/budget";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
 import { cutUserAgent, type Requester } from "./entry";
 import { epochKey } from "./past/epochs";
-import { EVENTS_KEPT, eventsKey } from "./events";
+import { EVENTS_KEPT, eventsKey, type StreamEvent } from "./events";
 import type { Past } from "./past/past";
 import { readWritingScript } from "./writer";
 
@@ -33,7 +34,7 @@ type RevokedToken = { sub: string; sid?: string; jti: string };
 /** A token that is being used; without a token, all those for which there was no room. `uses`: not told of yet. */
 type Watched = { token: RevokedToken | undefined; latest: Use; uses: number; timer: NodeJS.Timeout };
 
-const EVENT = "revoked_token_used";
+const EVENT = "revoked_token_used" satisfies LogEvent & StreamEvent;
 const WINDOW_MS = 60_000;
 /** Whoever has revoked tokens by the hundred must not fill memory, the log or the events with them, nor hide another's. */
 const TOKENS_MAX = 100;
@@ -67,7 +68,7 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
   function tellLog(each: Watched): void {
     const { token, latest, uses } = each;
     each.uses = 0;
-    log.warn({ event: EVENT, ...latest.about, ...token, uses, total }, token ? EVENT : TOO_MANY);
+    logEvent(log, EVENT, { ...latest.about, ...token, uses, total }, token ? EVENT : TOO_MANY);
   }
 
   function tell(each: Watched): void {

@@ -1,7 +1,26 @@
+import type { Reason } from "./entry";
+
 /** The audit trail: a stream that says who ended or revoked what, when, why and from where. */
 export const eventsKey = (prefix: string) => `${prefix}events`;
 
 export const EVENTS_KEPT = 100_000;
+
+export type StreamEvent =
+  Reason | "refresh_ahead" | "revoked_token_used" | "denylist_began" | "denylist_lost";
+
+/** When each event is written. `docs/events.md` is printed from it. */
+export const STREAM_EVENTS: Readonly<Record<StreamEvent, string>> = {
+  logout: "Somebody logged out on this device.",
+  logout_all_devices: "Somebody logged out everywhere.",
+  session_ended: "Somebody ended another session of theirs, or all others.",
+  password_changed: "A change of password ended the sessions from before.",
+  refresh_reused: "A refresh token was used a second time, which ended its session.",
+  revoked_by_client: "A client at `/oauth/revoke`, or the app that mounts Curfew, revoked it.",
+  refresh_ahead: "A refresh token was newer than Redis knew: Redis went back in time. It was accepted.",
+  revoked_token_used: "A revoked token was used; once a minute for each, from all instances together.",
+  denylist_began: "The denylist began to remember, in a Redis that held none.",
+  denylist_lost: "Redis forgot what was revoked, and a new epoch began: everything from before is refused.",
+};
 
 /** Of two ids in the stream, whether the one was written after the other. */
 export function isLater(one: string, other: string): boolean {

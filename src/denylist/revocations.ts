@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { loggable } from "../errors";
+import { logEvent } from "../log/events";
 import { outsideBudgets } from "../redis/budget";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
@@ -46,7 +47,7 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
     try {
       await listener(revocation);
     } catch (error) {
-      log.error({ cause: reasonOf(error) }, "a listener of onRevoked failed");
+      logEvent(log, "a listener of onRevoked failed", { cause: reasonOf(error) });
     }
   }
 
@@ -106,7 +107,7 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
         isFailing = false;
       } catch (error) {
         if (!isFailing)
-          log.warn({ cause: reasonOf(error) }, "revocations are told of only when Redis is back");
+          logEvent(log, "revocations are told of only when Redis is back", { cause: reasonOf(error) });
         isFailing = true;
       }
       isAsking = false;

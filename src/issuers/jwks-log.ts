@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { logEvent } from "../log/events";
 import type { SkippedKey } from "./key-set";
 
 /** What becomes of fetching an issuer's keys: a line for each change, none for what is as it was. */
@@ -8,17 +9,18 @@ export function createJwksLog(issuer: string, log: Logger) {
 
   return {
     fetched(skipped: SkippedKey[]): void {
-      if (lastCause !== undefined) log.info({ issuer }, "the issuer's keys were fetched");
+      if (lastCause !== undefined) logEvent(log, "the issuer's keys were fetched", { issuer });
       lastCause = undefined;
       const known = lastSkipped;
       lastSkipped = skipped.map((each) => JSON.stringify(each));
       for (const [at, { kid, reason }] of skipped.entries()) {
-        if (!known.includes(lastSkipped[at] ?? "")) log.warn({ issuer, kid, reason }, "a key can't be used");
+        if (!known.includes(lastSkipped[at] ?? ""))
+          logEvent(log, "a key can't be used", { issuer, kid, reason });
       }
     },
 
     failed(cause: string): void {
-      if (cause !== lastCause) log.error({ issuer, cause }, "the issuer's keys can't be fetched");
+      if (cause !== lastCause) logEvent(log, "the issuer's keys can't be fetched", { issuer, cause });
       lastCause = cause;
     },
   };

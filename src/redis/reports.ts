@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { loggable } from "../errors";
+import { logEvent } from "../log/events";
 import type { Info, Warning } from "./info";
 
 const NOT_YET = new Error("Redis hasn't answered yet");
@@ -13,7 +14,7 @@ export function createReports(log: Logger) {
     ready: () => {
       said.clear();
       last = CLOSED;
-      log.info("redis is ready");
+      logEvent(log, "redis is ready");
     },
     /** The message only, because ioredis puts the arguments of the command, a password perhaps, beside it. */
     failed: (error: Error) => {
@@ -21,7 +22,7 @@ export function createReports(log: Logger) {
       const cause = loggable(error);
       if (said.has(cause)) return;
       said.add(cause);
-      log.error({ cause }, "redis can't be reached");
+      logEvent(log, "redis can't be reached", { cause });
     },
     lastFailure: () => last,
   };
@@ -33,8 +34,12 @@ export function createWarningLog(log: Logger): (warnings: Warning[]) => void {
   const without = (some: Warning[], others: Warning[]) =>
     some.filter(({ code }) => others.every((other) => other.code !== code));
   return (warnings) => {
-    for (const { code, message } of without(warnings, known)) log.warn({ warning: code }, message);
-    for (const { code } of without(known, warnings)) log.info({ warning: code }, "this is no longer so");
+    for (const { code, message } of without(warnings, known)) {
+      logEvent(log, "warning", { warning: code }, message);
+    }
+    for (const { code } of without(known, warnings)) {
+      logEvent(log, "this is no longer so", { warning: code });
+    }
     known = warnings;
   };
 }

@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { CurfewError } from "../../errors";
+import { logEvent } from "../../log/events";
 import type { Redis } from "../../redis/redis";
 import { readScript } from "../../redis/script";
-import { EVENTS_KEPT, eventsKey } from "../events";
+import { EVENTS_KEPT, eventsKey, type StreamEvent } from "../events";
 
 export const epochKey = (prefix: string) => `${prefix}denylist:epoch`;
 
@@ -43,7 +44,7 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
     const { told } = memoryOf(prefix);
     if (told.has(epoch)) return;
     told.add(epoch);
-    log.error({ event: "denylist_lost", lost_epoch: epoch, prefix }, LOST);
+    logEvent(log, "denylist_lost", { lost_epoch: epoch, prefix }, LOST);
   };
 
   /** An epoch that ended never comes back; nor does one that began before the one we know, unless that is yet to come. */
@@ -72,10 +73,11 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
   async function begin(prefix: string, over: string | null): Promise<string> {
     const { epoch } = memoryOf(prefix);
     const now = new Date();
+    const event: StreamEvent = epoch === undefined ? "denylist_began" : "denylist_lost";
     const next = await redis.run(BEGIN_EPOCH, [epochKey(prefix), eventsKey(prefix)], {
       over: over ?? "",
       next: `${Math.floor(now.getTime() / 1000)}-${randomBytes(9).toString("hex")}`,
-      event: epoch === undefined ? "denylist_began" : "denylist_lost",
+      event,
       now: now.toISOString(),
       events_kept: EVENTS_KEPT,
     });

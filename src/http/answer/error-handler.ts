@@ -3,14 +3,15 @@ import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
 import type { Alarms } from "../../denylist/alarms";
 import { CurfewError, ERRORS, loggable, type ErrorCode } from "../../errors";
-import { useOf, type SecurityEvent, type Tell } from "../request/request-log";
+import { logEvent, type LogEvent } from "../../log/events";
+import { useOf, type Tell } from "../request/request-log";
 
 /** RFC 6750 §3.1: `error` belongs in the challenge only when a token was presented. */
 const CHALLENGE = 'Bearer realm="curfew"';
 const RETRY_AFTER_SECONDS = "1";
 
 /** The refusals that are worth more than the line that their request gets. */
-const EVENT: Partial<Record<ErrorCode, SecurityEvent>> = {
+const EVENT: Partial<Record<ErrorCode, LogEvent>> = {
   invalid_credentials: "login_failed",
   refresh_token_reused: "refresh_reused",
   cross_site_request: "cross_site_request",
@@ -29,7 +30,7 @@ export function createErrorHandler(log: Logger, tell: Tell, alarms: Alarms): Err
     if (event && error.isNews) tell(req, event, error.about);
     alarms.raise(error, useOf(req));
     if (status >= 500 && error.cause !== undefined)
-      log.error({ request_id: res.get("X-Request-Id"), code: error.code, ...causeOf(error) }, "failed");
+      logEvent(log, "failed", { request_id: res.get("X-Request-Id"), code: error.code, ...causeOf(error) });
     // What takes other credentials than tokens has said which.
     if (status === 401 && !res.hasHeader("WWW-Authenticate")) {
       res.set("WWW-Authenticate", blamesToken ? `${CHALLENGE}, error="invalid_token"` : CHALLENGE);

@@ -2,26 +2,10 @@ import { randomUUID } from "node:crypto";
 import type { Request, RequestHandler } from "express";
 import type { Logger } from "pino";
 import type { Use } from "../../denylist/alarms";
+import { logEvent, type LogEvent } from "../../log/events";
 import { addressOf, requesterOf } from "./credentials";
 
-/** What ops want to be told of, beside the line that every request gets: what is expected, and what isn't. */
-const EVENTS = {
-  registered: "info",
-  login: "info",
-  login_failed: "warn",
-  logout: "info",
-  session_ended: "info",
-  password_changed: "info",
-  revoked_by_client: "info",
-  client_refused: "warn",
-  refresh_reused: "warn",
-  cross_site_request: "warn",
-  rate_limited: "warn",
-} as const;
-
-export type SecurityEvent = keyof typeof EVENTS;
-
-export type Tell = (req: Request, event: SecurityEvent, about?: Record<string, string>) => void;
+export type Tell = (req: Request, event: LogEvent, about?: Record<string, string>) => void;
 
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 const UNKNOWN_PATH_MAX = 20;
@@ -55,17 +39,14 @@ export function createRequestLog(log: Logger): RequestHandler {
     const [ip, startedAt] = [addressOf(req), performance.now()];
     const requestId = res.get("X-Request-Id");
     res.once("close", () => {
-      log.info(
-        {
-          request_id: requestId,
-          method: req.method,
-          path: pathOf(req),
-          status: res.writableFinished ? res.statusCode : null,
-          ms: Math.round(performance.now() - startedAt),
-          ip,
-        },
-        "request",
-      );
+      logEvent(log, "request", {
+        request_id: requestId,
+        method: req.method,
+        path: pathOf(req),
+        status: res.writableFinished ? res.statusCode : null,
+        ms: Math.round(performance.now() - startedAt),
+        ip,
+      });
     });
     next();
   };
@@ -74,7 +55,7 @@ export function createRequestLog(log: Logger): RequestHandler {
 export const createTell =
   (log: Logger): Tell =>
   (req, event, about = {}) => {
-    log[EVENTS[event]]({ event, ...originOf(req), ...about }, event);
+    logEvent(log, event, { ...originOf(req), ...about });
   };
 
 /** A token's use in a request. A client has it from somebody who used it. */

@@ -1,0 +1,134 @@
+import type { Logger } from "pino";
+
+type Row = {
+  level: "info" | "warn" | "error";
+  /** Where the line has its name: as its `event`, for what ops want to be told of, or only as its message. */
+  namedBy: "event" | "msg";
+  /** When it is logged: for the documentation. */
+  when: string;
+};
+
+/** Every line that is logged. `docs/events.md` is printed from it. */
+const ROWS = {
+  registered: { namedBy: "event", level: "info", when: "Somebody opened an account." },
+  login: { namedBy: "event", level: "info", when: "Somebody logged in." },
+  login_failed: { namedBy: "event", level: "warn", when: "The e-mail address or the password was wrong." },
+  logout: { namedBy: "event", level: "info", when: "Somebody logged out; `devices` is `this` or `all`." },
+  session_ended: {
+    namedBy: "event",
+    level: "info",
+    when: "Somebody ended another session of theirs, or all others.",
+  },
+  password_changed: {
+    namedBy: "event",
+    level: "info",
+    when: "Somebody changed their password, which ended their sessions.",
+  },
+  revoked_by_client: {
+    namedBy: "event",
+    level: "info",
+    when: "A client revoked a token at `/oauth/revoke`; `client` is its id.",
+  },
+  client_refused: {
+    namedBy: "event",
+    level: "warn",
+    when: "A client's id or secret was wrong; `client` is its id, or `unknown`.",
+  },
+  refresh_reused: {
+    namedBy: "event",
+    level: "warn",
+    when: "A refresh token was used a second time, which ended its session: somebody may have stolen it.",
+  },
+  revoked_token_used: {
+    namedBy: "event",
+    level: "warn",
+    when: "A revoked token was used: somebody may have stolen it. At once, then once a minute for as long as it goes on; `uses` says how many uses the line stands for, `total` how many this process has refused.",
+  },
+  cross_site_request: {
+    namedBy: "event",
+    level: "warn",
+    when: "A page of another site tried to act by its visitor's cookies, and was refused.",
+  },
+  rate_limited: {
+    namedBy: "event",
+    level: "warn",
+    when: "Somebody tried too often; `limit` says at what.",
+  },
+  denylist_lost: {
+    namedBy: "event",
+    level: "error",
+    when: "Redis forgot what was revoked, so that everything issued before is refused and everybody has to log in again.",
+  },
+  request: {
+    namedBy: "msg",
+    level: "info",
+    when: "A request was answered; `status` is null if its client was gone before.",
+  },
+  failed: {
+    namedBy: "msg",
+    level: "error",
+    when: "A request was answered with a 5xx; `cause` says why, under its `request_id`.",
+  },
+  listening: {
+    namedBy: "msg",
+    level: "info",
+    when: "The service accepts connections, at `port`. Logged at every `LOG_LEVEL`.",
+  },
+  stopping: { namedBy: "msg", level: "info", when: "A `signal` came, and the service stops." },
+  keys: {
+    namedBy: "msg",
+    level: "info",
+    when: "At start: `signs` is the id of the key that signs, `verify` those of all that are accepted.",
+  },
+  "redis is ready": { namedBy: "msg", level: "info", when: "Redis can be reached, or can be again." },
+  "redis can't be reached": {
+    namedBy: "msg",
+    level: "error",
+    when: "Redis is away; once for each `cause`, until it is back.",
+  },
+  warning: {
+    namedBy: "msg",
+    level: "warn",
+    when: "Redis answers and something is wrong all the same: the message says what, `warning` is its code, as in `/readyz`.",
+  },
+  "this is no longer so": {
+    namedBy: "msg",
+    level: "info",
+    when: "What the warning with this code said is over.",
+  },
+  "the issuer's keys were fetched": {
+    namedBy: "msg",
+    level: "info",
+    when: "The keys of `issuer` were fetched for the first time, or again after a failure.",
+  },
+  "the issuer's keys can't be fetched": {
+    namedBy: "msg",
+    level: "error",
+    when: "Fetching the keys of `issuer` failed; once for each `cause`.",
+  },
+  "a key can't be used": {
+    namedBy: "msg",
+    level: "warn",
+    when: "`issuer` publishes a key that isn't accepted, for the `reason`.",
+  },
+  "a listener of onRevoked failed": {
+    namedBy: "msg",
+    level: "error",
+    when: "A function that an app gave to `onRevoked` threw.",
+  },
+  "revocations are told of only when Redis is back": {
+    namedBy: "msg",
+    level: "warn",
+    when: "Redis can't be asked for new revocations; `onRevoked` tells them once it can.",
+  },
+} satisfies Record<string, Row>;
+
+export type LogEvent = keyof typeof ROWS;
+
+export const LOG_EVENTS: Readonly<Record<LogEvent, Readonly<Row>>> = ROWS;
+
+/** Logs what happened, at its event's level. The message is its name, unless there is more to say. */
+export function logEvent(log: Logger, name: LogEvent, about: object = {}, message: string = name): void {
+  const { level, namedBy } = LOG_EVENTS[name];
+  log[level]({ ...(namedBy === "event" && { event: name }), ...about }, message);
+}

@@ -2,12 +2,10 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ERRORS } from "../../src/errors";
 import { readAclRules } from "../helpers/redis";
 import { startService } from "../helpers/service";
 
 const README = readFileSync("README.md", "utf8");
-const source = (file: string) => readFileSync(join("src", file), "utf8");
 
 /** The lines of a README example, and after each what it prints, where `…` stands for anything. */
 function readSession(): { script: string; prints: RegExp[] } {
@@ -41,12 +39,6 @@ it("the session from register to refused, and the look into Redis, go as the REA
     await service.stop();
     rmSync(dir, { recursive: true });
   }
-});
-
-it("names every error code, and no other", () => {
-  const table = README.slice(README.indexOf("### Errors"), README.indexOf("## For ops"));
-  const documented = [...table.matchAll(/^\| `([a-z_]+)`/gm)].map(([, code]) => code ?? "");
-  expect(documented).toEqual(Object.keys(ERRORS));
 });
 
 it("gives the ACL line that the compose file and the tests' own Redis use", () => {

@@ -129,7 +129,7 @@ describe("the check", () => {
     ["denylist/denylist.ts", `import type { Session } from "../sessions/sessions";`, "sessions/sessions"],
     ["denylist/denylist.ts", `import type { Token } from "../auth/tokens";`, "auth/tokens"],
     ["tokens/access-tokens.ts", `import { type Redis, connectRedis } from "../redis/redis";`, "redis/redis"],
-    ["auth/auth.ts", `import { addressOf } from "../http/request/credentials";`, "http/request/credentials"],
+    ["auth/auth.ts", `import { addressOf } from "../http/request/caller";`, "http/request/caller"],
     ["auth/auth.ts", `import type { Config } from "../settings/config";`, "settings/config"],
     ["http/app.ts", `import "../main";`, "main"],
     ["http/app.ts", `export { createSessions } from "../http/../sessions/sessions";`, "sessions/sessions"],

@@ -29,7 +29,8 @@ type LogoutRequest = { access: Presented | undefined; refresh: Presented | undef
 type LoggedOut = { sub: string; sid?: string; jti?: string };
 
 type RefreshRequest = {
-  token: string;
+  /** Verified. */
+  token: RefreshToken;
   /** An access token that came along. Where it is genuine, it must be of the same session. */
   beside: string | undefined;
   /** A generation within its grace isn't exchanged again, for clients that share one (tabs and their cookies). */
@@ -180,8 +181,7 @@ export function createAuth(parts: AuthParts): Auth {
       return granted;
     },
 
-    async refresh({ token: text, beside, keepYoung }, requester) {
-      const token = refreshTokens.verify(text);
+    async refresh({ token, beside, keepYoung }, requester) {
       const access = beside === undefined ? undefined : attempt(() => verifyOnceAlive(beside));
       if (access && access.sid !== token.sid) throw new CurfewError("refresh_token_invalid");
       const account = await accounts.findById(token.sub);

@@ -3,6 +3,7 @@ import type { Settings } from "../settings/table";
 import { createAuthEndpoints } from "./routes/auth";
 import { readJson, requireJson } from "./request/body";
 import { createCookies } from "./request/cookies";
+import { createCredentials } from "./request/credentials";
 import { createCrossSiteCheck } from "./request/cross-site";
 import { createCheck, requireToken } from "./guard";
 import { createLimits } from "./request/limits";
@@ -22,21 +23,23 @@ export type LogoutAnswer = "json" | "no-content";
 export function createAuthTable(core: Core, options: AuthTableOptions) {
   const { auth, tokens, refreshTokens, denylist, redis, shards, log } = core;
   const cookies = createCookies(options.cookies);
+  const credentialsOf = createCredentials(cookies, refreshTokens);
   const assertNotCrossSite = createCrossSiteCheck(options.trustedOrigins);
 
   const tell = createTell(log);
-  const limit = createLimits({ redis, shards, refreshTokens, cookies }, options.rateLimits);
+  const limit = createLimits({ redis, shards, credentialsOf }, options.rateLimits);
 
-  const guard = { tokens, denylist, cookies, assertNotCrossSite };
+  const guard = { tokens, denylist, credentialsOf, assertNotCrossSite };
   const check = createCheck(guard);
   const token = requireToken(check);
   const forwardedToken = requireToken(createCheck(guard, originalMethod));
 
-  const ownPagesOnly = createOwnPagesOnly(cookies, assertNotCrossSite);
+  const ownPagesOnly = createOwnPagesOnly(credentialsOf, assertNotCrossSite);
 
-  const story = { auth, cookies, assertNotCrossSite, tell };
+  const story = { auth, cookies, credentialsOf, tell };
   const { register, login, refresh, changePassword } = createAuthEndpoints({
     ...story,
+    assertNotCrossSite,
     limit,
   });
   const { logoutWithJson, logoutWithoutContent } = createLogoutEndpoints({

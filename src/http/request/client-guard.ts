@@ -2,16 +2,9 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { Request } from "express";
 import { CurfewError } from "../../errors";
 import type { OAuthClient } from "../../settings/clients";
+import { knownOf } from "./caller";
 import type { Tell } from "./request-log";
 import { step, type Step } from "./step";
-
-declare module "express-serve-static-core" {
-  // eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- only an interface can be added to
-  interface Request {
-    /** The id of the client that asks, behind requireClient. */
-    oauthClient?: string;
-  }
-}
 
 export type ClientGuardParts = {
   clients: readonly OAuthClient[];
@@ -28,7 +21,7 @@ export function requireClient({ clients, limitTries, tell }: ClientGuardParts): 
   return step([...limitTries.errors, "invalid_credentials"], function clientGuard(req, res, next) {
     const { id, secret } = readBasic(req) ?? {};
     if (id !== undefined && secret !== undefined && isClient(id, secret)) {
-      req.oauthClient = id;
+      knownOf(req).client = id;
       next();
       return;
     }
@@ -42,12 +35,6 @@ export function requireClient({ clients, limitTries, tell }: ClientGuardParts): 
       next(new CurfewError("invalid_credentials", { isNews: false }));
     });
   });
-}
-
-/** The client that asks. */
-export function clientOf({ oauthClient }: Request): string {
-  if (oauthClient === undefined) throw new TypeError("This route must stand behind requireClient().");
-  return oauthClient;
 }
 
 const BASIC = /^basic +(?<encoded>[A-Za-z0-9+/]+={0,2})$/i;

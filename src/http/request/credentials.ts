@@ -1,7 +1,6 @@
-import { isIP } from "node:net";
 import type { Request } from "express";
-import type { Requester } from "../../denylist/entry";
 import { CurfewError } from "../../errors";
+import type { RefreshToken, RefreshTokens } from "../../tokens/refresh-tokens";
 import type { Cookies } from "./cookies";
 
 /** How tokens travel: in headers and bodies, or in cookies. */
@@ -9,16 +8,55 @@ export type Transport = "bearer" | "cookie";
 
 export type Credential = { token: string; transport: Transport };
 
+/** What a request carries. Each part is read once, however many ask for it; an error is thrown to all of them. */
+export type Credentials = {
+  /**
+   * The access token, not yet verified. An Authorization header wins: beside it the cookie is not looked at, whatever the
+   * header holds. A token in the URL or the body is never read (RFC 6750 §5.3).
+   */
+  access: () => Credential | undefined;
+  /** The access cookie, whatever else there is. */
+  accessCookie: () => string | undefined;
+  /** The refresh token that the parsed body brings, else the cookie's; the cookie, too, is not looked at beside a header. */
+  refresh: () => Credential | undefined;
+  /** The refresh token, verified. Throws `token_missing` if there is none, `refresh_token_invalid` if it is no good. */
+  refreshToken: () => RefreshToken;
+};
+
+export type ReadCredentials = (req: Request) => Credentials;
+
+/** Reads the credentials of requests, by the names that our cookies have. */
+export function createCredentials(cookies: Cookies, refreshTokens: RefreshTokens): ReadCredentials {
+  const read = new WeakMap<Request, Credentials>();
+
+  function readFrom(req: Request): Credentials {
+    const accessCookie = once(() => cookies.readAccess(req));
+    const refresh = once(() => readRefresh(req, cookies));
+    return {
+      access: once(() => readAccess(req, accessCookie)),
+      accessCookie,
+      refresh,
+      refreshToken: once(() => {
+        const credential = refresh();
+        if (!credential) throw new CurfewError("token_missing");
+        return refreshTokens.verify(credential.token);
+      }),
+    };
+  }
+
+  return function credentialsOf(req) {
+    const credentials = read.get(req) ?? readFrom(req);
+    read.set(req, credentials);
+    return credentials;
+  };
+}
+
 /** Whoever writes Bearer means us, and is told when the rest is not as it should be. */
 const MEANS_BEARER = /^bearer(?![a-z0-9-])/i;
 const BEARER = /^bearer(?: +(?<token>.*))?$/i;
 const B64TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
-/**
- * The access token as the request carries it, not yet verified. An Authorization header wins: beside it the cookie is
- * not looked at, whatever the header holds. A token in the URL or the body never is (RFC 6750 §5.3).
- */
-export function readAccessToken(req: Request, cookies: Cookies): Credential | undefined {
+function readAccess(req: Request, readCookie: () => string | undefined): Credential | undefined {
   const [header, ...repeated] = req.headersDistinct["authorization"] ?? [];
   // Node keeps the first of several and drops the rest without a word.
   if (repeated.length > 0) {
@@ -26,15 +64,14 @@ export function readAccessToken(req: Request, cookies: Cookies): Credential | un
       details: [{ path: "Authorization", message: "must not be sent twice" }],
     });
   }
-  if (header === undefined) return credentialOf(cookies.readAccess(req), "cookie");
+  if (header === undefined) return credentialOf(readCookie(), "cookie");
   if (!MEANS_BEARER.test(header)) return undefined;
   const bearer = BEARER.exec(header);
   if (!bearer) throw new CurfewError("token_invalid");
   return credentialOf(bearer.groups?.["token"], "bearer");
 }
 
-/** The refresh token that the body brings, else the cookie's; the cookie, too, is not looked at beside a header. */
-export function readRefreshToken(req: Request, cookies: Cookies): Credential | undefined {
+function readRefresh(req: Request, cookies: Cookies): Credential | undefined {
   const { refresh_token: inBody } = (req.body ?? {}) as { refresh_token?: unknown };
   if (typeof inBody === "string") return { token: inBody, transport: "bearer" };
   if (req.headers.authorization !== undefined) return undefined;
@@ -48,13 +85,18 @@ function credentialOf(token: string | undefined, transport: Transport): Credenti
   return { token, transport };
 }
 
-/** A proxy's word for where a request comes from counts only if it is an address, without a zone that anybody can vary. */
-export function addressOf(req: Request): string | undefined {
-  const { ip = "" } = req;
-  return isIP(ip) && !ip.includes("%") ? ip : req.socket.remoteAddress;
+function once<T>(read: () => T): () => T {
+  let outcome: (() => T) | undefined;
+  return () => (outcome ??= outcomeOf(read))();
 }
 
-export const requesterOf = (req: Request): Requester => ({
-  ip: addressOf(req) ?? null,
-  userAgent: req.get("User-Agent") ?? null,
-});
+function outcomeOf<T>(read: () => T): () => T {
+  try {
+    const value = read();
+    return () => value;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}

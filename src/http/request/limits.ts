@@ -7,17 +7,15 @@ import type { Redis } from "../../redis/redis";
 import type { Rate } from "../../settings/kinds";
 import type { Settings } from "../../settings/table";
 import type { Shards } from "../../redis/shards";
-import type { RefreshTokens } from "../../tokens/refresh-tokens";
-import type { Cookies } from "./cookies";
-import { addressOf, readRefreshToken } from "./credentials";
+import { addressOf, knownOf } from "./caller";
+import type { ReadCredentials } from "./credentials";
 import { createLimitStore, limitKey } from "./limit-store";
 import { runStep, step, type Step } from "./step";
 
 export type LimitParts = {
   redis: Redis;
   shards: Shards;
-  refreshTokens: RefreshTokens;
-  cookies: Cookies;
+  credentialsOf: ReadCredentials;
 };
 
 /** `logout` and `client` stand only in the way of those who are refused, and count nobody else. */
@@ -39,9 +37,7 @@ const networkOf = (req: Request) => ipKeyGenerator(addressOf(req) ?? "unknown", 
 
 /** Without rates nothing is limited. */
 export function createLimits(parts: LimitParts, rates: Settings["rateLimits"]): Limits {
-  const { redis, shards, refreshTokens, cookies } = parts;
-  /** Whose password is tried, where the body doesn't say. */
-  const emails = new WeakMap<Request, string>();
+  const { redis, shards, credentialsOf } = parts;
 
   function limit(
     name: string,
@@ -79,19 +75,14 @@ export function createLimits(parts: LimitParts, rates: Settings["rateLimits"]): 
 
   /** An address from which the account has signed in has tries of its own; all others share one lot. */
   async function accountKey(req: Request): Promise<string> {
-    const account = emailDigest(emails.get(req) ?? (req.body as { email: string }).email);
+    const account = emailDigest(knownOf(req).triedEmail ?? (req.body as { email: string }).email);
     const isKnown = await redis.ask((client) => client.exists(knownKey(account, req)));
     return isKnown ? `${account}@${networkOf(req)}` : account;
   }
 
   /** The session a genuine refresh token names, so that many can be behind one address; the address for anything else. */
-  function sessionKey(req: Request): string {
-    const session = attempt(() => {
-      const token = readRefreshToken(req, cookies)?.token;
-      return token === undefined ? undefined : refreshTokens.verify(token).sid;
-    });
-    return session ?? networkOf(req);
-  }
+  const sessionKey = (req: Request): string =>
+    attempt(credentialsOf(req).refreshToken)?.sid ?? networkOf(req);
 
   /** Its headers would tell whose address is known, and so whether there is such an account. */
   const limitAccount = (name: string) => limit(name, rates?.account, accountKey, { isTold: false });
@@ -104,7 +95,7 @@ export function createLimits(parts: LimitParts, rates: Settings["rateLimits"]): 
     password: {
       errors: passwordSteps.flatMap(({ errors }) => errors),
       async count(req, res, email) {
-        emails.set(req, email);
+        knownOf(req).triedEmail = email;
         for (const each of passwordSteps) await runStep(each, req, res);
       },
     },

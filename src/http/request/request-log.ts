@@ -3,22 +3,19 @@ import type { Request, RequestHandler } from "express";
 import type { Logger } from "pino";
 import type { Use } from "../../denylist/alarms";
 import { logEvent, type LogEvent } from "../../log/events";
-import { addressOf, requesterOf } from "./credentials";
+import { addressOf, knownOf, requesterOf } from "./caller";
 
 export type Tell = (req: Request, event: LogEvent, about?: Record<string, string>) => void;
 
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 const UNKNOWN_PATH_MAX = 20;
 
-/** What each request is logged as, once it is known whose it is. */
-const routes = new WeakMap<Request, string>();
-
 /** Where a request meets a route, the log names the route, and nothing that a client or a gateway put below it. */
 export const nameRoute =
   (path: string): RequestHandler =>
   (req, _res, next) => {
     const below = req.params["path"] === undefined ? "" : "/…";
-    routes.set(req, beginningOf(req.baseUrl) + path.replace(WILDCARD, below));
+    knownOf(req).route = beginningOf(req.baseUrl) + path.replace(WILDCARD, below);
     next();
   };
 
@@ -72,7 +69,7 @@ const originOf = (req: Request) => ({
 });
 
 /** Nothing that could be a token or a password: the route; and where there is none, of the path what is too short for one. */
-const pathOf = (req: Request) => routes.get(req) ?? beginningOf(req.originalUrl);
+const pathOf = (req: Request) => knownOf(req).route ?? beginningOf(req.originalUrl);
 
 /** No query, no user before a host, and whole segments up to 20 characters in all: a secret may have slashes in it. */
 function beginningOf(url: string): string {

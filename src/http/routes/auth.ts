@@ -4,8 +4,8 @@ import type { Account } from "../../accounts/accounts";
 import type { Auth, Grant } from "../../auth/auth";
 import { CurfewError } from "../../errors";
 import type { Cookies } from "../request/cookies";
-import { requesterOf, readRefreshToken, type Transport } from "../request/credentials";
-import { ownCallerOf, transportOf } from "../guard";
+import { ownCallerOf, requesterOf, transportOf } from "../request/caller";
+import type { ReadCredentials, Transport } from "../request/credentials";
 import type { Limits } from "../request/limits";
 import type { Tell } from "../request/request-log";
 import { endpoint } from "../router";
@@ -26,13 +26,14 @@ const PasswordChange = z.strictObject({ current_password: z.string(), new_passwo
 export type AuthRouteParts = {
   auth: Auth;
   cookies: Cookies;
+  credentialsOf: ReadCredentials;
   assertNotCrossSite: (req: Request) => void;
   limit: Pick<Limits, "password" | "rememberAddress">;
   tell: Tell;
 };
 
 export function createAuthEndpoints(parts: AuthRouteParts) {
-  const { auth, cookies, assertNotCrossSite, limit, tell } = parts;
+  const { auth, cookies, credentialsOf, assertNotCrossSite, limit, tell } = parts;
 
   /** Else somebody else's page could sign its visitor in to an account of its own. */
   function assertMayHave(transport: Transport, req: Request): void {
@@ -85,15 +86,12 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     answers: { 200: { description: "The next pair", schema: Tokens } },
     errors: ["token_missing", "refresh_token_invalid", "refresh_token_reused", "denylist_unavailable"],
     async handle(req, res) {
-      const credential = readRefreshToken(req, cookies);
-      if (!credential) throw new CurfewError("token_missing");
-      const { token, transport } = credential;
-      const beside = transport === "cookie" ? cookies.readAccess(req) : undefined;
-      const grant = await auth.refresh(
-        { token, beside, keepYoung: transport === "cookie" },
-        requesterOf(req),
-      );
-      answerTokens(res, grant, transport, cookies);
+      const { accessCookie, refresh, refreshToken } = credentialsOf(req);
+      const transport = refresh()?.transport ?? "bearer";
+      const isByCookie = transport === "cookie";
+      const beside = isByCookie ? accessCookie() : undefined;
+      const request = { token: refreshToken(), beside, keepYoung: isByCookie };
+      answerTokens(res, await auth.refresh(request, requesterOf(req)), transport, cookies);
     },
   });
 

@@ -3,7 +3,8 @@ import { z } from "zod";
 import type { Auth } from "../../auth/auth";
 import { attempt, CurfewError, type ErrorCode } from "../../errors";
 import type { Cookies } from "../request/cookies";
-import { requesterOf, readAccessToken, readRefreshToken } from "../request/credentials";
+import { requesterOf } from "../request/caller";
+import type { ReadCredentials } from "../request/credentials";
 import type { Tell } from "../request/request-log";
 import { endpoint, type SuccessAnswer } from "../router";
 import { runStep, type Step } from "../request/step";
@@ -14,23 +15,23 @@ const LoggedOut = z.object({ success: z.literal(true), message: z.string() });
 export type LogoutParts = {
   auth: Auth;
   cookies: Cookies;
+  credentialsOf: ReadCredentials;
   /** Stands only in the way of tries that ended nothing: nobody may be kept from a logout that would end something. */
   limitTries: Step;
   tell: Tell;
 };
 
 /** The logout routes differ in how they say that it is done, and in nothing else. */
-export function createLogoutEndpoints({ auth, cookies, limitTries, tell }: LogoutParts) {
+export function createLogoutEndpoints({ auth, cookies, credentialsOf, limitTries, tell }: LogoutParts) {
   /** Logs out with what the request carries, and leaves no cookie that is of no use any more. */
   async function endWhatIsNamed(req: Request, res: Response, body: z.infer<typeof Logout>): Promise<void> {
     const allDevices = body.all_devices ?? false;
     try {
-      const access = readAccessToken(req, cookies);
+      const credentials = credentialsOf(req);
+      const access = credentials.access();
       const isByCookie = access?.transport === "cookie";
       // Beside a good access cookie, two refresh cookies are as good as none.
-      const refresh = isByCookie
-        ? attempt(() => readRefreshToken(req, cookies))
-        : readRefreshToken(req, cookies);
+      const refresh = isByCookie ? attempt(credentials.refresh) : credentials.refresh();
       const whose = await auth.logout({ access, refresh, allDevices }, requesterOf(req));
       tell(req, "logout", { ...whose, devices: allDevices ? "all" : "this" });
       if (isByCookie || refresh?.transport === "cookie") {

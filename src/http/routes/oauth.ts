@@ -5,8 +5,7 @@ import type { Alarms } from "../../denylist/alarms";
 import { CurfewError, type ErrorCode } from "../../errors";
 import type { RefreshToken } from "../../tokens/refresh-tokens";
 import { audienceOf, subjectOf, type Token } from "../../auth/tokens";
-import { clientOf } from "../request/client-guard";
-import { requesterOf } from "../request/credentials";
+import { clientOf, requesterOf } from "../request/caller";
 import { useOf, type Tell } from "../request/request-log";
 import { endpoint } from "../router";
 

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { Auth } from "../../auth/auth";
-import { requesterOf } from "../request/credentials";
-import { ownCallerOf } from "../guard";
+import { ownCallerOf, requesterOf } from "../request/caller";
 import type { Tell } from "../request/request-log";
 import { endpoint } from "../router";
 

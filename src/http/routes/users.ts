@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Auth } from "../../auth/auth";
 import { subjectOf } from "../../auth/tokens";
-import { callerOf } from "../guard";
+import { callerOf } from "../request/caller";
 import { endpoint } from "../router";
 import { User } from "../answer/tokens-answer";
 

@@ -1,7 +1,7 @@
 import type { Request } from "express";
 import { isStateChanging } from "../request/cross-site";
 import { rolesOf, subjectOf } from "../../auth/tokens";
-import { callerOf } from "../guard";
+import { callerOf } from "../request/caller";
 import { endpoint } from "../router";
 
 /**

@@ -1,7 +1,9 @@
 import type { Request } from "express";
 import { createCookies } from "../../../src/http/request/cookies";
+import { createCredentials } from "../../../src/http/request/credentials";
 import { createCrossSiteCheck, isStateChanging } from "../../../src/http/request/cross-site";
 import { createOwnPagesOnly } from "../../../src/http/request/own-pages";
+import type { RefreshTokens } from "../../../src/tokens/refresh-tokens";
 
 const HOST = "app.example.com";
 const ALLOWED = "https://friend.example";
@@ -76,7 +78,7 @@ describe("C-04: a request that acts by cookie", () => {
 
 describe("a request from somebody else's page, to a route that judges its credentials itself", () => {
   const ownPagesOnly = createOwnPagesOnly(
-    createCookies({ secure: false, refreshPath: "/api" }),
+    createCredentials(createCookies({ secure: false, refreshPath: "/api" }), {} as RefreshTokens),
     createCrossSiteCheck([]),
   );
 

@@ -69,6 +69,7 @@ export function createCore(options: CoreOptions): Core {
     tokens,
     refreshTokens,
     denylist,
+    clockToleranceSeconds,
   });
   const revoker = createRevoker(writer, shards, options);
   const alarms = createAlarms({ redis, shards, past, log });

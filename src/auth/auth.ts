@@ -6,7 +6,7 @@ import type { Because } from "../denylist/revoker";
 import { attempt, CurfewError } from "../errors";
 import type { Passwords } from "../accounts/passwords";
 import type { Opened, Session, Sessions } from "../sessions/sessions";
-import type { AccessToken, AccessTokens } from "../tokens/access-tokens";
+import { isExpired, type AccessToken, type AccessTokens } from "../tokens/access-tokens";
 import type { RefreshToken, RefreshTokens } from "../tokens/refresh-tokens";
 import { subjectOf, type Token, type Tokens } from "./tokens";
 
@@ -76,11 +76,12 @@ export type AuthParts = {
   tokens: Tokens;
   refreshTokens: RefreshTokens;
   denylist: Pick<Denylist, "assertNotRevoked">;
+  clockToleranceSeconds: number;
 };
 
 export function createAuth(parts: AuthParts): Auth {
-  const { accounts, passwords, sessions, foreignSessions, accessTokens, tokens, refreshTokens, denylist } =
-    parts;
+  const { accounts, passwords, sessions, foreignSessions, denylist, clockToleranceSeconds } = parts;
+  const { accessTokens, tokens, refreshTokens } = parts;
 
   function assertAcceptable(password: string, email: string, path: string): void {
     const objection = passwords.objection(password, email);
@@ -198,10 +199,10 @@ export function createAuth(parts: AuthParts): Auth {
         throw new CurfewError("refresh_token_invalid");
       }
       if (!token && !refreshToken) throw new CurfewError("token_missing");
-      if (await end(token, refreshToken, allDevices, requester)) return namesOf(token, refreshToken);
-      if (!access) throw new CurfewError("refresh_token_invalid", { about: namesOf(token, refreshToken) });
-      await tokens.verify(access.token);
-      throw new CurfewError("token_revoked");
+      const names = namesOf(token, refreshToken);
+      if (await end(token, refreshToken, allDevices, requester)) return names;
+      if (!token) throw new CurfewError("refresh_token_invalid", { about: names });
+      throw new CurfewError(isExpired(token.exp, clockToleranceSeconds) ? "token_expired" : "token_revoked");
     },
 
     async introspect(text) {

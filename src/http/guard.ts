@@ -46,5 +46,6 @@ export function requireToken(check: Check): Step {
       req.auth = await check(req);
       next();
     },
+    "token",
   );
 }

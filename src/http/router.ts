@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { CurfewError, type ErrorCode } from "../errors";
 import { readBody } from "./request/body";
 import { nameRoute } from "./request/request-log";
-import { step, type Step } from "./request/step";
+import { step, type Security, type Step } from "./request/step";
 
 type Method = "get" | "post" | "delete" | "all";
 
@@ -16,6 +16,8 @@ export type Endpoint = {
   readonly body: z.ZodType | undefined;
   readonly answers: Readonly<Record<number, SuccessAnswer>>;
   readonly errors: readonly ErrorCode[];
+  /** Which credentials it judges itself. */
+  readonly security: Security | undefined;
   readonly handler: RequestHandler;
 };
 
@@ -28,14 +30,16 @@ export function endpoint<Body = undefined>(options: {
   body?: z.ZodType<Body>;
   answers: Record<number, SuccessAnswer>;
   errors?: ErrorCode[];
+  security?: Security;
   handle: (req: Request, res: Response, body: Body) => Promise<void> | void;
 }): Endpoint {
-  const { summary, body, answers, errors = [], handle } = options;
+  const { summary, body, answers, errors = [], security, handle } = options;
   return {
     summary,
     body,
     answers,
     errors: body ? ["invalid_request", ...errors] : errors,
+    security,
     handler: (req, res) => handle(req, res, body ? readBody(body, req.body) : (undefined as Body)),
   };
 }

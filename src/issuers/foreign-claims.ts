@@ -1,5 +1,5 @@
 import { CurfewError } from "../errors";
-import { ACCESS_TOKEN_TYPE, assertThat, isFiniteNumber, isString } from "../tokens/access-tokens";
+import { ACCESS_TOKEN_TYPE, assertThat, isExpired, isFiniteNumber, isString } from "../tokens/access-tokens";
 import { keyIdOf, tokenIdOf } from "./foreign-ids";
 
 type Claims = Record<string, unknown>;
@@ -27,7 +27,7 @@ export function readTimes(
 ) {
   const now = Date.now() / 1000;
   assertThat(isTime(exp));
-  if (!allowExpired && now >= exp + clockToleranceSeconds) throw new CurfewError("token_expired");
+  if (!allowExpired && isExpired(exp, clockToleranceSeconds)) throw new CurfewError("token_expired");
   assertThat(isTime(iat) && iat <= now + clockLeadSeconds);
   assertThat(nbf === undefined || (isTime(nbf) && nbf <= now + clockToleranceSeconds));
   return { exp, iat };

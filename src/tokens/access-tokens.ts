@@ -62,14 +62,14 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
       assertGenuine(token, header, keys.find(header["kid"]));
       // Only now: reading what anybody may send costs far more than finding out that it isn't genuine.
       const claims = decodeJson(payload);
-      const now = Date.now() / 1000;
       assertThat(claims !== undefined);
       assertThat(
         header["typ"] === ACCESS_TOKEN_TYPE && claims["iss"] === issuer && isFor(audience, claims["aud"]),
       );
       const { exp, iat, nbf, sub, jti, sid, roles, epoch } = claims;
       assertThat(isFiniteNumber(exp));
-      if (!allowExpired && now >= exp + clockToleranceSeconds) throw new CurfewError("token_expired");
+      if (!allowExpired && isExpired(exp, clockToleranceSeconds)) throw new CurfewError("token_expired");
+      const now = Date.now() / 1000;
       assertThat(isFiniteNumber(iat) && iat <= now + MAX_CLOCK_LEAD_SECONDS);
       // Who logs out with a token from before ACCESS_TTL was lowered must be able to.
       assertThat(allowExpired || exp - iat <= accessTtlSeconds);
@@ -110,6 +110,9 @@ function assertGenuine(token: string, header: Record<string, unknown>, key: Sign
 export function assertThat(holds: boolean): asserts holds {
   if (!holds) throw new CurfewError("token_invalid");
 }
+
+export const isExpired = (exp: number, clockToleranceSeconds: number) =>
+  Date.now() / 1000 >= exp + clockToleranceSeconds;
 
 export const isFor = (audience: string, claim: unknown) =>
   claim === audience || (Array.isArray(claim) && claim.includes(audience));

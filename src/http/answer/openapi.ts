@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { ERRORS, type ErrorCode } from "../../errors";
 import { requireForm } from "../request/body";
+import type { Security } from "../request/step";
 import { endpointOf, stepsOf, type Endpoint, type Route } from "../router";
 
 export type RouteTable = { base: string; routes: readonly Route[] };
@@ -56,18 +57,19 @@ export function createOpenApi(tables: readonly RouteTable[], accessCookie: strin
   };
 }
 
-const TOKEN = [{ bearer: [] }, { cookie: [] }];
-const CLIENT = [{ client: [] }];
+/** A refresh token is in the body or in a cookie of its own, and beside none of these. */
+const SECURITY: Record<Security, object[]> = {
+  token: [{ bearer: [] }, { cookie: [] }],
+  "any token": [{ bearer: [] }, { cookie: [] }, {}],
+  client: [{ client: [] }],
+};
 
 type Manifest = { version: string; license: string };
 
 function operationOf(base: string, route: Route): object {
   const endpoint = endpointOf(route);
   const errors = [...stepsOf(route).flatMap(({ errors }) => errors), ...endpoint.errors, "internal" as const];
-  const isGuarded = stepsOf(route).some(({ errors }) => errors.includes("token_missing"));
-  const isForClients = stepsOf(route).some(({ errors }) => errors.includes("invalid_credentials"));
-  // A logout takes an access token, but a refresh token will do.
-  const takesToken = endpoint.errors.includes("token_invalid");
+  const { security } = [...stepsOf(route), endpoint].find((each) => each.security) ?? {};
   const parameters = [...route[1].matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: "path",
@@ -78,9 +80,7 @@ function operationOf(base: string, route: Route): object {
     summary: endpoint.summary,
     tags: [base === "" ? "others" : base],
     ...(parameters.length > 0 && { parameters }),
-    ...(isGuarded && { security: TOKEN }),
-    ...(isForClients && { security: CLIENT }),
-    ...(takesToken && { security: [...TOKEN, {}] }),
+    ...(security && { security: SECURITY[security] }),
     ...(endpoint.body && { requestBody: requestBodyOf(endpoint.body, mediaTypeOf(route)) }),
     responses: { ...successesOf(endpoint), ...refusalsOf(errors), default: OTHER },
   };

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { Request } from "express";
+import type { NextFunction, Request, Response } from "express";
 import { CurfewError } from "../../errors";
 import type { OAuthClient } from "../../settings/clients";
 import { knownOf } from "./caller";
@@ -18,7 +18,7 @@ export function requireClient({ clients, limitTries, tell }: ClientGuardParts): 
   const isClient = createClientCheck(clients);
   const nameOf = (id: string | undefined) => clients.find((each) => each.id === id)?.id ?? "unknown";
 
-  return step([...limitTries.errors, "invalid_credentials"], function clientGuard(req, res, next) {
+  function clientGuard(req: Request, res: Response, next: NextFunction): void {
     const { id, secret } = readBasic(req) ?? {};
     if (id !== undefined && secret !== undefined && isClient(id, secret)) {
       knownOf(req).client = id;
@@ -34,7 +34,9 @@ export function requireClient({ clients, limitTries, tell }: ClientGuardParts): 
       res.set("WWW-Authenticate", 'Basic realm="curfew"');
       next(new CurfewError("invalid_credentials", { isNews: false }));
     });
-  });
+  }
+
+  return step([...limitTries.errors, "invalid_credentials"], clientGuard, "client");
 }
 
 const BASIC = /^basic +(?<encoded>[A-Za-z0-9+/]+={0,2})$/i;

@@ -83,6 +83,7 @@ export function createLogoutEndpoints({ auth, cookies, credentialsOf, limitTries
         "denylist_unavailable",
         ...limitTries.errors,
       ],
+      security: "any token",
       async handle(req, res, body) {
         await endWhatIsNamed(req, res, body);
         sayDone(res);

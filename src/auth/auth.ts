@@ -149,7 +149,7 @@ export function createAuth(parts: AuthParts): Auth {
     requester: Requester,
     client?: string,
   ): Promise<boolean> {
-    return accessToken && "issuer" in accessToken
+    return accessToken?.kind === "foreign"
       ? foreignSessions.logout(accessToken, allDevices, requester, client)
       : sessions.logout({ accessToken, refreshToken }, allDevices, requester, client);
   }

@@ -18,13 +18,14 @@ export const createTokens = (own: AccessTokens, foreign: ForeignTokens): Tokens 
 });
 
 /** Whose token it is: a user id of ours, or `<issuer name>:<subject>`. */
-export const subjectOf = (token: Token) => ("issuer" in token ? `${token.issuer}:${token.sub}` : token.sub);
+export const subjectOf = (token: Token) =>
+  token.kind === "foreign" ? `${token.issuer}:${token.sub}` : token.sub;
 
 /** Whom it is for. An outside issuer may not say, where it needn't. */
 export function audienceOf(token: Token): string | string[] | undefined {
-  const aud = "issuer" in token ? token.claims["aud"] : token.aud;
+  const aud = token.kind === "foreign" ? token.claims["aud"] : token.aud;
   return isString(aud) || (Array.isArray(aud) && aud.every(isString)) ? aud : undefined;
 }
 
 /** An outside issuer's roles mean nothing here. */
-export const rolesOf = (token: Token) => ("issuer" in token ? [] : token.roles);
+export const rolesOf = (token: Token) => (token.kind === "foreign" ? [] : token.roles);

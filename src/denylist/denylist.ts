@@ -62,7 +62,7 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
   }
 
   return {
-    assertNotRevoked: (token) => ("issuer" in token ? assertForeign(token) : assertOwn(token)),
+    assertNotRevoked: (token) => (token.kind === "foreign" ? assertForeign(token) : assertOwn(token)),
 
     async assertAnswering() {
       await Promise.all(

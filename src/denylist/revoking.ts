@@ -73,7 +73,7 @@ const WHY_HINT = `reason: ${APP_REASONS.join(" or ")}; note: ${NOTE_MAX} charact
  */
 export function isEndedBy(claims: AccessToken | ForeignToken, revocation: Revocation): boolean {
   if (revocation.kind === "everything") return true;
-  const isForeign = "issuer" in claims;
+  const isForeign = claims.kind === "foreign";
   const sub = isForeign ? foreign(claims.issuer, claims.sub) : claims.sub;
   if (revocation.sub !== null && revocation.sub !== sub) return false;
   switch (revocation.kind) {

@@ -26,6 +26,7 @@ export type TrustedIssuer = {
 
 /** A trusted issuer's token, verified. Its ids are what the issuer wrote; `jti` is a hash of what is signed if there is none. */
 export type ForeignToken = {
+  kind: "foreign";
   /** The issuer's name here. */
   issuer: string;
   iss: string;
@@ -94,7 +95,7 @@ export function createForeignTokens(
     const times = readTimes(claims, issuer.clockLeadSeconds, options.clockToleranceSeconds, allowExpired);
     // Who logs out with a token from before max_lifetime was lowered must be able to.
     assertThat(allowExpired || times.exp - times.iat <= issuer.maxLifetimeSeconds);
-    return { ...describe(issuer), ...readIds(token, claims), ...times, claims };
+    return { kind: "foreign", ...describe(issuer), ...readIds(token, claims), ...times, claims };
   }
 
   return {

@@ -8,6 +8,7 @@ import type { Settings } from "../settings/table";
 
 /** The claims of an access token, verified. */
 export type AccessToken = {
+  kind: "own";
   iss: string;
   aud: string;
   sub: string;
@@ -78,7 +79,7 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
         isString(sub) && sub !== "" && isString(jti) && ID.test(jti) && isString(sid) && ID.test(sid),
       );
       assertThat(Array.isArray(roles) && roles.every(isString) && isString(epoch));
-      return { iss: issuer, aud: audience, sub, sid, jti, iat, exp, roles, epoch };
+      return { kind: "own", iss: issuer, aud: audience, sub, sid, jti, iat, exp, roles, epoch };
     },
   };
 }

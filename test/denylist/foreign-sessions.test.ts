@@ -13,6 +13,7 @@ const shards = createShards("curfew:", 16);
 const DIGEST = `sha256-${"0".repeat(64)}`;
 
 const TOKEN: ForeignToken = {
+  kind: "foreign",
   ...{ issuer: "auth0", iss: "https://auth0.example", sub: "auth0|5f7c", jti: "j", sid: undefined },
   keyIds: { sub: DIGEST, jti: "j", sid: undefined },
   ...{ iat: 1, exp: 2, sinceEpoch: true, clockLeadSeconds: 5, maxLifetimeSeconds: 60, claims: {} },

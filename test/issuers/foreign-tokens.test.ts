@@ -113,6 +113,7 @@ const sha256 = (text: string) => `sha256-${createHash("sha256").update(text).dig
 describe("a genuine token", () => {
   it("is told with the names under which it is denied, and with all its claims", async () => {
     expect(await trust({}).verify(sign({ org: { id: 5 } }))).toEqual({
+      kind: "foreign",
       issuer: "acme",
       iss: ISS,
       sub: "user_1",

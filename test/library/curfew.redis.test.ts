@@ -1,6 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { Cluster, Redis as Client } from "ioredis";
-import { createCurfew, isEndedBy, type Curfew, type CurfewOptions, type Revocation } from "../../src/index";
+import {
+  createCurfew,
+  isEndedBy,
+  type Claims,
+  type Curfew,
+  type CurfewOptions,
+  type Revocation,
+} from "../../src/index";
 import { eventually } from "../helpers/client";
 import { startCluster, type TestCluster } from "../helpers/cluster";
 import { connectedUntilTestsEnd } from "../helpers/processes";
@@ -360,7 +367,8 @@ describe("createCurfew", () => {
 });
 
 describe("isEndedBy", () => {
-  const own = {
+  const own: Claims = {
+    kind: "own",
     iss: "curfew",
     aud: "curfew",
     sub: "ada",
@@ -371,7 +379,8 @@ describe("isEndedBy", () => {
     roles: [],
     epoch: "1-a",
   };
-  const foreign = {
+  const foreign: Claims = {
+    kind: "foreign",
     ...{
       issuer: "clerk",
       iss: "https://clerk",

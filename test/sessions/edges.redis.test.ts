@@ -32,6 +32,7 @@ const sidKey = (sid: string) => `curfew:denylist:sid:${sid}`;
 async function open({ user = randomUUID(), accessExp = now() + 900, on = sessions } = {}) {
   const { refreshToken, epoch } = await on.open(user, REQUESTER, on.endOfNew(), accessExp);
   const accessToken: AccessToken = {
+    kind: "own",
     ...{ iss: "curfew", aud: "curfew", jti: randomUUID(), roles: [] },
     ...{ sub: user, sid: refreshToken.sid, iat: accessExp - 900, exp: accessExp, epoch },
   };

@@ -26,6 +26,7 @@ const open = async (user: string) =>
   (await sessions.open(user, REQUESTER, sessions.endOfNew(), now() + 900)).refreshToken;
 
 const accessTokenOf = (sub: string, sid: string, exp: number): AccessToken => ({
+  kind: "own",
   ...{ iss: "curfew", aud: "curfew", jti: randomUUID(), roles: [], epoch: "1-a" },
   ...{ sub, sid, exp, iat: exp - 900 },
 });

@@ -50,7 +50,7 @@ describe("mint", () => {
   });
 
   it("makes what verify accepts, and verify returns the claims", () => {
-    expect(tokens.verify(genuine)).toEqual({ ...CLAIMS, iss: ISSUER, aud: AUDIENCE, jti });
+    expect(tokens.verify(genuine)).toEqual({ kind: "own", ...CLAIMS, iss: ISSUER, aud: AUDIENCE, jti });
   });
 });
 
@@ -376,7 +376,7 @@ describe("claims", () => {
       '{"__proto__":{"roles":["ops"],"role":"admin"},"constructor":{"prototype":{"role":"admin"}},';
     const token = rawClaims(claimsText.replace("{", `${elevated}"toString":"x",`))();
     const verified = tokens.verify(token);
-    expect(verified).toEqual({ ...CLAIMS, iss: ISSUER, aud: AUDIENCE, jti });
+    expect(verified).toEqual({ kind: "own", ...CLAIMS, iss: ISSUER, aud: AUDIENCE, jti });
     expect(verified).not.toHaveProperty("role");
     expect({}).not.toHaveProperty("role");
     for (const sub of ["__proto__", "constructor", "toString"]) {
@@ -448,9 +448,16 @@ describe("verify with allowExpired", () => {
   const verify = (token: string) => tokens.verify(token, { allowExpired: true });
 
   it("returns the claims of a token that is over, however long", () => {
-    expect(verify(claims(EXPIRED)())).toEqual({ ...CLAIMS, ...EXPIRED, iss: ISSUER, aud: AUDIENCE, jti });
+    expect(verify(claims(EXPIRED)())).toEqual({
+      kind: "own",
+      ...CLAIMS,
+      ...EXPIRED,
+      iss: ISSUER,
+      aud: AUDIENCE,
+      jti,
+    });
     at(NOW + 3650 * DAY);
-    expect(verify(genuine)).toEqual({ ...CLAIMS, iss: ISSUER, aud: AUDIENCE, jti });
+    expect(verify(genuine)).toEqual({ kind: "own", ...CLAIMS, iss: ISSUER, aud: AUDIENCE, jti });
   });
 
   it("accepts a lifetime that was the configured one once", () => {

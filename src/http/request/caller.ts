@@ -32,7 +32,7 @@ export const callerOf = (req: Request): Token => behind("requireToken()", req.au
 /** For what only sessions of ours have. */
 export function ownCallerOf(req: Request): AccessToken {
   const caller = callerOf(req);
-  if ("issuer" in caller) throw new CurfewError("own_session_required");
+  if (caller.kind === "foreign") throw new CurfewError("own_session_required");
   return caller;
 }
 

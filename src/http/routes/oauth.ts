@@ -106,6 +106,6 @@ function describe(token: Token | RefreshToken): Introspection {
     ...(sid !== undefined && { sid }),
     iat,
     exp,
-    ...("roles" in token && { roles: token.roles }),
+    ...(token.kind === "own" && { roles: token.roles }),
   };
 }

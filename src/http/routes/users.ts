@@ -6,7 +6,11 @@ import { endpoint } from "../router";
 import { User } from "../answer/tokens-answer";
 
 const Account = User.extend({ created_at: z.iso.datetime() });
-const Foreigner = z.object({ id: z.string(), issuer: z.string(), claims: z.record(z.string(), z.unknown()) });
+const ForeignCaller = z.object({
+  id: z.string(),
+  issuer: z.string(),
+  claims: z.record(z.string(), z.unknown()),
+});
 
 export const createMeEndpoint = (auth: Auth) =>
   endpoint({
@@ -14,14 +18,14 @@ export const createMeEndpoint = (auth: Auth) =>
     answers: {
       200: {
         description: "The caller's account, or what an outside issuer says of the caller",
-        schema: z.union([Account, Foreigner]),
+        schema: z.union([Account, ForeignCaller]),
       },
     },
     async handle(req, res) {
       const caller = callerOf(req);
-      if ("issuer" in caller) {
+      if (caller.kind === "foreign") {
         const { iss, claims } = caller;
-        res.json({ id: subjectOf(caller), issuer: iss, claims } satisfies z.infer<typeof Foreigner>);
+        res.json({ id: subjectOf(caller), issuer: iss, claims } satisfies z.infer<typeof ForeignCaller>);
         return;
       }
       const { id, email, roles, createdAt } = await auth.account(caller);

@@ -156,23 +156,23 @@ export const ERRORS: Readonly<Record<ErrorCode, Readonly<Row>>> = ROWS;
 /** One thing that is wrong with a request: where, and what. */
 export type Problem = { path: string; message: string };
 
-type Extra = { cause?: unknown; details?: Problem[]; about?: Record<string, string>; isNews?: boolean };
+type Extra = { cause?: unknown; details?: Problem[]; about?: Record<string, string>; raisesEvent?: boolean };
 
 /** A refusal that a client may be shown. `cause`, and `about` whom or what it is, are for the log and stay in the process. */
 export class CurfewError extends Error {
   readonly code: ErrorCode;
   readonly details: Problem[] | undefined;
   readonly about: Record<string, string>;
-  /** Whether those who watch over the service want to be told of it. */
-  readonly isNews: boolean;
+  /** Whether it is an event for those who watch the service, beside the line of its request. */
+  readonly raisesEvent: boolean;
 
-  constructor(code: ErrorCode, { cause, details, about = {}, isNews = true }: Extra = {}) {
+  constructor(code: ErrorCode, { cause, details, about = {}, raisesEvent = true }: Extra = {}) {
     super(ERRORS[code].message, { cause });
     this.name = "CurfewError";
     this.code = code;
     this.details = details;
     this.about = about;
-    this.isNews = isNews;
+    this.raisesEvent = raisesEvent;
   }
 }
 

@@ -128,9 +128,9 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
   };
 }
 
-/** A token from before the epoch is no news, and what is refused for another reason names no token. */
+/** A token from before the epoch raises no event, and what is refused for another reason names no token. */
 function revokedTokenOf(refusal: unknown): RevokedToken | undefined {
-  if (!(refusal instanceof CurfewError && refusal.code === "token_revoked" && refusal.isNews))
+  if (!(refusal instanceof CurfewError && refusal.code === "token_revoked" && refusal.raisesEvent))
     return undefined;
   const { sub, sid, jti } = refusal.about;
   if (sub === undefined || jti === undefined) return undefined;

@@ -35,7 +35,7 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
     if (byJti !== 0 || bySid !== 0) throw new CurfewError("token_revoked", { about: { sub, sid, jti } });
     if (current !== epoch) {
       epochs.tellLost(prefix, epoch);
-      throw new CurfewError("token_revoked", { about: { sub, sid, jti }, isNews: false });
+      throw new CurfewError("token_revoked", { about: { sub, sid, jti }, raisesEvent: false });
     }
   }
 
@@ -58,7 +58,7 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
       throw new CurfewError("token_revoked", { about });
     }
     if (sinceEpoch && iat < beganAt(current))
-      throw new CurfewError("token_revoked", { about, isNews: false });
+      throw new CurfewError("token_revoked", { about, raisesEvent: false });
   }
 
   return {

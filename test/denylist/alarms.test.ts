@@ -29,8 +29,8 @@ function create(shards = createOneShard("curfew:"), windowMs = WINDOW_MS) {
   return { ...createAlarms({ redis: { run } as Redis, shards, past, log }, windowMs), lines, runs };
 }
 
-const revoked = (jti: string, isNews = true, sub = "ada") =>
-  new CurfewError("token_revoked", { about: { sub, sid: "s1", jti }, isNews });
+const revoked = (jti: string, { raisesEvent = true, sub = "ada" } = {}) =>
+  new CurfewError("token_revoked", { about: { sub, sid: "s1", jti }, raisesEvent });
 
 const use = (path = "/reports"): Use => ({
   by: "",
@@ -79,7 +79,7 @@ describe("uses of a revoked token", () => {
   it("of hundreds of tokens are told of one by one up to a hundred, and together beyond", () => {
     const { raise, total, lines, runs } = create();
     const useAll = () => {
-      for (let at = 0; at < 5000; at += 1) raise(revoked(`t${at}`, true, `user ${at % 50}`), use());
+      for (let at = 0; at < 5000; at += 1) raise(revoked(`t${at}`, { sub: `user ${at % 50}` }), use());
     };
     useAll();
     expect(lines).toHaveLength(101);
@@ -98,7 +98,7 @@ describe("uses of a revoked token", () => {
   it("of one subject are told of one by one up to twenty, so that nobody can hide another's among theirs", () => {
     const { raise, lines } = create();
     for (let at = 0; at < 5000; at += 1) raise(revoked(`t${at}`), use());
-    raise(revoked("a", true, "grace"), use());
+    raise(revoked("a", { sub: "grace" }), use());
     expect(lines).toHaveLength(22);
     expect(lines[20]).not.toHaveProperty("jti");
     expect(lines[21]).toMatchObject({ sub: "grace", jti: "a" });
@@ -167,7 +167,7 @@ describe("uses of a revoked token", () => {
 
 describe("no alarm", () => {
   it.each<[string, unknown]>([
-    ["a token from before the epoch", revoked("a", false)],
+    ["a token from before the epoch", revoked("a", { raisesEvent: false })],
     ["a token that has expired", new CurfewError("token_expired")],
     ["an account that is gone", new CurfewError("token_revoked", { about: { sub: "ada" } })],
     ["a Redis that doesn't answer", new CurfewError("denylist_unavailable")],

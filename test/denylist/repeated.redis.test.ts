@@ -66,8 +66,11 @@ type Instance = Awaited<ReturnType<typeof start>>;
 const [sub, sid, jti] = [randomUUID(), randomUUID(), randomUUID()];
 const now = Math.floor(Date.now() / 1000);
 const times = { iat: now, exp: now + 900 };
-const OWN = { ...times, iss: "curfew", aud: "api", sub, sid, jti, roles: [], epoch: "1-a" } as AccessToken;
+const OWN: AccessToken = {
+  ...{ kind: "own", ...times, iss: "curfew", aud: "api", sub, sid, jti, roles: [], epoch: "1-a" },
+};
 const FOREIGN: ForeignToken = {
+  kind: "foreign",
   ...{ ...times, issuer: "auth0", iss: "https://auth0.example", sub, sid, jti },
   keyIds: { sub, sid, jti },
   ...{ sinceEpoch: true, clockLeadSeconds: 5, maxLifetimeSeconds: 3600, claims: {} },

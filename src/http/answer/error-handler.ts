@@ -27,7 +27,7 @@ export function createErrorHandler(log: Logger, tell: Tell, alarms: Alarms): Err
     const error = toCurfewError(thrown);
     const { status, blamesToken } = ERRORS[error.code];
     const event = EVENT[error.code];
-    if (event && error.isNews) tell(req, event, error.about);
+    if (event && error.raisesEvent) tell(req, event, error.about);
     alarms.raise(error, useOf(req));
     if (status >= 500 && error.cause !== undefined)
       logEvent(log, "failed", { request_id: res.get("X-Request-Id"), code: error.code, ...causeOf(error) });

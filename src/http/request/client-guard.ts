@@ -32,7 +32,7 @@ export function requireClient({ clients, limitTries, tell }: ClientGuardParts): 
       }
       tell(req, "client_refused", { client: nameOf(id) });
       res.set("WWW-Authenticate", 'Basic realm="curfew"');
-      next(new CurfewError("invalid_credentials", { isNews: false }));
+      next(new CurfewError("invalid_credentials", { raisesEvent: false }));
     });
   }
 

@@ -3,6 +3,7 @@ import type { Revocation } from "./revocation";
 import type { Because, NamedToken } from "./revoker";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../issuers/foreign-tokens";
+import { isPlainId } from "../tokens/ids";
 
 /** Why, in one of these words; and in your own. */
 export type Why = { reason?: AppReason | undefined; note?: string | undefined };
@@ -18,7 +19,6 @@ export type ForeignSubject = { issuer: string; sub: string };
 
 export type UserToRevoke = string | ForeignSubject;
 
-const JTI = /^[A-Za-z0-9._~-]{1,128}$/;
 const NOTE_MAX = 256;
 /** In milliseconds it would be later. */
 const LATEST_EXP = 100_000_000_000;
@@ -35,9 +35,8 @@ export function readToken(token: TokenToRevoke): { token: NamedToken; because: B
     ["jti", "exp", "sub", "reason", "note"],
     TOKEN_HINT,
   );
-  const isNamed = typeof jti === "string" && JTI.test(jti);
   const isTimed = typeof exp === "number" && exp > 0 && exp < LATEST_EXP;
-  if (!isNamed || !isTimed || (sub !== undefined && !isText(sub)))
+  if (!isPlainId(jti) || !isTimed || (sub !== undefined && !isText(sub)))
     throw new TypeError(`Write ${TOKEN_HINT}.`);
   return {
     token: { jti, exp, ...(sub !== undefined && { sub }) },

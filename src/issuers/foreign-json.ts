@@ -1,4 +1,5 @@
 import { isCanonicalBase64url } from "../tokens/base64url";
+import { isObject } from "../tokens/json";
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -11,8 +12,7 @@ export function decodeForeignJson(part: string): Record<string, unknown> | undef
   try {
     const text = UTF8.decode(Buffer.from(part, "base64url"));
     const value: unknown = JSON.parse(text);
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject && !repeatsName(text) ? (value as Record<string, unknown>) : undefined;
+    return isObject(value) && !repeatsName(text) ? value : undefined;
   } catch {
     return undefined;
   }
@@ -25,7 +25,7 @@ export function decodeForeignJson(part: string): Record<string, unknown> | undef
 export function glanceAtJson(bytes: Buffer): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(bytes.toString());
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+    return isObject(value) ? value : {};
   } catch {
     return {};
   }

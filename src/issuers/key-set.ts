@@ -1,4 +1,5 @@
 import { readJwk, type IssuerAlgorithm, type IssuerKey } from "./issuer-keys";
+import { isObject } from "../tokens/json";
 
 /** The keys of an issuer at one time. */
 export type KeySet = {
@@ -52,6 +53,3 @@ function readKid({ kid }: Record<string, unknown>): string | undefined {
   if (kid === undefined || (typeof kid === "string" && kid.length <= MAX_KID_LENGTH)) return kid;
   throw new TypeError(`its kid is not a string of ${MAX_KID_LENGTH} characters at most`);
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

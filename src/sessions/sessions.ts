@@ -17,7 +17,7 @@ import type { Redis } from "../redis/redis";
 import type { Script } from "../redis/script";
 import type { Shards } from "../redis/shards";
 import type { Settings } from "../settings/table";
-import type { AccessToken } from "../tokens/access-tokens";
+import { CLOCK_ALLOWANCE_SECONDS, type AccessToken } from "../tokens/access-tokens";
 import type { RefreshToken } from "../tokens/refresh-tokens";
 
 export type Session = {
@@ -48,7 +48,6 @@ export type SessionOptions = Pick<
 export type Sessions = ReturnType<typeof createSessions>;
 
 const SESSIONS_PER_USER = 100;
-const CLOCK_MARGIN_SECONDS = 30;
 
 const fileOf = (name: string) => join(__dirname, `${name}.lua`);
 const scriptOf = (name: string) => readWritingScript(fileOf("session"), fileOf(name));
@@ -64,7 +63,7 @@ const userSessionsKey = (prefix: string, user: string) => `${prefix}user-session
 /** Refresh families. Each is one hash in Redis, and one Lua script makes each change to it. */
 export function createSessions(redis: Redis, shards: Shards, writer: Writer, options: SessionOptions) {
   const { issuer, clockToleranceSeconds } = options;
-  const marginMs = (CLOCK_MARGIN_SECONDS + 2 * clockToleranceSeconds) * 1000;
+  const marginMs = (CLOCK_ALLOWANCE_SECONDS + 2 * clockToleranceSeconds) * 1000;
 
   function work(script: Script, call: Call, args: Args, jti?: string): Work {
     return {

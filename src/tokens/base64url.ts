@@ -1,3 +1,5 @@
+import { isObject } from "./json";
+
 /** True for the one spelling that encoding the same bytes would give: no padding, no stray bits, nothing between. */
 export const isCanonicalBase64url = (text: string) =>
   text !== "" && Buffer.from(text, "base64url").toString("base64url") === text;
@@ -11,8 +13,7 @@ export const encodeJson = (value: unknown) => Buffer.from(JSON.stringify(value))
 export function decodeJson(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(text, "base64url").toString());
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject && encodeJson(value) === text ? (value as Record<string, unknown>) : undefined;
+    return isObject(value) && encodeJson(value) === text ? value : undefined;
   } catch {
     return undefined;
   }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { json, urlencoded, type Request, type RequestHandler, type Response } from "express";
 import type { z } from "zod";
 import { CurfewError, type Problem } from "../../errors";
+import { isObject } from "../../tokens/json";
 import { step } from "./step";
 
 const MAX_BYTES = 16 * 1024;
@@ -120,6 +121,3 @@ const FORM_IN_UTF8 = new RegExp(`^application/x-www-form-urlencoded${CHARSET}`, 
 /** JSON is UTF-8 (RFC 8259 §8.1); the parser would take UTF-16 and others too. */
 const isJson = (type = "") => JSON_IN_UTF8.test(type);
 const isForm = (type = "") => FORM_IN_UTF8.test(type);
-
-const isObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -25,6 +25,13 @@ type Presented = { token: string; transport: "bearer" | "cookie" };
 
 type LogoutRequest = { access: Presented | undefined; refresh: Presented | undefined; allDevices: boolean };
 
+/** Credentials, verified; or all sessions of whoever they name. */
+type ToEnd = {
+  accessToken: Token | undefined;
+  refreshToken: RefreshToken | undefined;
+  allDevices?: boolean;
+};
+
 /** Whose token or session was named, as the log calls them. */
 type LoggedOut = { sub: string; sid?: string; jti?: string };
 
@@ -143,9 +150,7 @@ export function createAuth(parts: AuthParts): Auth {
 
   /** False: all devices were asked for with credentials that can no longer ask for them. */
   function end(
-    accessToken: Token | undefined,
-    refreshToken: RefreshToken | undefined,
-    allDevices: boolean,
+    { accessToken, refreshToken, allDevices = false }: ToEnd,
     requester: Requester,
     client?: string,
   ): Promise<boolean> {
@@ -200,7 +205,7 @@ export function createAuth(parts: AuthParts): Auth {
       }
       if (!token && !refreshToken) throw new CurfewError("token_missing");
       const names = namesOf(token, refreshToken);
-      if (await end(token, refreshToken, allDevices, requester)) return names;
+      if (await end({ accessToken: token, refreshToken, allDevices }, requester)) return names;
       if (!token) throw new CurfewError("refresh_token_invalid", { about: names });
       throw new CurfewError(isExpired(token.exp, clockToleranceSeconds) ? "token_expired" : "token_revoked");
     },
@@ -222,7 +227,7 @@ export function createAuth(parts: AuthParts): Auth {
         ? undefined
         : await tokens.verify(text, { allowExpired: true }).catch(ignoreForged);
       if (!token && !refreshToken) return undefined;
-      await end(token, refreshToken, false, requester, client);
+      await end({ accessToken: token, refreshToken }, requester, client);
       return namesOf(token, refreshToken);
     },
 

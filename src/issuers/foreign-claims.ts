@@ -21,9 +21,11 @@ const mediaType = (typ: string) => typ.toLowerCase().replace(/^application\//, "
 
 export function readTimes(
   { exp, iat, nbf }: Claims,
-  clockLeadSeconds: number,
-  clockToleranceSeconds: number,
-  allowExpired: boolean,
+  {
+    clockLeadSeconds,
+    clockToleranceSeconds,
+    allowExpired,
+  }: { clockLeadSeconds: number; clockToleranceSeconds: number; allowExpired: boolean },
 ) {
   const now = Date.now() / 1000;
   assertThat(isTime(exp));

@@ -67,6 +67,7 @@ export function createForeignTokens(
   issuers: readonly TrustedIssuer[],
   options: ForeignTokenOptions,
 ): ForeignTokens & { close(): void } {
+  const { clockToleranceSeconds } = options;
   const findIssuer = createIssuerFinder(issuers);
   const keysOf = new Map(issuers.map((each) => [each, openKeys(each, options)]));
 
@@ -79,7 +80,6 @@ export function createForeignTokens(
     assertThat(key !== undefined && alg === key.algorithm && isSignedBy(key, token));
   }
 
-  // The order is the contract's.
   async function verifyBy(
     issuer: TrustedIssuer,
     token: string,
@@ -92,9 +92,10 @@ export function createForeignTokens(
     assertThat(header !== undefined && claims?.["iss"] === issuer.issuer);
     assertThat(isOfType(issuer.typ, header["typ"]));
     assertThat(issuer.audience === null || isFor(issuer.audience, claims["aud"]));
-    const times = readTimes(claims, issuer.clockLeadSeconds, options.clockToleranceSeconds, allowExpired);
+    const { clockLeadSeconds, maxLifetimeSeconds } = issuer;
+    const times = readTimes(claims, { clockLeadSeconds, clockToleranceSeconds, allowExpired });
     // Who logs out with a token from before max_lifetime was lowered must be able to.
-    assertThat(allowExpired || times.exp - times.iat <= issuer.maxLifetimeSeconds);
+    assertThat(allowExpired || times.exp - times.iat <= maxLifetimeSeconds);
     return { kind: "foreign", ...describe(issuer), ...readIds(token, claims), ...times, claims };
   }
 

@@ -57,8 +57,8 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
       return sign(payload, signWith, { algorithm, header: { alg: algorithm, typ: ACCESS_TOKEN_TYPE, kid } });
     },
 
-    // jsonwebtoken proves the signature and nothing more: it lets pass much of what is refused here. The order is the
-    // contract's. What comes before the signature has one answer for every reason.
+    // jsonwebtoken proves the signature and nothing more: it lets pass much of what is refused here. What comes before the
+    // signature has one answer for every reason.
     verify(token, { allowExpired } = { allowExpired: false }) {
       const { header, payload } = readParts(token);
       assertGenuine(token, header, keys.find(header["kid"]));

@@ -9,7 +9,7 @@ export type Transport = "bearer" | "cookie";
 export type Credential = { token: string; transport: Transport };
 
 /** What a request carries. Each part is read once, however many ask for it; an error is thrown to all of them. */
-export type Credentials = {
+type Credentials = {
   /**
    * The access token, not yet verified. An Authorization header wins: beside it the cookie is not looked at, whatever the
    * header holds. A token in the URL or the body is never read (RFC 6750 §5.3).

@@ -105,7 +105,7 @@ export async function startRedis(
     async start(more = []) {
       server = launch(more);
       // A replica may begin to load again what its primary sends, and refuses meanwhile.
-      await untilAgreed(async () => (await admin.ping()) === "PONG");
+      await untilAgreed(async () => Boolean(await admin.ping()));
     },
     async stop() {
       admin.disconnect();

@@ -1,6 +1,6 @@
 import { CurfewError } from "../../errors";
 import type { Client, Redis, Way } from "../../redis/redis";
-import { createClockWatch, type ClockWatch } from "../clock-watch";
+import { createClockWatch, type ClockWatch } from "./clock-watch";
 import type { Confirmations } from "./confirmations";
 import { epochKey, type Epochs } from "./epochs";
 import { eventsKey, isLater } from "../events";
@@ -79,12 +79,11 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
     }
   }
 
-  /** Looks again if somebody else may answer, and reads the clock as soon as it can be in an epoch that has just begun. */
+  /** Looks again if somebody else may answer, and keeps up with the clock. */
   async function keepUp(prefix: string, way: Way): Promise<void> {
     await settle(prefix, way);
-    const [{ clock }, epoch] = [memoryOf(prefix), epochs.known(prefix)];
-    if (epoch !== undefined && !clock.isRemembered(epoch))
-      clock.remember(epoch, redis.steadyLead(way, prefix));
+    const epoch = epochs.known(prefix);
+    if (epoch !== undefined) memoryOf(prefix).clock.keepUp(epoch, redis.steadyLead(way, prefix));
   }
 
   async function remembers(prefix: string, eventId: string): Promise<boolean> {

@@ -188,6 +188,11 @@ it("a Redis whose clock is set ahead begins a new epoch, because entries are gon
     await eventually(async () => !(await warnings()).includes("clock_skew"));
     await expectIn(one, back);
     expect(logged(one, "denylist_lost")).toHaveLength(1);
+    // As far as before, and so soon that nobody has looked meanwhile.
+    expect((await logout(one.url, back)).status).toBe(200);
+    timely.setClock(20 * 60);
+    await eventually(() => Promise.resolve(logged(one, "denylist_lost").length === 2));
+    expect((await check(one.url, back)).status).toBe(401);
   } finally {
     await one.stop();
     await timely.stop();

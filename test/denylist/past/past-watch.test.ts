@@ -1,5 +1,5 @@
-import { createFakeRedis, createNode, epochOf, PREFIX } from "../helpers/fake-redis";
-import { createInstance } from "../helpers/instance";
+import { createFakeRedis, createNode, epochOf, PREFIX } from "../../helpers/fake-redis";
+import { createInstance } from "../../helpers/instance";
 
 /** That it is noticed without anybody asking. */
 const EPOCH = epochOf(1000);
@@ -25,6 +25,22 @@ it("a loss is noticed a quarter of a second after it may be another Redis", asyn
   const { fake } = await watch(createNode(EPOCH, "1-0"));
   fake.renew(createNode(EPOCH, "1-0"));
   await pass(250);
+  expect(fake.began).toHaveLength(1);
+});
+
+it("a clock that is set back and ahead again between two looks was set ahead", async () => {
+  let askedMs = 1e9;
+  const lead = (ms: number) => ({ leastMs: ms, mostMs: ms + 10, askedMs: (askedMs += 1000) });
+  const fake = createFakeRedis(createNode(EPOCH, "1-0"));
+  const { past } = createInstance(fake);
+  fake.steadyLead = lead(0);
+  past.watch([PREFIX]);
+  await pass(250);
+  for (const ms of [-60_000, 0]) {
+    fake.steadyLead = lead(ms);
+    if (ms === 0) fake.renew();
+    await pass(250);
+  }
   expect(fake.began).toHaveLength(1);
 });
 

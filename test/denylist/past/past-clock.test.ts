@@ -1,6 +1,6 @@
-import type { DatedLead } from "../../src/redis/clock";
-import { createFakeRedis, createNode, epochOf, PREFIX } from "../helpers/fake-redis";
-import { createInstance } from "../helpers/instance";
+import type { DatedLead } from "../../../src/redis/clock";
+import { createFakeRedis, createNode, epochOf, PREFIX } from "../../helpers/fake-redis";
+import { createInstance } from "../../helpers/instance";
 
 /** Whether Redis's clock was set ahead, so that entries may have expired early. */
 const EPOCH = epochOf(1000);

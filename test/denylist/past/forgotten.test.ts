@@ -1,8 +1,8 @@
-import type { Call } from "../../src/denylist/entry";
-import type { Work } from "../../src/denylist/writer";
-import type { Way } from "../../src/redis/redis";
-import { createFakeRedis, createNode, epochOf, PREFIX } from "../helpers/fake-redis";
-import { createInstance } from "../helpers/instance";
+import type { Call } from "../../../src/denylist/entry";
+import type { Work } from "../../../src/denylist/writer";
+import type { Way } from "../../../src/redis/redis";
+import { createFakeRedis, createNode, epochOf, PREFIX } from "../../helpers/fake-redis";
+import { createInstance } from "../../helpers/instance";
 
 /** That nothing is written where what we knew was lost: it would take its place, and nobody would ever miss it. */
 const [EPOCH, NEXT] = [epochOf(1000), epochOf(2000)];

@@ -1,8 +1,8 @@
-import type { Confirmations } from "../../src/denylist/past/confirmations";
-import type { Epochs } from "../../src/denylist/past/epochs";
-import { createPast } from "../../src/denylist/past/past";
-import { moment } from "../../src/redis/clock";
-import type { Redis } from "../../src/redis/redis";
+import type { Confirmations } from "../../../src/denylist/past/confirmations";
+import type { Epochs } from "../../../src/denylist/past/epochs";
+import { createPast } from "../../../src/denylist/past/past";
+import { moment } from "../../../src/redis/clock";
+import type { Redis } from "../../../src/redis/redis";
 
 const PREFIX = "curfew:";
 

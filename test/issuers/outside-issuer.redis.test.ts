@@ -53,7 +53,7 @@ async function askPython(token: string): Promise<string> {
     JWKS_URI: String(provider.entry["jwks_uri"]),
     REDIS_URL: redis.url.replace("//curfew:", "//admin:"),
   };
-  const { stdout } = await run(findPython(), ["-c", ASK, token], { env });
+  const { stdout } = await run(findPython(), ["-B", "-c", ASK, token], { env });
   return stdout.trim();
 }
 

@@ -1,17 +1,20 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { register } from "../helpers/client";
 import { readAclRules } from "../helpers/redis";
-import { startService } from "../helpers/service";
+import { startService, type TestService } from "../helpers/service";
 
-const README = readFileSync("README.md", "utf8");
+const readPage = (name: string) => readFileSync(name, "utf8");
 
-/** The lines of a README example, and after each what it prints, where `…` stands for anything. */
-function readSession(): { script: string; prints: RegExp[] } {
-  const lines = [...README.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
-    (block ?? "").split("\n"),
-  );
+/** What the examples of a page have a shell do. */
+const blocksOf = (page: string) =>
+  [...readPage(page).matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block ?? "");
+
+/** The lines of examples, and after each what it prints, where `…` stands for anything. */
+function readSession(blocks: string[]): { script: string; prints: RegExp[] } {
+  const lines = blocks.flatMap((block) => block.split("\n"));
   const expected = lines.filter((line) => line.startsWith("# ")).map((line) => line.slice(2));
   return {
     script: lines.filter((line) => !line.startsWith("#")).join("\n"),
@@ -21,26 +24,48 @@ function readSession(): { script: string; prints: RegExp[] } {
   };
 }
 
-it("the session from register to refused, and the look into Redis, go as the README says", async () => {
-  const dir = mkdtempSync(join(tmpdir(), "curfew-readme-"));
-  const service = await startService({ JWT_SECRET: "" }, dir);
-  try {
-    const { script, prints } = readSession();
-    // Each curl's answer on a line of its own.
-    const here = script
-      .replaceAll("localhost:3000", service.url.replace("http://", ""))
-      .replaceAll("curl -s", "curl -sw '\\n'");
-    const printed = execFileSync("sh", ["-euc", here], { cwd: dir, encoding: "utf8" }).trim().split("\n");
-    expect(prints.length).toBeGreaterThan(4);
-    expect(printed).toHaveLength(prints.length);
-    for (const [at, line] of printed.entries()) expect(line).toMatch(prints[at] ?? /^$/);
-    expect(Number(printed.at(-1))).toBeGreaterThan(800);
-  } finally {
-    await service.stop();
-    rmSync(dir, { recursive: true });
-  }
+let dir: string;
+let service: TestService | undefined;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "curfew-pages-"));
+});
+afterEach(async () => {
+  await service?.stop();
+  rmSync(dir, { recursive: true });
 });
 
-it("gives the ACL line that the compose file and the tests' own Redis use", () => {
-  expect(README).toContain(`resetchannels ${readAclRules()}`);
+/** Runs a page's lines against the service; each curl's answer gets a line of its own. */
+function runInShell(script: string, env: NodeJS.ProcessEnv = {}): string[] {
+  const here = script
+    .replaceAll("localhost:3000", service?.url.replace("http://", "") ?? "")
+    .replaceAll(/curl (-s)?/g, "curl -sw '\\n' ");
+  const options = { cwd: dir, encoding: "utf8", env: { ...process.env, ...env } } as const;
+  return execFileSync("sh", ["-euc", here], options).trim().split("\n");
+}
+
+it("the session from register to refused, and the look into Redis, go as the README and ops.md say", async () => {
+  service = await startService({ JWT_SECRET: "" }, dir);
+  const { script, prints } = readSession([...blocksOf("README.md"), ...blocksOf("docs/ops.md")]);
+  const printed = runInShell(script);
+  expect(prints.length).toBeGreaterThan(4);
+  expect(printed).toHaveLength(prints.length);
+  for (const [at, line] of printed.entries()) expect(line).toMatch(prints[at] ?? /^$/);
+  expect(Number(printed.at(-1))).toBeGreaterThan(800);
+});
+
+it("a client is registered, asks and revokes as services.md says", async () => {
+  const [makeSecret = "", askAndRevoke = ""] = blocksOf("docs/services.md");
+  const [, entry = ""] = /```json\n([\s\S]*?)```/.exec(readPage("docs/services.md")) ?? [];
+  const [hash = "", secret = ""] = runInShell(`${makeSecret}\necho "$SECRET"`);
+  const file = join(dir, "clients.json");
+  writeFileSync(file, entry.replace("…", hash.replace(/ .*/, "")));
+  service = await startService({ OAUTH_CLIENTS_FILE: file }, dir);
+  const { access_token: token } = await register(service.url);
+  const env = { SECRET: secret, TOKEN: token };
+  expect(runInShell(askAndRevoke, env)[0]).toMatch(/^\{"active":true,/);
+  expect(runInShell(askAndRevoke, env)[0]).toBe('{"active":false}');
+});
+
+it("ops.md has the ACL line that the compose file and the tests' own Redis use", () => {
+  expect(readPage("docs/ops.md")).toContain(`resetchannels ${readAclRules()}`);
 });

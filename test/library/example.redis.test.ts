@@ -73,9 +73,8 @@ it("closes every WebSocket when the denylist is lost", async () => {
   expect(await socket.ended).toBe("4401 token_revoked");
 });
 
-it("the README's lines do what it says", async () => {
-  const [, snippet = ""] =
-    /## As a library[\s\S]*?```js\n([\s\S]*?)```/.exec(readFileSync("README.md", "utf8")) ?? [];
+it.each(["README.md", "docs/library.md"])("the lines in %s do what it says", async (page) => {
+  const [, snippet = ""] = /```js\n([\s\S]*?)```/.exec(readFileSync(page, "utf8")) ?? [];
   // By the time of the last line, Redis has answered.
   const untilUp = `while (await curfew.revoke({ jti: "up", exp: 1 }).catch(() => true)) await sleep(10);\n`;
   const program = `
@@ -89,8 +88,8 @@ it("the README's lines do what it says", async () => {
     const showReports = (_req, res) => res.json({});
     ${snippet.replace("await curfew", `${untilUp}await curfew`)}
     app.listen(0, "127.0.0.1", function () { console.log(this.address().port); });`;
-  writeFileSync(join(project.dir, "readme.mjs"), program);
-  const host = await startHost(project, "readme.mjs", {}, { REDIS_URL: redis.url, JWT_SECRET: SECRET });
+  writeFileSync(join(project.dir, "snippet.mjs"), program);
+  const host = await startHost(project, "snippet.mjs", {}, { REDIS_URL: redis.url, JWT_SECRET: SECRET });
   const { access_token: token } = await signUp(host.url);
   expectRefusal(await call(host.url, "GET", "/reports", { token }), 403, "insufficient_role");
   await host.stop();

@@ -17,7 +17,7 @@ type Claims struct {
 	Roles []string `json:"roles"`
 }
 
-// ErrRefused means 401. Any other error means 503, and never that the token may pass.
+// ErrRefused means 401. Any other error means 503, never a pass.
 var ErrRefused = errors.New("the token is refused")
 
 func Connect(url string) (*redis.Client, error) {
@@ -41,7 +41,7 @@ func Check(ctx context.Context, denylist *redis.Client, key *ecdsa.PublicKey, te
 	byJti := ask.Exists(ctx, "curfew:denylist:jti:"+c.ID)
 	bySid := ask.Exists(ctx, "curfew:denylist:sid:"+c.Sid)
 	epoch := ask.Get(ctx, "curfew:denylist:epoch")
-	// redis.Nil: there is no epoch, and so it isn't the token's.
+	// redis.Nil: there is no epoch, so it does not equal the token's.
 	if _, err := ask.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ RULES = {
     "algorithms": ["ES256"],
     "issuer": "curfew",
     "audience": "curfew",
-    # Clocks differ: a token may look a little younger than now.
+    # Clocks differ: a token may seem to have been issued a moment from now.
     "options": {"require": ["exp", "sub", "sid", "jti", "epoch"], "verify_iat": False},
 }
 AT_ONCE = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25, "retry": Retry(NoBackoff(), 0)}
@@ -19,7 +19,7 @@ denylist = redis.Redis.from_url(os.environ["REDIS_URL"], **AT_ONCE)
 
 
 def check(token):
-    """The token's claims. jwt.InvalidTokenError means 401; any other exception 503, and never that it may pass."""
+    """Returns the token's claims. jwt.InvalidTokenError means 401; any other exception means 503, never a pass."""
     claims = jwt.decode(token, PUBLIC_KEY, **RULES)
     if jwt.get_unverified_header(token).get("typ") != "at+jwt":
         raise jwt.InvalidTokenError("not an access token")

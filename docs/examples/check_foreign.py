@@ -27,7 +27,7 @@ def is_cut_off(entry, iat):
 
 
 def check(token):
-    """The token's claims. jwt.InvalidTokenError means 401; any other exception 503, and never that it may pass."""
+    """Returns the token's claims. jwt.InvalidTokenError means 401; any other exception means 503, never a pass."""
     claims = jwt.decode(token, KEYS.get_signing_key_from_jwt(token).key, **RULES)
     signed = token.rsplit(".", 1)[0]
     jti = key_id(claims["jti"]) if "jti" in claims else "sha256-" + hashlib.sha256(signed.encode()).hexdigest()

@@ -18,7 +18,7 @@ const server = createServer(app);
 const sockets = new Map();
 const wss = new WebSocketServer({ noServer: true, handleProtocols: () => "curfew" });
 
-// Before anybody is let in, so that no revocation falls between.
+// Subscribe before anybody is let in, so that no revocation is missed.
 curfew.onRevoked((revocation) => {
   for (const [socket, claims] of sockets) {
     if (isEndedBy(claims, revocation)) socket.close(4401, "token_revoked");
@@ -40,13 +40,13 @@ server.on("upgrade", async (req, socket, head) => {
 
 async function admit(socket, claims, token) {
   sockets.set(socket, claims);
-  // A token that expires is no revocation: nobody tells of it.
+  // Expiry emits no event.
   const untilExpiry = setTimeout(() => socket.close(4401, "token_expired"), claims.exp * 1000 - Date.now());
   socket.on("close", () => {
     clearTimeout(untilExpiry);
     sockets.delete(socket);
   });
-  // Once more, for what was revoked while the socket was being opened and wasn't yet among those that are closed.
+  // Check again: the token may have been revoked before the socket was in the map.
   await curfew.verify(token).catch((error) => socket.close(4401, error.code));
   socket.send("welcome");
 }

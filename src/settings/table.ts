@@ -185,7 +185,7 @@ export const TABLE = {
     default: "0",
   },
 
-  /** Foreign issuers, whose tokens are accepted, and can be logged out, too (docs/outside-issuers.md). */
+  /** Trusted issuers, whose tokens are accepted, and can be logged out, too (docs/issuers.md). */
   issuers: {
     variable: "TRUSTED_ISSUERS_FILE",
     isOption: true,

@@ -8,9 +8,9 @@ Printed from \`src/log/events.ts\` and \`src/denylist/events.ts\` by \`scripts/p
 
 ## In the log
 
-The log is JSON on standard output, a line for each event. Those of the first table have their name as \`event\`: they are what to
-watch. Each that a request caused has its \`request_id\`, \`ip\` and \`path\`, and where they are known \`sub\`, \`sid\` and \`jti\`. No
-password, token, cookie or query is ever logged.
+The log is JSON on standard output, a line for each event. Those of the first table have their name as \`event\`: they
+are what to watch. Each that a request caused has its \`request_id\`, \`ip\` and \`path\`, and where they are known \`sub\`,
+\`sid\` and \`jti\`. No password, token, cookie or query is ever logged.
 
 | \`event\` | Level | When |
 | --- | --- | --- |
@@ -26,10 +26,10 @@ All other lines are known by their message.
 const STREAM = `
 ## In Redis
 
-The stream \`curfew:events\` says who ended what, when, why and from where: \`event\`, \`timestamp\`, \`kind\`, \`sub\`, \`sid\`, \`jti\`,
-\`by\`, \`ip\`, \`user_agent\`, \`note\`. It keeps about 100,000 events. Those with a \`kind\` (\`token\`, \`session\` or \`user\`) revoke,
-and their \`event\` is the entry's \`reason\`. Don't delete the stream: an instance that misses there what it wrote takes Redis's
-memory for lost.
+The stream \`curfew:events\` says who ended what, when, why and from where: \`event\`, \`timestamp\`, \`kind\`, \`sub\`, \`sid\`,
+\`jti\`, \`by\`, \`ip\`, \`user_agent\`, \`note\`. It keeps about 100,000 events. Those with a \`kind\` (\`token\`, \`session\` or
+\`user\`) revoke, and their \`event\` is the entry's \`reason\`. Don't delete the stream: an instance that misses there what
+it wrote takes Redis's memory for lost.
 
 | \`event\` | Revokes | When |
 | --- | --- | --- |

@@ -302,7 +302,7 @@ describe("createCurfew", () => {
     [{ redis: "redis://:%@x", keys }, /redis: its user or password has a % that encodes nothing/],
     [
       { redis: REDIS, keys, revokeMinReplicas: 1, partitionToleranceMs: 99 },
-      /partitionToleranceMs, write 0, or 100/,
+      /partitionToleranceMs: no replica confirms so quickly, write 0, or 100 at least/,
     ],
     [{ redis: REDIS, keys: { secret: "short" } }, /keys: it is 5 bytes long/],
     [{ redis: REDIS, keys: { secret: SECRET, privateKey: "x" } }, /keys: a key is one text/],

@@ -121,6 +121,9 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   };
 }
 
+/** Of each chunk. Who stumbles over slices does so soon, and all of what INFO answers would keep the machine busy. */
+const SLICES_MAX = 300;
+
 /** Writes chunks in the order they came, however late and in whatever pieces; at once where neither is asked for. */
 function createPassage(to: Socket): (chunk: Buffer, delayMs: number, sliceBytes: number) => void {
   let waiting = 0;
@@ -128,10 +131,12 @@ function createPassage(to: Socket): (chunk: Buffer, delayMs: number, sliceBytes:
 
   async function passSlowly(chunk: Buffer, dueAt: number, sliceBytes: number): Promise<void> {
     await sleep(Math.max(0, dueAt - Date.now()));
-    for (let at = 0; at < chunk.length && to.writable; at += sliceBytes) {
+    const slicedBytes = Math.min(chunk.length, SLICES_MAX * sliceBytes);
+    for (let at = 0; at < slicedBytes && to.writable; at += sliceBytes) {
       to.write(chunk.subarray(at, at + sliceBytes));
       await nextTurn();
     }
+    if (to.writable) to.write(chunk.subarray(slicedBytes));
     waiting -= 1;
   }
 

@@ -45,7 +45,7 @@ async function expectLoggedOut(tokens: Tokens): Promise<void> {
 
 const REPLY = "$4\r\ndone\r\n".length;
 
-describe("B-11: a connection that breaks", () => {
+describe("a connection that breaks", () => {
   const cuts = [
     ...[0, 1, 40, 400, 1200].map((bytes) => ["request", bytes] as const),
     ...Array.from({ length: REPLY }, (_, bytes) => ["reply", bytes] as const),
@@ -76,7 +76,7 @@ describe("B-11: a connection that breaks", () => {
   );
 });
 
-describe("B-11: a Redis that refuses", () => {
+describe("a Redis that refuses", () => {
   const faults: [title: string, breakIt: () => Promise<unknown>, mendIt: () => Promise<unknown>][] = [
     [
       "is full",
@@ -153,7 +153,7 @@ describe("B-11: a Redis that refuses", () => {
     await expectLoggedOut(tokens);
   });
 
-  it("B-62: has forgotten the scripts: they are sent again, and nobody notices", async () => {
+  it("has forgotten the scripts: they are sent again, and nobody notices", async () => {
     const tokens = await register(service.url);
     await redis.admin.script("FLUSH");
     await expectLoggedOut(tokens);

@@ -46,7 +46,7 @@ async function expectNothingUsable(first: Tokens, refreshes: Answer[]): Promise<
   }
 }
 
-it("B-20: what one process revokes the other refuses at once", async () => {
+it("what one process revokes the other refuses at once", async () => {
   for (let round = 0; round < 50; round += 1) {
     const tokens = await register(one.url);
     expect((await me(two.url, tokens.access_token)).status).toBe(200);
@@ -55,7 +55,7 @@ it("B-20: what one process revokes the other refuses at once", async () => {
   }
 });
 
-it("B-23: logout beats refresh, whichever comes first", async () => {
+it("logout beats refresh, whichever comes first", async () => {
   const { user } = await register(one.url);
   let [refreshWon, logoutWon] = [0, 0];
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -84,7 +84,7 @@ it("B-23: logout beats refresh, whichever comes first", async () => {
   expect(logoutWon).toBeGreaterThan(0);
 }, 120_000);
 
-it("B-24: logging out all devices beats their refreshes, and spares nobody who was logged in before", async () => {
+it("logging out all devices beats their refreshes, and spares nobody who was logged in before", async () => {
   const { user } = await register(one.url);
   for (let round = 0; round < 60; round += 1) {
     const devices = [
@@ -109,7 +109,7 @@ it("B-24: logging out all devices beats their refreshes, and spares nobody who w
   }
 }, 60_000);
 
-it("B-22: a hundred logouts of one token at once are a hundred successes and one entry", async () => {
+it("a hundred logouts of one token at once are a hundred successes and one entry", async () => {
   const tokens = await register(one.url);
   const deeds = await readDeeds(redis);
   const answers = await Promise.all(

@@ -108,7 +108,7 @@ describe("client B: POST /api/v1/auth/logout", () => {
 });
 
 describe("rule 1: what a logout writes", () => {
-  it("B-01: writes the token's entry and its session's, readable and with nothing secret in them", async () => {
+  it("writes the token's entry and its session's, readable and with nothing secret in them", async () => {
     const before = await denylistKeys();
     const tokens = await register(service.url);
     const { jti, sid, iat, exp } = decodePart(tokens.access_token, 1);
@@ -132,7 +132,7 @@ describe("rule 1: what a logout writes", () => {
     expect(JSON.stringify([entry, session])).not.toMatch(/eyJ|@/);
   });
 
-  it("B-01: gives the token's entry the token's remaining lifetime", async () => {
+  it("gives the token's entry the token's remaining lifetime", async () => {
     const { access_token } = await register(service.url);
     const exp = Number(decodePart(access_token, 1)["exp"]);
     const [earliest] = [now(), await logout(access_token)];
@@ -151,7 +151,7 @@ describe("rule 1: what a logout writes", () => {
     expect(ttl).toBeLessThanOrEqual((exp + 31 - now()) * 1000);
   });
 
-  it("B-08, B-09: ends the whole session, its refreshed tokens too, and no other session of the user", async () => {
+  it("ends the whole session, its refreshed tokens too, and no other session of the user", async () => {
     const first = await register(service.url);
     const other = await login(service.url, first.user.email);
     const refreshed = (await refresh(service.url, first.refresh_token)).body as Tokens;
@@ -235,7 +235,7 @@ describe("rules 2 and 5: the credentials", () => {
     expectRefusal(await logout(undefined, { all_devices: true }), 401, "token_missing");
   });
 
-  it("B-07: refuses what is forged, beside whatever else is genuine, and writes nothing", async () => {
+  it("refuses what is forged, beside whatever else is genuine, and writes nothing", async () => {
     const tokens = await register(service.url);
     const other = await login(service.url, tokens.user.email);
     const before = await denylistKeys();
@@ -266,7 +266,7 @@ describe("rules 2 and 5: the credentials", () => {
 });
 
 describe("rule 3: all devices", () => {
-  it("B-25: spares a login that comes afterwards, even within the same second", async () => {
+  it("spares a login that comes afterwards, even within the same second", async () => {
     const tokens = await register(service.url);
     expect((await logout(tokens.access_token, { all_devices: true })).status).toBe(200);
     const next = await login(service.url, tokens.user.email);
@@ -327,7 +327,7 @@ describe("rule 4: dead credentials and the arithmetic of TTLs", () => {
   const expiringIn = (tokens: Tokens, seconds: number, jti: string = randomUUID()) =>
     vary(tokens.access_token, SECRET, { claims: { jti, iat: Math.floor(now()) - 60, exp: now() + seconds } });
 
-  it("B-04: writes an entry in the last second of a token's life", async () => {
+  it("writes an entry in the last second of a token's life", async () => {
     const tokens = await register(service.url);
     const token = expiringIn(tokens, 0.9);
     expect((await logout(token)).status).toBe(200);
@@ -339,7 +339,7 @@ describe("rule 4: dead credentials and the arithmetic of TTLs", () => {
   });
 
   it.each([0, 0.001, 3600])(
-    "B-04: takes a token that expired %d s ago, ends its session, writes no entry for it",
+    "takes a token that expired %d s ago, ends its session, writes no entry for it",
     async (ago) => {
       const tokens = await register(service.url);
       const token = expiringIn(tokens, -ago);
@@ -350,7 +350,7 @@ describe("rule 4: dead credentials and the arithmetic of TTLs", () => {
     },
   );
 
-  it("B-06: takes the same token twice, keeps the first entry and shortens nothing", async () => {
+  it("takes the same token twice, keeps the first entry and shortens nothing", async () => {
     const { access_token } = await register(service.url);
     await logout(access_token);
     const [jtiKey, sidKey] = [jtiKeyOf(access_token), sidKeyOf(access_token)];
@@ -367,7 +367,7 @@ describe("rule 4: dead credentials and the arithmetic of TTLs", () => {
     expect(await expiry(sidKey)).toBeGreaterThanOrEqual(sidExpiry);
   });
 
-  it("B-05: neither shortens an entry that ops wrote by hand nor gives a TTL to one that has none", async () => {
+  it("neither shortens an entry that ops wrote by hand nor gives a TTL to one that has none", async () => {
     const [long, endless, short] = [
       await register(service.url),
       await register(service.url),
@@ -386,7 +386,7 @@ describe("rule 4: dead credentials and the arithmetic of TTLs", () => {
     expect(await redis.admin.ttl(jtiKeyOf(short.access_token))).toBeGreaterThan(800);
   });
 
-  it("B-02: with a tolerance of 5 s, an entry outlives every moment in which the token would be accepted", async () => {
+  it("with a tolerance of 5 s, an entry outlives every moment in which the token would be accepted", async () => {
     const tolerant = await startService({ REDIS_URL: redis.url, CLOCK_TOLERANCE_SECONDS: "5" });
     try {
       const tokens = await register(service.url);
@@ -413,7 +413,7 @@ describe("rule 4: dead credentials and the arithmetic of TTLs", () => {
     expect(await redis.admin.ttl(sidKeyOf(sibling))).toBeGreaterThanOrEqual(900);
   });
 
-  it("B-05: writes no entry without a TTL, ever", async () => {
+  it("writes no entry without a TTL, ever", async () => {
     const keys = (await denylistKeys()).filter((key) => /:(jti|sid):/.test(key));
     expect(keys.length).toBeGreaterThan(20);
     for (const key of keys) {

@@ -100,7 +100,7 @@ async function openAt(address: string): Promise<{ page: Page; email: string }> {
 describe.each([
   ["on our own origin", () => `${home}/docs`],
   ["on another origin of the same site, which CORS_ORIGINS names", () => friend],
-])("client C, %s", (_title, address) => {
+])("an app that keeps its tokens in cookies, %s", (_title, address) => {
   it("logs in, sees itself, logs out, has no cookies, is refused, and logs in again, while another device stays in", async () => {
     const { page, email } = await openAt(address());
     const phone = await browser.newPage();

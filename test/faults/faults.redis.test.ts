@@ -95,7 +95,7 @@ async function expectRecovered(here: Stage, { live, leaving, revoked }: Sessions
   expect((await check(url, again.body as Tokens)).status).toBe(204);
 }
 
-describe("B-50…B-64: a Redis that fails", () => {
+describe("a Redis that fails", () => {
   it.each(FAULTS)("$name: $what", (fault) =>
     onStage(async (here) => {
       const sessions = await openSessions(here);
@@ -117,7 +117,7 @@ describe("B-50…B-64: a Redis that fails", () => {
     });
 });
 
-it("B-64: never takes one answer for another's, whatever the wire does to them", () =>
+it("never takes one answer for another's, whatever the wire does to them", () =>
   onStage(async (here) => {
     const { wire, redis, service } = here;
     const first = await register(service.url);
@@ -164,31 +164,28 @@ it("B-64: never takes one answer for another's, whatever the wire does to them",
     expect(await checkAll()).toBe(crowd.length);
   }));
 
-describe.each(["10", "0"])(
-  "B-52: a refresh that Redis left unanswered, with %s seconds of grace",
-  (grace) => {
-    let here: Stage;
-    beforeAll(async () => {
-      here = await startStage({ REFRESH_GRACE_SECONDS: grace });
-    });
-    afterAll(() => here.stop());
+describe.each(["10", "0"])("a refresh that Redis left unanswered, with %s seconds of grace", (grace) => {
+  let here: Stage;
+  beforeAll(async () => {
+    here = await startStage({ REFRESH_GRACE_SECONDS: grace });
+  });
+  afterAll(() => here.stop());
 
-    it.each(FAULTS.filter(({ name }) => ["hung", "black-holed", "writes paused"].includes(name)))(
-      "$name: can be tried again with the same token",
-      async (fault) => {
-        const { url } = here.service;
-        const { refresh_token } = await register(url);
-        await during(fault, here, async () => {
-          expectRefusal(await refresh(url, refresh_token), 503, "denylist_unavailable");
-        });
-        let next: Answer | undefined;
-        await eventually(async () => {
-          next = await refresh(url, refresh_token);
-          return next.status !== 503;
-        });
-        expect(next?.status).toBe(200);
-        expect((await check(url, next?.body as Tokens)).status).toBe(204);
-      },
-    );
-  },
-);
+  it.each(FAULTS.filter(({ name }) => ["hung", "black-holed", "writes paused"].includes(name)))(
+    "$name: can be tried again with the same token",
+    async (fault) => {
+      const { url } = here.service;
+      const { refresh_token } = await register(url);
+      await during(fault, here, async () => {
+        expectRefusal(await refresh(url, refresh_token), 503, "denylist_unavailable");
+      });
+      let next: Answer | undefined;
+      await eventually(async () => {
+        next = await refresh(url, refresh_token);
+        return next.status !== 503;
+      });
+      expect(next?.status).toBe(200);
+      expect((await check(url, next?.body as Tokens)).status).toBe(204);
+    },
+  );
+});

@@ -70,8 +70,8 @@ export function expectRefused(refuse: () => unknown, code: ErrorCode = "token_in
 }
 
 /** Each refusal stands beside its control: the same token unchanged, signed by the same hand. */
-export function itRefuses(id: string, cases: Case[], code: ErrorCode = "token_invalid"): void {
-  it.each(cases)(`${id}: refuses %s`, (_title, token) => {
+export function itRefuses(cases: Case[], code: ErrorCode = "token_invalid"): void {
+  it.each(cases)("refuses %s", (_title, token) => {
     expectRefused(() => tokens.verify(token()), code);
     expectAccepted(vary(genuine, SECRET, {}));
   });

@@ -93,7 +93,7 @@ describe.each(["/api/auth", "/api/v1/auth"])("under %s", (base) => {
     ["TRACE", "/refresh", "POST"],
     ["POST", "/sessions", "GET, HEAD, DELETE"],
     ["GET", "/sessions/x", "DELETE"],
-  ])("C-07, C-14: %s %s gives 405, and says what the route answers to", async (method, path, allow) => {
+  ])("%s %s gives 405, and says what the route answers to", async (method, path, allow) => {
     const response = await request(app)
       [method.toLowerCase() as "get"](base + path)
       .set("Authorization", `Bearer ${accessToken}`);
@@ -155,7 +155,7 @@ describe("no other spelling of a method gets anything done", () => {
 describe("a request body", () => {
   const post = () => request(app).post("/api/auth/login");
 
-  it("C-05: is refused in any form that a page of somebody else's could send", async () => {
+  it("is refused in any form that a page of somebody else's could send", async () => {
     const json = JSON.stringify({ email, password: PASSWORD });
     for (const type of [
       "text/plain",
@@ -182,7 +182,7 @@ describe("a request body", () => {
     }
   });
 
-  it("C-21: is refused without a word of the parser's when it is no JSON", async () => {
+  it("is refused without a word of the parser's when it is no JSON", async () => {
     for (const text of ["{", "{'a':1}", '{"a":}', "nul", "\u0000", '{"a":1}x', "[1,]"]) {
       const response = await post().set("Content-Type", "application/json").send(text);
       expectError(response, 400, "Bad Request", "invalid_json");
@@ -202,7 +202,7 @@ describe("a request body", () => {
     }
   });
 
-  it("C-22: is refused when it is no object", async () => {
+  it("is refused when it is no object", async () => {
     for (const text of ["1", "null", "[]", '"s"', "true", ""]) {
       const response = await post().set("Content-Type", "application/json").send(text);
       expectError(response, 400, "Bad Request", "invalid_request");
@@ -232,7 +232,7 @@ describe("a request body", () => {
     expectError(required, 400, "Bad Request", "invalid_request");
   });
 
-  it("C-23: is refused, and nothing breaks, when it is 8,000 deep", async () => {
+  it("is refused, and nothing breaks, when it is 8,000 deep", async () => {
     for (const deep of [
       "[".repeat(8000) + "]".repeat(8000),
       '{"email":' + "[".repeat(7000) + "]".repeat(7000) + "}",
@@ -242,7 +242,7 @@ describe("a request body", () => {
     }
   });
 
-  it("C-20: may have 16 KiB, zipped or not, and no more", async () => {
+  it("may have 16 KiB, zipped or not, and no more", async () => {
     const sized = (bytes: number) => `{"x":"${"y".repeat(bytes - 8)}"}`;
     const send = (body: string | Buffer) => post().set("Content-Type", "application/json").send(body);
     expectError(await send(sized(16_384)), 400, "Bad Request", "invalid_request");
@@ -255,7 +255,7 @@ describe("a request body", () => {
     expectError(bomb, 413, "Payload Too Large", "body_too_large");
   });
 
-  it("C-24: is refused in an encoding or charset that isn't ours", async () => {
+  it("is refused in an encoding or charset that isn't ours", async () => {
     const send = (headers: Record<string, string>) =>
       post()
         .set({ "Content-Type": "application/json", ...headers })
@@ -332,7 +332,7 @@ describe("an answer", () => {
     }
   });
 
-  it("C-28: carries the caller's request id if it is fit for a log line, else one of ours", async () => {
+  it("carries the caller's request id if it is fit for a log line, else one of ours", async () => {
     const idFor = async (given: string) =>
       (await request(app).get("/healthz").set("X-Request-Id", given)).headers["x-request-id"];
     expect(await idFor("trace-1.a_B")).toBe("trace-1.a_B");

@@ -96,12 +96,8 @@ async function expectRefused(promise: Promise<unknown>, code: ErrorCode = "token
 }
 
 /** Each refusal stands beside its control: the genuine token, at the same issuer. */
-function itRefuses(
-  id: string,
-  cases: [title: string, token: () => string][],
-  code: ErrorCode = "token_invalid",
-): void {
-  it.each(cases)(`${id}: refuses %s`, async (_title, token) => {
+function itRefuses(cases: [title: string, token: () => string][], code: ErrorCode = "token_invalid"): void {
+  it.each(cases)("refuses %s", async (_title, token) => {
     const tokens = trust({});
     await expectRefused(tokens.verify(token()), code);
     expect(await tokens.verify(genuine)).toMatchObject({ issuer: "acme", sub: "user_1" });
@@ -173,7 +169,7 @@ describe("a genuine token", () => {
     });
   });
 
-  it("A-27: is known without a jti by what was signed, whichever of its signatures comes with it", async () => {
+  it("is known without a jti by what was signed, whichever of its signatures comes with it", async () => {
     const token = sign({ jti: undefined, sid: undefined }, {}, "ES256");
     const tokens = trust(issuerWith("ES256", pairs["P-256"].publicKey));
     const [first, second] = [await tokens.verify(token), await tokens.verify(malleate(token))];
@@ -263,13 +259,12 @@ describe("the form of a token", () => {
     forge(header, claims, signerOf("RS256"));
   const [header, claims] = [JSON.stringify({ alg: "RS256" }), JSON.stringify(CLAIMS)];
 
-  itRefuses("A-11", [
+  itRefuses([
     ["more than 8 KiB", () => sign({ padding: "x".repeat(6000) })],
     ["70 KB of dots", () => ".".repeat(70_000)],
   ]);
 
   itRefuses(
-    "A-14",
     [0, 1, 2].flatMap((part) =>
       ["=", "!!!!", " ", "\n", "é", "A"].map((suffix): [string, () => string] => [
         `${JSON.stringify(suffix)} after part ${part}`,
@@ -278,7 +273,7 @@ describe("the form of a token", () => {
     ),
   );
 
-  itRefuses("A-34", [
+  itRefuses([
     ["a header that is a list", raw("[]", claims)],
     ["a header that is null", raw("null", claims)],
     ["a header that is text", raw('"x"', claims)],
@@ -317,7 +312,6 @@ describe("the work for a token that isn't genuine", () => {
 
 describe("algorithm and key", () => {
   itRefuses(
-    "A-20",
     ["none", "None", "NONE", "nOnE"].flatMap((alg): [string, () => string][] => [
       [`alg ${alg} without a signature`, () => forge({ alg }, CLAIMS, () => "")],
       [`alg ${alg} without the last dot`, () => forge({ alg }, CLAIMS, () => "").slice(0, -1)],
@@ -326,7 +320,6 @@ describe("algorithm and key", () => {
   );
 
   itRefuses(
-    "A-21",
     ["rs256", "RS256 ", "RS256\0", "", null, 0, true, ["RS256"], {}, undefined].map((alg) => [
       `alg ${JSON.stringify(alg) as string | undefined}`,
       () => sign({}, { alg }),
@@ -337,7 +330,6 @@ describe("algorithm and key", () => {
   const jwk = publicKey.export({ format: "jwk" });
   const spki = pemOf(pairs.RSA);
   itRefuses(
-    "A-23",
     Object.entries<string | Buffer>({
       PEM: spki,
       "PEM without its last line break": spki.trimEnd(),
@@ -358,7 +350,7 @@ describe("algorithm and key", () => {
   );
 
   it.each(["RS256", "ES256", "EdDSA"] as const)(
-    "A-25: refuses a token of %s with any one bit flipped",
+    "refuses a token of %s with any one bit flipped",
     async (alg) => {
       const tokens = trust({
         algorithms: [alg],
@@ -370,7 +362,7 @@ describe("algorithm and key", () => {
     },
   );
 
-  it("A-26: refuses signatures of EdDSA and ES256 that are too short, too long or nothing", async () => {
+  it("refuses signatures of EdDSA and ES256 that are too short, too long or nothing", async () => {
     for (const alg of ["EdDSA", "ES256"] as const) {
       const tokens = trust({
         algorithms: [alg],
@@ -383,7 +375,6 @@ describe("algorithm and key", () => {
   });
 
   itRefuses(
-    "A-28",
     [null, 0, true, ["x"], { toString: "x" }].map((kid) => [
       `kid ${JSON.stringify(kid)}`,
       () => sign({}, { kid }),
@@ -391,7 +382,7 @@ describe("algorithm and key", () => {
   );
 
   const attacker = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  itRefuses("A-30", [
+  itRefuses([
     ...["jku", "x5u"].map((name): [string, () => string] => [
       `a rightly signed token with ${name}`,
       () => sign({}, { [name]: "http://169.254.169.254/" }),
@@ -404,23 +395,23 @@ describe("algorithm and key", () => {
     ],
   ]);
 
-  itRefuses("A-31", [
+  itRefuses([
     ...[[], ["exp"], "exp", ["b64"], ["toString"], null].map((crit): [string, () => string] => [
       `crit ${JSON.stringify(crit)}`,
       () => sign({}, { crit }),
     ]),
   ]);
-  itRefuses("A-32", [
+  itRefuses([
     ["b64 false", () => sign({}, { b64: false })],
     ["b64 true", () => sign({}, { b64: true, crit: ["b64"] })],
   ]);
-  itRefuses("A-33", [
+  itRefuses([
     ["zip", () => sign({}, { zip: "DEF" })],
     ["enc", () => sign({}, { enc: "A256GCM" })],
     ["cty", () => sign({}, { cty: "JWT" })],
   ]);
 
-  it("A-40: says of a forged token nothing but that, whatever else is wrong with it", async () => {
+  it("says of a forged token nothing but that, whatever else is wrong with it", async () => {
     const wrongs = [
       { exp: 1 },
       { aud: "x" },
@@ -449,7 +440,7 @@ describe("several issuers", () => {
     ...issuerWith("HS256", createSecretKey(Buffer.from(SECRET))),
   };
 
-  it("A-35: each is believed only what its own key has signed", async () => {
+  it("each is believed only what its own key has signed", async () => {
     const tokens = trust({}, OTHER, bySecret);
     expect((await tokens.verify(sign({ iss: OTHER.issuer }, {}, "EdDSA"))).issuer).toBe("other");
     expect((await tokens.verify(sign({ iss: "fastapi" }, {}, "HS256"))).issuer).toBe("backend");
@@ -464,7 +455,7 @@ describe("several issuers", () => {
     }
   });
 
-  it("A-35: the same algorithm and the same kid don't make one's key the other's", async () => {
+  it("the same algorithm and the same kid don't make one's key the other's", async () => {
     const [one, two] = [await startIssuer(), await startIssuer()];
     const foreign = generateKeyPairSync("ed25519");
     one.publish(jwkOf(pairs.Ed25519, { kid: "k" }));
@@ -479,7 +470,7 @@ describe("several issuers", () => {
     await Promise.all([one.stop(), two.stop()]);
   });
 
-  it("A-36: the same jti, sub and sid at two of them, or what looks like ours, are told with whose they are", async () => {
+  it("the same jti, sub and sid at two of them, or what looks like ours, are told with whose they are", async () => {
     const tokens = trust({}, OTHER);
     const more = { roles: ["ops"], role: "admin", epoch: "1-x", scope: "admin" };
     const [first, second] = [
@@ -514,7 +505,7 @@ describe("an issuer that publishes its keys", () => {
     expect(issuer.requests()).toBe(1);
   });
 
-  it("A-21: refuses a token that is rightly signed, but names another algorithm of the issuer's", async () => {
+  it("refuses a token that is rightly signed, but names another algorithm of the issuer's", async () => {
     const tokens = published();
     for (const alg of algorithms) {
       for (const named of algorithms.filter((each) => each !== alg)) {
@@ -540,7 +531,7 @@ describe("an issuer that publishes its keys", () => {
     ["r"],
     { r: 1 },
   ];
-  it.each(KIDS)("A-28: refuses kid %j, signed with nothing or rightly", async (kid) => {
+  it.each(KIDS)("refuses kid %j, signed with nothing or rightly", async (kid) => {
     const tokens = published();
     for (const alg of ["HS256", "RS256"]) {
       await expectRefused(tokens.verify(forge({ alg, kid }, CLAIMS, "")));
@@ -551,7 +542,7 @@ describe("an issuer that publishes its keys", () => {
     expect(issuer.requests()).toBe(1);
   });
 
-  it("A-30: is asked alone, whatever a token names", async () => {
+  it("is asked alone, whatever a token names", async () => {
     const attacker = await startIssuer();
     attacker.publish(jwkOf(pairs.RSA, { kid: "evil" }));
     const tokens = published();
@@ -564,7 +555,7 @@ describe("an issuer that publishes its keys", () => {
     await attacker.stop();
   });
 
-  it("A-23: refuses HMAC with a published key, though that is all that anybody knows of it", async () => {
+  it("refuses HMAC with a published key, though that is all that anybody knows of it", async () => {
     const tokens = published();
     const jwk = JSON.stringify(jwkOf(pairs.RSA, { kid: "r", alg: "RS256", use: "sig" }));
     for (const secret of [jwk, pemOf(pairs.RSA)]) {
@@ -572,7 +563,7 @@ describe("an issuer that publishes its keys", () => {
     }
   });
 
-  it("A-39: can't be judged while its keys can't be had, and others can", async () => {
+  it("can't be judged while its keys can't be had, and others can", async () => {
     issuer.answer((_req, res) => res.writeHead(500).end());
     const other = { name: "other", issuer: "https://other.example" };
     const tokens = trust({ algorithms, keys: { jwksUri: issuer.uri } }, other);
@@ -586,14 +577,14 @@ describe("an issuer that publishes its keys", () => {
 describe("claims", () => {
   const NOT_NUMBERS = [undefined, null, "1900000600", true, [], {}];
 
-  itRefuses("A-50", [
+  itRefuses([
     ...["[]", '"s"', "1", "null", "{}", "x", ""].map((text): [string, () => string] => [
       `the claims ${text}`,
       () => forge({ alg: "RS256" }, text, signerOf("RS256")),
     ]),
   ]);
 
-  itRefuses("A-51", [
+  itRefuses([
     ...NOT_NUMBERS.map((exp): [string, () => string] => [
       `exp ${JSON.stringify(exp) as string | undefined}`,
       () => sign({ exp }),
@@ -606,7 +597,6 @@ describe("claims", () => {
     ["exp 1e20", () => sign({ exp: 1e20 })],
   ]);
   itRefuses(
-    "A-51",
     [
       ["exp 0", () => sign({ exp: 0 })],
       ["exp -1", () => sign({ exp: -1 })],
@@ -614,11 +604,11 @@ describe("claims", () => {
     "token_expired",
   );
 
-  it("A-51: refuses an exp that no entry could live to, also for a logout", async () => {
+  it("refuses an exp that no entry could live to, also for a logout", async () => {
     await expectRefused(trust({}).verify(sign({ exp: 1e20 }), { allowExpired: true }));
   });
 
-  it("A-52: refuses a token that lives longer than its issuer's may", async () => {
+  it("refuses a token that lives longer than its issuer's may", async () => {
     const tokens = trust({ maxLifetimeSeconds: HOUR });
     expect(await tokens.verify(sign({ iat: NOW, exp: NOW + HOUR }))).toMatchObject({
       maxLifetimeSeconds: HOUR,
@@ -628,7 +618,7 @@ describe("claims", () => {
     expect(await tokens.verify(long, { allowExpired: true })).toMatchObject({ exp: NOW + HOUR + 1 });
   });
 
-  it("A-53: refuses a token from its exp on, with the tolerance behind it, unless that is allowed", async () => {
+  it("refuses a token from its exp on, with the tolerance behind it, unless that is allowed", async () => {
     const tokens = trustWithin(5, {});
     now = CLAIMS.exp + 4.999;
     expect(await tokens.verify(genuine)).toMatchObject({ exp: CLAIMS.exp });
@@ -637,13 +627,13 @@ describe("claims", () => {
     expect(await tokens.verify(genuine, { allowExpired: true })).toMatchObject({ exp: CLAIMS.exp });
   });
 
-  itRefuses("A-54", [
+  itRefuses([
     ["nbf a second ahead", () => sign({ nbf: NOW + 1 })],
     ["nbf that is text", () => sign({ nbf: "0" })],
     ["nbf that is null", () => sign({ nbf: null })],
   ]);
 
-  itRefuses("A-55", [
+  itRefuses([
     ...NOT_NUMBERS.map((iat): [string, () => string] => [
       `iat ${JSON.stringify(iat) as string | undefined}`,
       () => sign({ iat }),
@@ -652,7 +642,7 @@ describe("claims", () => {
     ["iat a year ahead", () => sign({ iat: NOW + 365 * DAY, exp: NOW + 366 * DAY })],
   ]);
 
-  it("A-54: accepts nbf ahead by the tolerance, and no more", async () => {
+  it("accepts nbf ahead by the tolerance, and no more", async () => {
     const tokens = trustWithin(5, {});
     expect(await tokens.verify(sign({ nbf: NOW + 5 }))).toMatchObject({ sub: "user_1" });
     await expectRefused(tokens.verify(sign({ nbf: NOW + 5.001 })));

@@ -64,7 +64,7 @@ describe("the keys of an issuer", () => {
     expect(keys.lines).toEqual([{ level: 30, issuer: "acme", msg: "the issuer's keys were fetched" }]);
   });
 
-  it("A-28: are found by exactly their kid, and without one only if there is a single one", async () => {
+  it("are found by exactly their kid, and without one only if there is a single one", async () => {
     issuer.publish(ES256, ED);
     const two = open();
     for (const kid of [
@@ -99,7 +99,7 @@ describe("the keys of an issuer", () => {
   });
 });
 
-describe("A-29: a kid that isn't known", () => {
+describe("a kid that isn't known", () => {
   it("makes one fetch in a cooldown, however many ask and with however many kids", async () => {
     issuer.publish(ES256);
     const keys = open();
@@ -180,7 +180,7 @@ describe("rotation", () => {
   });
 });
 
-describe("A-39: an issuer that fails", () => {
+describe("an issuer that fails", () => {
   const big = JSON.stringify({ keys: [ES256], padding: "x".repeat(70_000) });
   const many = JSON.stringify({ keys: Array.from({ length: 101 }, (_, n) => ({ kid: `${n}` })) });
   const failures: [string, Parameters<typeof issuer.answer>[0], RegExp][] = [
@@ -291,7 +291,7 @@ describe("A-39: an issuer that fails", () => {
   });
 });
 
-describe("A-37: of a set", () => {
+describe("of a set", () => {
   const rsa = jwkOf(pairs.RSA, { kid: "bad", alg: "RS256" });
   const modulus = (n: bigint, e = "AQAB") => {
     const hex = n.toString(16);
@@ -365,7 +365,7 @@ describe("A-37: of a set", () => {
   });
 });
 
-describe("A-38: a key without alg", () => {
+describe("a key without alg", () => {
   const find = async (jwk: JsonWebKey, algorithms: readonly IssuerAlgorithm[]) => {
     issuer.publish({ ...jwk, kid: "it", alg: undefined });
     const keys = open({}, algorithms);

@@ -83,7 +83,7 @@ it.each<[string, unknown, string[]]>([
   ["a number for a secret", [{ secret: 5 }], ["[0].secret: it is not a string"]],
   ["an empty secret", [{ secret: "" }], ["[0].secret: it is 0 bytes long, which is less than 32"]],
   [
-    "D-05: a weak secret",
+    "a weak secret",
     [{ secret: SECRET }, { secret: hidden.repeat(2) }],
     ["[1].secret: it can be guessed: it repeats itself or follows a pattern"],
   ],

@@ -103,7 +103,7 @@ async function expectGone({ staying, out, sleeping }: Age): Promise<void> {
   }
 }
 
-describe("D-06: three instances, restarted one by one in each step, under load", () => {
+describe("three instances, restarted one by one in each step, under load", () => {
   it("change from HS256 to ES256 and on to another key without one wrong answer", async () => {
     const first = await openAge();
     const users = await Promise.all(Array.from({ length: USERS }, () => register(anyUrl())));

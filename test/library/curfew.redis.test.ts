@@ -252,7 +252,7 @@ describe("with a Redis Cluster", () => {
   }, 90_000);
   afterAll(() => cluster.stop());
 
-  it("B-75: denies a token in every shard, tells of it once, and never reads from a replica", async () => {
+  it("denies a token in every shard, tells of it once, and never reads from a replica", async () => {
     const { username, password, hostname, port } = new URL(cluster.nodes[0]?.url ?? "");
     const client = connectedUntilTestsEnd(
       new Cluster([{ host: hostname, port: Number(port) }], {

@@ -54,7 +54,7 @@ function connect({ access_token }: Tokens): Socket {
   return { welcome, ended };
 }
 
-it("C-85: closes the WebSocket of whoever logs out at another instance, and only that", async () => {
+it("closes the WebSocket of whoever logs out at another instance, and only that", async () => {
   const [ada, ben] = [await signUp(), await signUp()];
   const [adas, bens] = [connect(ada), connect(ben)];
   await Promise.all([adas.welcome, bens.welcome]);

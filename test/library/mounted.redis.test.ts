@@ -219,7 +219,7 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
       expectRefusal(await byCookie("GET", "/any"), 401, "token_revoked");
     });
 
-    it("D-15: never lets a request through where the call was forgotten", async () => {
+    it("never lets a request through where the call was forgotten", async () => {
       const { access_token: token } = await signUp(host, "/auth");
       for (const path of ["/never/guard", "/never/routes"]) {
         for (const options of [{}, { token }]) {

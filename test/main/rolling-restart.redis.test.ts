@@ -23,7 +23,7 @@ const envOf = (graceMs: number) => ({
 });
 const start = (graceMs = 0) => startService(envOf(graceMs));
 
-describe("D-03: three instances restarted one by one under load", () => {
+describe("three instances restarted one by one under load", () => {
   const [ROUNDS, USERS, GRACE_MS] = [2, 8, 4000];
 
   let fleet: Fleet;
@@ -43,7 +43,7 @@ describe("D-03: three instances restarted one by one under load", () => {
   }, 120_000);
 });
 
-describe("D-02: logouts in flight when the process ends", () => {
+describe("logouts in flight when the process ends", () => {
   const [STORMS, SESSIONS] = [6, 12];
 
   /** Logs everybody out at once, and ends the process once some of them know. */

@@ -7,7 +7,7 @@ import { answersIn, get, HAS_BEGUN, openConnection, postLater, type Connection }
 import { startRedis, type TestRedis } from "../helpers/redis";
 import { startService, type TestService } from "../helpers/service";
 
-/** D-01: how one instance stops. */
+/** How one instance stops. */
 let redis: TestRedis;
 let body: string;
 let token: string;

@@ -65,7 +65,7 @@ it("all that belongs to a user is in one shard, and users are spread over all of
   }
 });
 
-it("B-71: a node that loses its memory logs out those whose shards it had, and nobody else", async () => {
+it("a node that loses its memory logs out those whose shards it had, and nobody else", async () => {
   const [one, other, home] = await registerApart();
   await home.admin.flushall();
   expectRefusal(await me(service.url, one.access_token), 401, "token_revoked");
@@ -91,7 +91,7 @@ it("a hundred refreshes of one token at once, at two instances, lead to one succ
   await other.stop();
 });
 
-it("B-75: no connection of ours may read from a replica", async () => {
+it("no connection of ours may read from a replica", async () => {
   await register(service.url);
   const primaries = await Promise.all(prefixes.map((prefix) => redis.primaryOf(`${prefix}events`)));
   for (const { admin } of redis.nodes.filter((node) => !primaries.includes(node))) {
@@ -102,7 +102,7 @@ it("B-75: no connection of ours may read from a replica", async () => {
   }
 });
 
-it("B-60: while a slot moves from node to node, verdicts are right or 503", async () => {
+it("while a slot moves from node to node, verdicts are right or 503", async () => {
   const [stays, , from, to] = await registerApart();
   const leaves = await login(service.url, stays.user.email);
   expect((await logout(service.url, leaves)).status).toBe(200);
@@ -150,7 +150,7 @@ it("a logout that its shard's replica doesn't have is not done", async () => {
   await redis.untilSettled();
 }, 60_000);
 
-it("B-73: no logout that was acknowledged is lost when its primary is killed", async () => {
+it("no logout that was acknowledged is lost when its primary is killed", async () => {
   const devices = await openDevices(service.url, DEVICES);
   const [first] = devices as [Tokens];
   const home = await redis.primaryOf(epochKeyOf(first));

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 
-it("B-53: replaces a connection that went dead without a word, while new ones would work", async () => {
+it("replaces a connection that went dead without a word, while new ones would work", async () => {
   const wire = await startProxy(redis.port);
   const service = await startService({ REDIS_URL: redis.url.replace(String(redis.port), String(wire.port)) });
   const { access_token } = await register(service.url);

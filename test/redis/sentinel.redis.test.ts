@@ -51,7 +51,7 @@ async function mend(): Promise<void> {
   await Promise.all([untilReady(careful.url), untilReady(trusting.url)]);
 }
 
-it("B-73: no logout that was acknowledged is lost when the primary is killed", async () => {
+it("no logout that was acknowledged is lost when the primary is killed", async () => {
   const devices = await openDevices(careful.url, DEVICES);
   const primary = await redis.primary();
   const acknowledged = await logOutWhile(careful.url, devices, () => primary.kill());

@@ -32,7 +32,7 @@ describe("a cluster's shards", () => {
     expect(createShards("other:", 1).prefixes).toEqual(["other:{s00}:"]);
   });
 
-  it("are where the contract says: the checksum modulo their number", () => {
+  it("are where other programs look for them: the checksum modulo their number", () => {
     expect(shards.prefixOf("123456789")).toBe("curfew:{s03}:");
     expect(createShards("curfew:", 100).prefixOf("123456789")).toBe("curfew:{s39}:");
     expect(createShards("curfew:", 1).prefixOf("123456789")).toBe("curfew:{s00}:");

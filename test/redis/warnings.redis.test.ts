@@ -6,7 +6,7 @@ import { startCluster } from "../helpers/cluster";
 import { startRedis, type TestRedis } from "../helpers/redis";
 import { SECRET, startService, type TestService } from "../helpers/service";
 
-/** B-70: a Redis that may forget is no secret, and in production none to start with. */
+/** A Redis that may forget is no secret, and in production none to start with. */
 const APPEND_ONLY = "--appendonly yes";
 
 let redis: TestRedis;

@@ -53,7 +53,7 @@ const list = async (tokens: Tokens) => {
 };
 
 describe("refresh", () => {
-  it("B-30: gives a new pair, and the earlier access token lives on", async () => {
+  it("gives a new pair, and the earlier access token lives on", async () => {
     const first = await register(service.url);
     const second = await refreshed(service.url, first);
     expect(second.user).toEqual(first.user);
@@ -65,7 +65,7 @@ describe("refresh", () => {
     expect(await isAccepted(second)).toBe(true);
   });
 
-  it("B-31, B-34: gives everyone who comes at once, or asks again in time, the same successor", async () => {
+  it("gives everyone who comes at once, or asks again in time, the same successor", async () => {
     const first = await register(service.url);
     const answers = await Promise.all(
       Array.from({ length: 100 }, () => refresh(service.url, first.refresh_token)),
@@ -77,7 +77,7 @@ describe("refresh", () => {
     expect(generationOf(await refreshed(service.url, again))).toBe(2);
   });
 
-  it("B-32: takes the parent after its grace for theft: the session ends, and an event says so", async () => {
+  it("takes the parent after its grace for theft: the session ends, and an event says so", async () => {
     const first = await register(service.url);
     const second = await refreshed(strict.url, first);
     expectRefusal(await refresh(strict.url, first.refresh_token), 401, "refresh_token_reused");
@@ -89,7 +89,7 @@ describe("refresh", () => {
     expect(entry).toMatchObject({ reason: "refresh_reused", by: "curfew" });
   });
 
-  it("B-33: gives grace to the immediate parent only", async () => {
+  it("gives grace to the immediate parent only", async () => {
     const first = await register(service.url);
     const second = await refreshed(service.url, first);
     const third = await refreshed(service.url, second);
@@ -109,7 +109,7 @@ describe("refresh", () => {
     await brief.stop();
   });
 
-  it("B-35: remembers what was used before, across a restart of the service", async () => {
+  it("remembers what was used before, across a restart of the service", async () => {
     const first = await register(service.url);
     const second = await refreshed(service.url, first);
     const restarted = await startService({ REDIS_URL: redis.url, REFRESH_GRACE_SECONDS: "0" });
@@ -144,7 +144,7 @@ describe("refresh", () => {
     expect(await eventsOf(first)).toEqual(["refresh_ahead"]);
   });
 
-  it("B-37: ends for good after SESSION_MAX_TTL, however much it is used", async () => {
+  it("ends for good after SESSION_MAX_TTL, however much it is used", async () => {
     const env = { REDIS_URL: redis.url, ACCESS_TTL: "2s", REFRESH_TTL: "2s", SESSION_MAX_TTL: "2s" };
     const short = await startService(env);
     let tokens = await register(short.url);
@@ -162,7 +162,7 @@ describe("refresh", () => {
     await short.stop();
   });
 
-  it("B-38: leaves no refresh token in Redis", async () => {
+  it("leaves no refresh token in Redis", async () => {
     const tokens = await refreshed(service.url, await register(service.url));
     const mac = tokens.refresh_token.split(".")[1] ?? "";
     expect(mac).toHaveLength(43);
@@ -195,7 +195,7 @@ describe("refresh", () => {
     expect(said).not.toContain(PASSWORD);
   });
 
-  it("B-39: refuses an account that is gone, and gives the roles that it has now", async () => {
+  it("refuses an account that is gone, and gives the roles that it has now", async () => {
     const tokens = await register(service.url);
     await redis.admin.hset(`curfew:user:${tokens.user.id}`, "roles", "editor,ops");
     const next = await refreshed(service.url, tokens);

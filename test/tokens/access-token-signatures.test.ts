@@ -46,7 +46,6 @@ describe("algorithm and key", () => {
   const unsigned = (alg: unknown) => forge({ ...genuineHeader, alg }, genuineClaims, () => "");
 
   itRefuses(
-    "A-20",
     ["none", "None", "NONE", "nOnE"].flatMap((alg): Case[] => [
       [`alg ${alg} with an empty signature`, () => unsigned(alg)],
       [`alg ${alg} without the last dot`, () => unsigned(alg).slice(0, -1)],
@@ -71,14 +70,11 @@ describe("algorithm and key", () => {
     ["HS256"],
     {},
   ];
-  itRefuses(
-    "A-21",
-    notHs256.map((alg) => [`alg ${JSON.stringify(alg)}`, header({ alg })]),
-  );
-  itRefuses("A-21", [["a missing alg", header({ alg: undefined })]]);
+  itRefuses(notHs256.map((alg) => [`alg ${JSON.stringify(alg)}`, header({ alg })]));
+  itRefuses([["a missing alg", header({ alg: undefined })]]);
 
   const attacker = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  itRefuses("A-22", [
+  itRefuses([
     [
       "HS384 with the same secret",
       () => vary(genuine, hmacSigner(SECRET, "sha384"), { header: { alg: "HS384" } }),
@@ -95,7 +91,7 @@ describe("algorithm and key", () => {
     ["another secret under our kid", () => vary(genuine, `${SECRET}x`, {})],
   ]);
 
-  itRefuses("A-24", [
+  itRefuses([
     ["HS256 with an empty secret", () => vary(genuine, "", {})],
     ["HS256 with 32 zero bytes for a secret", () => vary(genuine, Buffer.alloc(32), {})],
     ["HS256 with the kid for a secret", () => vary(genuine, hs256.kid, {})],
@@ -104,12 +100,12 @@ describe("algorithm and key", () => {
     ["a signature cut short", () => genuine.slice(0, -4)],
   ]);
 
-  it("A-25: refuses the token with any one bit flipped", () => {
+  it("refuses the token with any one bit flipped", () => {
     for (const flipped of flips(genuine)) expectRefused(() => tokens.verify(flipped));
     expectAccepted(genuine);
   });
 
-  itRefuses("A-28", [
+  itRefuses([
     ["a missing kid", header({ kid: undefined })],
     ["an unknown kid", header({ kid: "2024-01" })],
     [
@@ -136,7 +132,7 @@ describe("algorithm and key", () => {
   ]);
 
   const attackerJwk = attacker.publicKey.export({ format: "jwk" });
-  itRefuses("A-30", [
+  itRefuses([
     ["a rightly signed token with jku", header({ jku: "https://attacker.example/jwks.json" })],
     ["a rightly signed token with jku file:", header({ jku: "file:///etc/passwd" })],
     ["a rightly signed token with x5u", header({ x5u: "http://169.254.169.254/" })],
@@ -154,20 +150,15 @@ describe("algorithm and key", () => {
   ]);
 
   const crits = [[], ["unknown"], "exp", ["alg"], ["exp"], ["exp", "exp"], ["b64"], ["toString"], null, {}];
-  itRefuses(
-    "A-31",
-    crits.map((crit) => [`crit ${JSON.stringify(crit)}`, header({ crit })]),
-  );
-  itRefuses("A-31", [
-    ["crit that names a parameter which is there", header({ crit: ["exp"], exp: NOW + 600 })],
-  ]);
+  itRefuses(crits.map((crit) => [`crit ${JSON.stringify(crit)}`, header({ crit })]));
+  itRefuses([["crit that names a parameter which is there", header({ crit: ["exp"], exp: NOW + 600 })]]);
 
   const unencoded = (change: Json) => {
     const first = encode({ ...genuineHeader, ...change });
     const payload = JSON.stringify(genuineClaims);
     return `${first}.${payload}.${hmacSigner(SECRET)(`${first}.${payload}`)}`;
   };
-  itRefuses("A-32", [
+  itRefuses([
     ["b64 false", header({ b64: false })],
     ["b64 false with crit", header({ b64: false, crit: ["b64"] })],
     ["b64 true with crit", header({ b64: true, crit: ["b64"] })],
@@ -175,7 +166,7 @@ describe("algorithm and key", () => {
     ["an unencoded payload without crit", () => unencoded({ b64: false })],
   ]);
 
-  itRefuses("A-33", [
+  itRefuses([
     ["zip", header({ zip: "DEF" })],
     ["cty JWT", header({ cty: "JWT" })],
     ["enc", header({ enc: "A256GCM" })],
@@ -191,7 +182,7 @@ describe("algorithm and key", () => {
   ]);
 
   const headerText = JSON.stringify(genuineHeader);
-  itRefuses("A-34", [
+  itRefuses([
     ["an array for a header", rawHeader("[]")],
     ["the header in an array", rawHeader(`[${headerText}]`)],
     ["a string for a header", rawHeader('"x"')],
@@ -223,7 +214,7 @@ describe.each([
     expectAccepted(vary(token, keySigner(privateKey), {}), verifier);
   });
 
-  it.each(formsOf(publicKey))("A-23: refuses HS256 with its public key as %s", (_title, secrets) => {
+  it.each(formsOf(publicKey))("refuses HS256 with its public key as %s", (_title, secrets) => {
     for (const secret of secrets) {
       expectRefused(() => verifier.verify(vary(token, secret, { header: { alg: "HS256" } })));
       expectRefused(() => verifier.verify(vary(token, secret, {})));
@@ -231,7 +222,7 @@ describe.each([
     expectAccepted(token, verifier);
   });
 
-  it("A-20, A-24: refuses none, an empty signature and HS256 with an empty secret", () => {
+  it("refuses none, an empty signature and HS256 with an empty secret", () => {
     for (const alg of ["none", "None", algorithm]) {
       expectRefused(() => verifier.verify(vary(token, () => "", { header: { alg } })));
     }
@@ -239,7 +230,7 @@ describe.each([
     expectAccepted(token, verifier);
   });
 
-  it("A-22: refuses every other algorithm of the same key", () => {
+  it("refuses every other algorithm of the same key", () => {
     const isRsa = algorithm === "RS256";
     const family = isRsa ? "RS" : "ES";
     for (const [size, hash] of [["384", "sha384"] as const, ["512", "sha512"] as const]) {
@@ -255,12 +246,12 @@ describe.each([
     expectAccepted(token, verifier);
   });
 
-  it("A-25: refuses the token with any one bit flipped", () => {
+  it("refuses the token with any one bit flipped", () => {
     for (const flipped of flips(token)) expectRefused(() => verifier.verify(flipped));
     expectAccepted(token, verifier);
   });
 
-  it("A-30: refuses another key of the kind under our kid", () => {
+  it("refuses another key of the kind under our kid", () => {
     const other =
       algorithm === "RS256"
         ? generateKeyPairSync("rsa", { modulusLength: 2048 })
@@ -310,12 +301,12 @@ describe("ES256 signatures", () => {
     ["the signature twice", () => Buffer.concat([bytes, bytes])],
     ["4 KB", () => Buffer.alloc(4096, 1)],
     ["DER", () => derOf(bytes)],
-  ])("A-26: refuses %s", (_title, forged) => {
+  ])("refuses %s", (_title, forged) => {
     expectRefused(() => verifier.verify(`${first}.${second}.${encode(forged())}`));
     expectAccepted(token, verifier);
   });
 
-  it("A-27: gives the other form (r, n − s) of a signature the same jti, so that the denylist knows it", () => {
+  it("gives the other form (r, n − s) of a signature the same jti, so that the denylist knows it", () => {
     const other = malleate(token);
     expect(other).not.toBe(token);
     expect(verifier.verify(other)).toEqual(verifier.verify(token));

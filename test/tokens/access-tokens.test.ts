@@ -38,7 +38,7 @@ afterEach(() => {
 });
 
 describe("mint", () => {
-  it("writes the header and the claims of the contract, and nothing else", () => {
+  it("writes the header and the claims that are documented, and nothing else", () => {
     expect(genuineHeader).toEqual({ alg: "HS256", typ: "at+jwt", kid: hs256.kid });
     expect(genuineClaims).toEqual({ ...CLAIMS, iss: ISSUER, aud: AUDIENCE, jti });
     expect(jti).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
@@ -67,7 +67,7 @@ describe("the form of a token", () => {
     return claims({ padding: "x".repeat(Math.ceil(((bytes - empty) * 3) / 4)) })();
   };
 
-  it("A-11: accepts 8 KiB and refuses a byte more", () => {
+  it("accepts 8 KiB and refuses a byte more", () => {
     const sizes = [8188, 8189, 8190, 8191, 8192].map(padded).filter((token) => token.length <= 8192);
     expect(Math.max(...sizes.map((token) => token.length))).toBeGreaterThan(8189);
     for (const token of sizes) expectAccepted(token);
@@ -76,7 +76,7 @@ describe("the form of a token", () => {
     for (const token of tooLong) expectRefused(() => tokens.verify(token));
   });
 
-  itRefuses("A-11", [
+  itRefuses([
     ["a genuine token of 15 KB", () => padded(15_000)],
     ["a genuine token of 70 KB", () => padded(70_000)],
     ["70 KB of one letter", () => "A".repeat(70_000)],
@@ -84,7 +84,7 @@ describe("the form of a token", () => {
     ["4 KB of JSON brackets", () => `${encode("[".repeat(4096))}.${claimsPart}.${signaturePart}`],
   ]);
 
-  itRefuses("A-13", [
+  itRefuses([
     ["nothing", () => ""],
     ["the word null", () => "null"],
     ["the word undefined", () => "undefined"],
@@ -138,17 +138,16 @@ describe("the form of a token", () => {
     ];
 
     itRefuses(
-      "A-14",
       suffixes.map((suffix) => [`${JSON.stringify(suffix)} appended`, resigned((text) => text + suffix)]),
     );
-    itRefuses("A-14", [
+    itRefuses([
       ["a space in front", resigned((text) => ` ${text}`)],
       ["a line break within", resigned((text) => `${text.slice(0, 8)}\n${text.slice(8)}`)],
       ["a space within", resigned((text) => `${text.slice(0, 8)} ${text.slice(8)}`)],
     ]);
   });
 
-  it("A-14: refuses + and / for - and _", () => {
+  it("refuses + and / for - and _", () => {
     const spelledOtherwise = (token: string) => token.replaceAll("-", "+").replaceAll("_", "/");
     const token = Array.from({ length: 50 }, (_, n) => claims({ n: `???>>>~~~${n}` })()).find((text) =>
       text.split(".").every((part, index) => index === 0 || /[-_]/.test(part)),
@@ -160,7 +159,7 @@ describe("the form of a token", () => {
     expectRefused(() => tokens.verify(`${headerPart}.${changed}.${spelledOtherwise(signature)}`));
   });
 
-  it("A-14: refuses stray bits after the last byte, in each part", () => {
+  it("refuses stray bits after the last byte, in each part", () => {
     const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     const spellings = (text: string) => {
       const same = (other: string) =>
@@ -192,7 +191,7 @@ describe("claims", () => {
     return JSON.stringify({ ...genuineClaims, [name]: undefined }).replace(/}$/, `,${text}}`);
   };
 
-  itRefuses("A-50", [
+  itRefuses([
     ["an empty array for a payload", rawClaims("[]")],
     ["the payload in an array", rawClaims(`[${claimsText}]`)],
     ["a string for a payload", rawClaims('"s"')],
@@ -210,7 +209,7 @@ describe("claims", () => {
     ],
   ]);
 
-  itRefuses("A-51", [
+  itRefuses([
     ["a missing exp", claims({ exp: undefined })],
     ["exp null", claims({ exp: null })],
     ["exp as a string", claims({ exp: String(NOW + 600) })],
@@ -222,7 +221,6 @@ describe("claims", () => {
     ["exp 2^53 + 1", rawClaims(without("exp", '"exp":9007199254740993'))],
   ]);
   itRefuses(
-    "A-51",
     [
       ["exp 0", claims({ iat: -600, exp: 0 })],
       ["exp -1", claims({ iat: -600, exp: -1 })],
@@ -231,7 +229,7 @@ describe("claims", () => {
     "token_expired",
   );
 
-  it("A-51: holds a token with a fraction in exp for valid until that very moment", () => {
+  it("holds a token with a fraction in exp for valid until that very moment", () => {
     const token = claims({ exp: NOW + 0.5 })();
     at(NOW + 0.499);
     expectAccepted(token);
@@ -239,19 +237,19 @@ describe("claims", () => {
     expectRefused(() => tokens.verify(token), "token_expired");
   });
 
-  itRefuses("A-52", [
+  itRefuses([
     ["a lifetime one second above the configured one", claims({ exp: CLAIMS.iat + TTL + 1 })],
     ["a lifetime of ten years", claims({ exp: NOW + 3650 * DAY })],
     ["a lifetime too long that has all but passed", claims({ iat: NOW - TTL, exp: NOW + 1 })],
   ]);
-  it("A-52: accepts a lifetime of exactly the configured one", () => {
+  it("accepts a lifetime of exactly the configured one", () => {
     expectAccepted(claims({ exp: CLAIMS.iat + TTL })());
   });
 
   it.each([
     { tolerance: 0, before: -0.001, title: "without tolerance" },
     { tolerance: 5, before: 4.999, title: "with a tolerance of 5 s" },
-  ])("A-53: accepts until exp and no longer, $title", ({ tolerance, before }) => {
+  ])("accepts until exp and no longer, $title", ({ tolerance, before }) => {
     const verifier = createTokens(hs256, tolerance);
     at(CLAIMS.exp + before);
     expectAccepted(genuine, verifier);
@@ -261,20 +259,20 @@ describe("claims", () => {
     }
   });
 
-  itRefuses("A-54", [
+  itRefuses([
     ["nbf in a second", claims({ nbf: NOW + 1 })],
     ["nbf as a string", claims({ nbf: String(NOW - 60) })],
     ["nbf null", claims({ nbf: null })],
     ["nbf 1e999", rawClaims(claimsText.replace("{", '{"nbf":1e999,'))],
   ]);
-  it("A-54: accepts nbf that has come, and one within the tolerance", () => {
+  it("accepts nbf that has come, and one within the tolerance", () => {
     expectAccepted(claims({ nbf: NOW })());
     const tolerant = createTokens(hs256, 5);
     expectAccepted(claims({ nbf: NOW + 5 })(), tolerant);
     expectRefused(() => tolerant.verify(claims({ nbf: NOW + 6 })()));
   });
 
-  itRefuses("A-55", [
+  itRefuses([
     ["a missing iat", claims({ iat: undefined })],
     ["iat null", claims({ iat: null })],
     ["iat as a string", claims({ iat: String(NOW - 60) })],
@@ -284,11 +282,11 @@ describe("claims", () => {
     ["iat a minute ahead", claims({ iat: NOW + 60 })],
     ["iat a year ahead", claims({ iat: NOW + 365 * DAY, exp: NOW + 365 * DAY + 600 })],
   ]);
-  it("A-55: accepts iat 30 s ahead, because clocks differ", () => {
+  it("accepts iat 30 s ahead, because clocks differ", () => {
     expectAccepted(claims({ iat: NOW + 30 })());
   });
 
-  itRefuses("A-56", [
+  itRefuses([
     ["a missing iss", claims({ iss: undefined })],
     ["iss null", claims({ iss: null })],
     ["iss with a slash more", claims({ iss: `${ISSUER}/` })],
@@ -301,7 +299,7 @@ describe("claims", () => {
     ["iss __proto__", claims({ iss: "__proto__" })],
   ]);
 
-  itRefuses("A-57", [
+  itRefuses([
     ["a missing aud", claims({ aud: undefined })],
     ["aud null", claims({ aud: null })],
     ["another aud", claims({ aud: "another.example.com" })],
@@ -315,7 +313,7 @@ describe("claims", () => {
     ["500 others", claims({ aud: Array.from({ length: 500 }, (_, n) => `a${n}`) })],
     ["10,000 audiences, ours among them", claims({ aud: [...Array<string>(9_999).fill("a"), AUDIENCE] })],
   ]);
-  it("A-57: accepts an array in which our aud stands", () => {
+  it("accepts an array in which our aud stands", () => {
     expectAccepted(claims({ aud: [AUDIENCE] })());
     expectAccepted(claims({ aud: ["another.example.com", AUDIENCE] })());
   });
@@ -325,7 +323,6 @@ describe("claims", () => {
     ...["rt+jwt", "refresh", "logout+jwt", "dpop+jwt", "id_token", "csrf"],
   ];
   itRefuses(
-    "A-58",
     otherTypes.map((typ) => [
       typ === undefined ? "a missing typ" : `typ ${JSON.stringify(typ)}`,
       header({ typ }),
@@ -339,30 +336,26 @@ describe("claims", () => {
   ];
   describe.each(["jti", "sid"])("%s", (name) => {
     itRefuses(
-      "A-60",
       notAnId.map((value, index) => [
         `${name} ${value === undefined ? "missing" : JSON.stringify(value).slice(0, 20)} (${index})`,
         claims({ [name]: value }),
       ]),
     );
-    itRefuses(
-      "A-61, A-62",
-      reachingOut.map((value) => [`${name} ${JSON.stringify(value)}`, claims({ [name]: value })]),
-    );
-    it("A-60: accepts 1 to 128 letters of the contract's alphabet", () => {
+    itRefuses(reachingOut.map((value) => [`${name} ${JSON.stringify(value)}`, claims({ [name]: value })]));
+    it("accepts 1 to 128 letters of the documented alphabet", () => {
       for (const id of ["a", "j".repeat(128), "A-Z.a_z~0"]) {
         expect(tokens.verify(claims({ [name]: id })())).toMatchObject({ [name]: id });
       }
     });
-    it("A-62: tells upper from lower case", () => {
+    it("tells upper from lower case", () => {
       expect(tokens.verify(claims({ [name]: "j1" })())).toMatchObject({ [name]: "j1" });
       expect(tokens.verify(claims({ [name]: "J1" })())).toMatchObject({ [name]: "J1" });
     });
   });
 
-  itRefuses("A-60", [["a jti of 1 MB", claims({ jti: "j".repeat(2 ** 20) })]]);
+  itRefuses([["a jti of 1 MB", claims({ jti: "j".repeat(2 ** 20) })]]);
 
-  itRefuses("A-63", [
+  itRefuses([
     ["two jtis", rawClaims(claimsText.replace("{", '{"jti":"other",'))],
     ["two jtis, the other one last", rawClaims(claimsText.replace(/}$/, ',"jti":"other"}'))],
     ["two equal jtis", rawClaims(claimsText.replace("{", `{"jti":"${jti}",`))],
@@ -371,7 +364,7 @@ describe("claims", () => {
     ["two equal names within a claim", rawClaims(claimsText.replace("{", '{"act":{"sub":"a","sub":"b"},'))],
   ]);
 
-  it("A-65: takes __proto__, constructor and toString for claims like any other", () => {
+  it("takes __proto__, constructor and toString for claims like any other", () => {
     const elevated =
       '{"__proto__":{"roles":["ops"],"role":"admin"},"constructor":{"prototype":{"role":"admin"}},';
     const token = rawClaims(claimsText.replace("{", `${elevated}"toString":"x",`))();
@@ -385,7 +378,7 @@ describe("claims", () => {
   });
 
   it.each(["exp", "iat", "sub", "sid", "jti", "iss", "aud", "roles", "epoch"])(
-    "A-65: refuses %s that stands only in __proto__",
+    "refuses %s that stands only in __proto__",
     (name) => {
       const inherited = JSON.stringify({ [name]: genuineClaims[name] });
       expectRefused(() => tokens.verify(rawClaims(without(name, `"__proto__":${inherited}`))()));
@@ -393,7 +386,7 @@ describe("claims", () => {
     },
   );
 
-  itRefuses("A-66", [
+  itRefuses([
     ["a missing sub", claims({ sub: undefined })],
     ["sub null", claims({ sub: null })],
     ["an empty sub", claims({ sub: "" })],
@@ -428,7 +421,7 @@ describe("the order of the checks", () => {
     ["of another iss", claims({ ...EXPIRED, iss: "https://evil.example" })],
     ["for another aud", claims({ ...EXPIRED, aud: "another.example.com" })],
     ["malformed", () => `${claims(EXPIRED)()}=`],
-  ])("A-40: says of an expired token that is %s no more than token_invalid", (_title, token) => {
+  ])("says of an expired token that is %s no more than token_invalid", (_title, token) => {
     expectRefused(() => tokens.verify(token()));
   });
 

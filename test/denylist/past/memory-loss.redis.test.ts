@@ -20,7 +20,7 @@ import { logOutWhile, openDevices } from "../../helpers/leaving";
 import { startRedis, type TestRedis } from "../../helpers/redis";
 import { SECRET, startService, type TestService } from "../../helpers/service";
 
-/** B-71, B-76: a Redis that forgets lets nobody back in who logged out, and everybody can log in anew at once. */
+/** A Redis that forgets lets nobody back in who logged out, and everybody can log in anew at once. */
 let redis: TestRedis;
 let service: TestService;
 beforeEach(async () => {

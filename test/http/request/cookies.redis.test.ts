@@ -74,7 +74,7 @@ async function cookieLogin(url = service.url): Promise<{ answer: Answer; jar: Ja
 
 const isIn = async (jar: Jar) => (await send("GET", "/api/users/me", jar)).status === 200;
 
-describe("client C", () => {
+describe("an app that keeps its tokens in cookies", () => {
   it("logs in, sees itself, logs out, has no cookies, is refused, logs in again; another device stayed in", async () => {
     const { jar, email } = await cookieLogin();
     const phone = await login(service.url, email);
@@ -99,7 +99,7 @@ describe("client C", () => {
   });
 });
 
-describe("C-10: the cookies", () => {
+describe("the cookies", () => {
   it("are HttpOnly and Lax, and carry the tokens that the body doesn't", async () => {
     const { answer } = await cookieLogin();
     const jwt = "[\\w-]+\\.[\\w-]+\\.[\\w-]+";
@@ -160,7 +160,7 @@ describe("C-10: the cookies", () => {
     await other.stop();
   });
 
-  it("A-06: give way to an Authorization header, whatever it holds", async () => {
+  it("give way to an Authorization header, whatever it holds", async () => {
     const { jar } = await cookieLogin();
     const tokens = await register(service.url);
     const withHeader = (value: string) =>
@@ -175,7 +175,7 @@ describe("C-10: the cookies", () => {
     expect(bad.status).toBe(200);
   });
 
-  it("A-09: are refused when one is sent twice", async () => {
+  it("are refused when one is sent twice", async () => {
     const { jar } = await cookieLogin();
     for (const cookie of [
       `curfew_access=evil; ${cookieHeader(jar)}`,
@@ -188,7 +188,7 @@ describe("C-10: the cookies", () => {
     expect(await isIn(jar)).toBe(true);
   });
 
-  it("A-09: keep working when somebody planted a refresh cookie beside ours, and logging out does too", async () => {
+  it("keep working when somebody planted a refresh cookie beside ours, and logging out does too", async () => {
     const { jar } = await cookieLogin();
     const planted = `${cookieHeader(jar)}; curfew_refresh=evil`;
     expect((await send("GET", "/api/users/me", planted)).status).toBe(200);
@@ -202,7 +202,7 @@ describe("C-10: the cookies", () => {
     expect(await isIn(jar)).toBe(false);
   });
 
-  it("A-10: are strings and nothing else", async () => {
+  it("are strings and nothing else", async () => {
     for (const value of [
       'j:{"a":1}',
       "s:abc.def",
@@ -220,7 +220,7 @@ describe("C-10: the cookies", () => {
     expectRefusal(await send("GET", "/api/users/me", "$Version=1; $curfew_access=x"), 401, "token_missing");
   });
 
-  it("C-11: are new at each login, and the session of the old ones is not taken over", async () => {
+  it("are new at each login, and the session of the old ones is not taken over", async () => {
     const { jar, email } = await cookieLogin();
     const answer = await send("POST", "/api/auth/login", jar, {
       body: { email, password: PASSWORD, transport: "cookie" },
@@ -281,7 +281,7 @@ describe("refresh by cookie", () => {
       expectRefusal(await send("POST", "/api/auth/refresh", {}, { body }), 401, "token_missing");
   });
 
-  it("B-40: never logs a tab out, though twelve share one jar and refresh at once, two hundred times", async () => {
+  it("never logs a tab out, though twelve share one jar and refresh at once, two hundred times", async () => {
     let { jar } = await cookieLogin();
     const sid = String(decodePart(jar["curfew_access"] ?? "", 1)["sid"]);
     /** A tab sends what the jar holds just then; the answers come back in any order. */
@@ -319,7 +319,7 @@ describe("logout by cookie", () => {
     expect(await isIn(jar)).toBe(true);
   });
 
-  it("B-10: answers 204 and clears the cookies under /api/v1/auth too", async () => {
+  it("answers 204 and clears the cookies under /api/v1/auth too", async () => {
     const { jar } = await cookieLogin();
     const answer = await send("POST", "/api/v1/auth/logout", jar, { body: { all_devices: true } });
     expect(answer.status).toBe(204);
@@ -389,7 +389,7 @@ describe("logout by cookie", () => {
     expect(await isIn(jar)).toBe(false);
   });
 
-  it("B-11: leaves the cookies where they are when Redis can't tell", async () => {
+  it("leaves the cookies where they are when Redis can't tell", async () => {
     const { jar } = await cookieLogin();
     wire.breakAfter("request", 0, "reset");
     const answer = await send("POST", "/api/auth/logout", jar);

@@ -51,7 +51,7 @@ const CASES = (Object.keys(ORIGINS) as (keyof typeof ORIGINS)[]).flatMap((origin
   SITES.map((site) => [origin, site ?? "(no header)", site, expected(origin, site)] as const),
 );
 
-describe("C-04: a request that acts by cookie", () => {
+describe("a request that acts by cookie", () => {
   it.each(CASES)("Origin %s, Sec-Fetch-Site %s", (origin, _title, site, passes) => {
     const headers = {
       ...(ORIGINS[origin] !== undefined && { Origin: ORIGINS[origin] }),

@@ -59,7 +59,7 @@ function expectLimited(answer: Answer): void {
 }
 
 describe("logins from one address", () => {
-  it("C-42: ten a minute, exactly, over all instances at once; then 429 with the draft-8 headers", async () => {
+  it("ten a minute, exactly, over all instances at once; then 429 with the draft-8 headers", async () => {
     const address = newAddress();
     const answers = await Promise.all(
       Array.from({ length: 100 }, (_, at) => tryLogin(at % 2 === 0 ? one : two, someEmail(), address)),
@@ -74,14 +74,14 @@ describe("logins from one address", () => {
     expect((await tryLogin(one, someEmail(), newAddress())).status).toBe(401);
   });
 
-  it("C-40: are counted by the address that the proxy saw, whatever else stands in the header", async () => {
+  it("are counted by the address that the proxy saw, whatever else stands in the header", async () => {
     const address = newAddress();
     const claim = (spoofed: string) => tryLogin(one, someEmail(), `${spoofed}, ${address}`);
     const answers = await Promise.all(Array.from({ length: 12 }, (_, at) => claim(`203.0.113.${at}`)));
     expect(count(answers, 429)).toBe(2);
   });
 
-  it("C-40: are counted by the socket's address where the header holds none", async () => {
+  it("are counted by the socket's address where the header holds none", async () => {
     const answers = await Promise.all(
       ["evil", "1.2.3", "unknown", "a b", "::1%lo", "<x>", "-", "1.2.3.4:80", "x1", "x2", "x3", "x4"].map(
         (claim) => tryLogin(one, someEmail(), claim),
@@ -90,7 +90,7 @@ describe("logins from one address", () => {
     expect(count(answers, 429)).toBe(2);
   });
 
-  it("C-41: count an IPv6 network as one, and an IPv4 address by itself however it is written", async () => {
+  it("count an IPv6 network as one, and an IPv4 address by itself however it is written", async () => {
     const inNetwork = await Promise.all(
       Array.from({ length: 15 }, (_, at) =>
         tryLogin(one, someEmail(), `2001:db8:1:${(at + 1).toString(16)}::${at}`),
@@ -107,7 +107,7 @@ describe("logins from one address", () => {
 });
 
 describe("logins to one account", () => {
-  it("C-44: five a minute from a thousand addresses, and the owner gets in from where they were before", async () => {
+  it("five a minute from a thousand addresses, and the owner gets in from where they were before", async () => {
     const home = newAddress();
     const { user } = await register(open.url);
     expect((await tryLogin(one, user.email, home, PASSWORD)).status).toBe(200);
@@ -122,7 +122,7 @@ describe("logins to one account", () => {
     expect((await tryLogin(two, user.email, home, PASSWORD)).status).toBe(200);
   });
 
-  it("C-45: count every spelling of the address, and an account that isn't there, alike", async () => {
+  it("count every spelling of the address, and an account that isn't there, alike", async () => {
     const email = someEmail();
     const spellings = [email, email.toUpperCase(), ` ${email}`, email, email, email, email];
     const answers: Answer[] = [];
@@ -324,7 +324,7 @@ describe("somebody else's page", () => {
   });
 });
 
-it("C-50: the answer doesn't tell whether the account is known from here", async () => {
+it("the answer doesn't tell whether the account is known from here", async () => {
   const [home, { user }] = [newAddress(), await register(open.url)];
   await tryLogin(one, user.email, home, PASSWORD);
   const answer = await tryLogin(one, user.email, home);
@@ -335,7 +335,7 @@ describe("refreshes", () => {
   const refreshFrom = (token: string, address: string) =>
     call(one.url, "POST", "/api/auth/refresh", { body: { refresh_token: token }, ...from(address) });
 
-  it("C-46: are limited per session, so that many can be behind one address", async () => {
+  it("are limited per session, so that many can be behind one address", async () => {
     const address = newAddress();
     const { user } = await register(open.url);
     for (let device = 0; device < 6; device += 1) {
@@ -344,7 +344,7 @@ describe("refreshes", () => {
     }
   });
 
-  it("C-46: of one session end at the limit, wherever they come from", async () => {
+  it("of one session end at the limit, wherever they come from", async () => {
     const { refresh_token } = await register(open.url);
     const refreshes = await Promise.all(
       Array.from({ length: 6 }, () => refreshFrom(refresh_token, newAddress())),
@@ -352,7 +352,7 @@ describe("refreshes", () => {
     expect(count(refreshes, 429)).toBe(2);
   });
 
-  it("C-46: with what is no token of ours are limited per address, and nobody else's use is touched", async () => {
+  it("with what is no token of ours are limited per address, and nobody else's use is touched", async () => {
     const address = newAddress();
     const garbage = await Promise.all(Array.from({ length: 6 }, () => refreshFrom("garbage", address)));
     expect(count(garbage, 401)).toBe(4);
@@ -457,7 +457,7 @@ describe("logouts", () => {
   });
 });
 
-it("C-46: new accounts are limited per address", async () => {
+it("new accounts are limited per address", async () => {
   const address = newAddress();
   const answers = await Promise.all(
     Array.from({ length: 12 }, () =>
@@ -471,7 +471,7 @@ it("C-46: new accounts are limited per address", async () => {
   expect(count(answers, 429)).toBe(2);
 });
 
-it("C-46: checks and health are not limited", async () => {
+it("checks and health are not limited", async () => {
   const { access_token } = await register(open.url);
   for (const path of ["/api/users/me", "/healthz", "/readyz"]) {
     const answers = await Promise.all(
@@ -483,7 +483,7 @@ it("C-46: checks and health are not limited", async () => {
   }
 });
 
-it("C-43: without Redis nobody gets a try: 503, and no limit is lifted", async () => {
+it("without Redis nobody gets a try: 503, and no limit is lifted", async () => {
   const { access_token, refresh_token } = await register(open.url);
   process.kill(redis.pid, "SIGSTOP");
   const forged = { headers: { Cookie: "curfew_access=x" } };

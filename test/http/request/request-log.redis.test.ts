@@ -107,7 +107,7 @@ beforeAll(async () => {
   ({ secrets, tokens } = await runAllFlows());
 });
 
-it("C-70: nothing that was printed holds a password, a token, a cookie, a key or a hash", () => {
+it("nothing that was printed holds a password, a token, a cookie, a key or a hash", () => {
   const printed = service.log.join("\n");
   expect(printed.length).toBeGreaterThan(5000);
   expect(secrets.length).toBeGreaterThan(10);
@@ -117,7 +117,7 @@ it("C-70: nothing that was printed holds a password, a token, a cookie, a key or
   expect(printed).not.toMatch(/argon2id|eyJ|Cookie/);
 });
 
-it("C-72: every request has one line, in UTC, with its id, and without its query", () => {
+it("every request has one line, in UTC, with its id, and without its query", () => {
   const requests = lines().filter(({ msg }) => msg === "request");
   expect(requests.length).toBeGreaterThan(20);
   expect(new Set(requests.map(({ request_id }) => request_id)).size).toBe(requests.length);
@@ -144,7 +144,7 @@ it.each([
   ["revoked_token_used", 1],
   ["cross_site_request", 1],
   ["rate_limited", 1],
-])("C-72: tells of %s, whom it concerns and from where", (event, atLeast) => {
+])("tells of %s, whom it concerns and from where", (event, atLeast) => {
   const told = events(event);
   expect(told.length).toBeGreaterThanOrEqual(atLeast);
   for (const line of told) {
@@ -155,7 +155,7 @@ it.each([
   }
 });
 
-it("C-70: names the route, and nothing that stands below it or in its place", async () => {
+it("names the route, and nothing that stands below it or in its place", async () => {
   const secret = "Zk3vQ9xWm2Lr7Ty4Bn8Hc5Jd1Gf6Sp0Aq_u-eXoIiKw";
   const { access_token } = await register(service.url);
   const asked = [
@@ -188,7 +188,7 @@ it("C-70: names the route, and nothing that stands below it or in its place", as
   expect(ids.map(pathFor)).toEqual(asked.map(([, , path]) => path));
 });
 
-it("C-70: tells of a revoked token's use at a route, not below it", async () => {
+it("tells of a revoked token's use at a route, not below it", async () => {
   const { access_token: token } = await register(service.url);
   await call(service.url, "POST", "/api/auth/logout", { token });
   const secret = "secret".repeat(4);
@@ -199,7 +199,7 @@ it("C-70: tells of a revoked token's use at a route, not below it", async () => 
   expect(event).toMatchObject({ path: "/api/auth/verify/…" });
 });
 
-it("C-28: stays one line, whatever a client puts into it", async () => {
+it("stays one line, whatever a client puts into it", async () => {
   const before = service.log.length;
   const evil = 'x"}\n{"event":"login","sub":"forged"}\u001b[31m\u2028';
   const { access_token } = await register(service.url);

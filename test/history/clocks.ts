@@ -1,4 +1,4 @@
-import type { TestRedis } from "../helpers/redis";
+import { untilAgreed, type TestRedis } from "../helpers/redis";
 import { AFTER_SIGN_MS, type Fault, type Hands } from "./world";
 
 /** More than an access token lives, and with it what denies it. */
@@ -41,7 +41,10 @@ export const clockOfNextIsAhead = ({
 }: Replacing): Fault => ({
   name: "a primary is replaced by a replica whose clock is ahead",
   async strike(hands) {
-    for (const replica of await replicas()) replica.setClock(AHEAD_SECONDS);
+    const next = await replicas();
+    for (const replica of next) replica.setClock(AHEAD_SECONDS);
+    // By its new clock: a replica that seems not to have heard of its primary for long doesn't take over.
+    await untilAgreed(async () => (await Promise.all(next.map(hasJustHeard))).every(Boolean));
     let primary: TestRedis | undefined;
     await hands.recorder.strike({ kind: "loss", allowanceMs }, async () => {
       primary = await replace(hands);
@@ -53,3 +56,6 @@ export const clockOfNextIsAhead = ({
     await hands.hold();
   },
 });
+
+const hasJustHeard = async ({ admin }: TestRedis) =>
+  /^master_last_io_seconds_ago:[01]\r?$/m.test(await admin.info("replication"));

@@ -655,7 +655,7 @@ describe("claims", () => {
     await expectRefused(ahead.verify(sign({ iat: NOW + 31 })));
   });
 
-  itRefuses("aud", [
+  itRefuses([
     ...["x", "API", ["x"], [], [["api"]], undefined, null, { api: 1 }].map((aud): [string, () => string] => [
       `aud ${JSON.stringify(aud) as string | undefined}`,
       () => sign({ aud }),
@@ -670,7 +670,7 @@ describe("claims", () => {
   });
 
   const HALF = "\ud800";
-  itRefuses("ids", [
+  itRefuses([
     ...[undefined, null, "", 5, true, ["a"], {}, HALF].map((sub): [string, () => string] => [
       `sub ${JSON.stringify(sub) as string | undefined}`,
       () => sign({ sub }),

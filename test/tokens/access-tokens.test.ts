@@ -395,7 +395,7 @@ describe("claims", () => {
     ["an object for sub", claims({ sub: {} })],
   ]);
 
-  itRefuses("CONTRACT 2", [
+  itRefuses([
     ["missing roles", claims({ roles: undefined })],
     ["roles as a string", claims({ roles: "ops" })],
     ["roles that aren't all strings", claims({ roles: ["analyst", 1] })],

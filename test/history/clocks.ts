@@ -8,6 +8,7 @@ const AHEAD_SECONDS = 20 * 60;
 export const clockSteps = (
   nodeFor: (hands: Hands) => Promise<TestRedis>,
   kind: "flush" | "loss" = "flush",
+  haveForgotten: HaveForgotten = () => Promise.resolve(),
 ): Fault => ({
   name: "Redis's clock steps ahead, and back",
   async strike(hands) {
@@ -20,8 +21,12 @@ export const clockSteps = (
     await hands.hold();
     node.setClock(0);
     await hands.hold();
+    await haveForgotten([node]);
   },
 });
+
+/** Has nodes forget when by their clocks, while these were ahead, something happened. */
+type HaveForgotten = (nodes: readonly TestRedis[]) => Promise<void>;
 
 type Replacing = {
   nodes: readonly TestRedis[];
@@ -29,6 +34,7 @@ type Replacing = {
   /** Has a replica take over, and gives the primary that was killed. */
   replace: (hands: Hands) => Promise<TestRedis>;
   untilSettled: () => Promise<void>;
+  haveForgotten: HaveForgotten;
   allowanceMs: number;
 };
 
@@ -37,6 +43,7 @@ export const clockOfNextIsAhead = ({
   replicas,
   replace,
   untilSettled,
+  haveForgotten,
   allowanceMs,
 }: Replacing): Fault => ({
   name: "a primary is replaced by a replica whose clock is ahead",
@@ -54,6 +61,7 @@ export const clockOfNextIsAhead = ({
     await untilSettled();
     for (const node of nodes) node.setClock(0);
     await hands.hold();
+    await haveForgotten(next);
   },
 });
 

@@ -12,6 +12,7 @@ type Nodes = {
   primaryOf: (key: string) => Promise<TestRedis>;
   restartReplica: (node: TestRedis) => Promise<void>;
   untilSettled: () => Promise<void>;
+  haveForgotten?: (nodes: readonly TestRedis[]) => Promise<void>;
   /** For what goes back in time or out of step while a connection is gone. */
   allowanceMs: number;
 };
@@ -40,6 +41,14 @@ export async function startClusterWorld(services: number): Promise<World> {
   const faults = faultsOf({
     ...cluster,
     restartReplica: (node) => node.start(),
+    // Until the hour at which it last stood for election, or saw another node fail, a node does neither again.
+    async haveForgotten(nodes) {
+      for (const node of nodes) {
+        await node.kill();
+        await node.start();
+        await cluster.untilSettled();
+      }
+    },
     allowanceMs: AFTER_RECONNECT_MS.cluster,
   });
   return {
@@ -50,7 +59,8 @@ export async function startClusterWorld(services: number): Promise<World> {
   };
 }
 
-function faultsOf({ nodes, primaryOf, restartReplica, untilSettled, allowanceMs }: Nodes): Fault[] {
+function faultsOf({ nodes, primaryOf, restartReplica, untilSettled, ...more }: Nodes): Fault[] {
+  const { allowanceMs, haveForgotten = () => Promise.resolve() } = more;
   const aPrimary = ({ random }: Hands) => primaryOf(`key ${random.next()}`);
 
   async function untilReplaced(
@@ -121,12 +131,13 @@ function faultsOf({ nodes, primaryOf, restartReplica, untilSettled, allowanceMs 
     scriptsAreForgotten(nodes),
     backupIsRestored(aPrimary, allowanceMs),
     // In a cluster the others' denylists go on.
-    clockSteps(aPrimary, "loss"),
+    clockSteps(aPrimary, "loss", haveForgotten),
     clockOfNextIsAhead({
       nodes,
       replicas,
       replace: (hands) => untilReplaced(hands, (node) => node.kill()),
       untilSettled,
+      haveForgotten,
       allowanceMs,
     }),
   ];

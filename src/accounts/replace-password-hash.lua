@@ -1,12 +1,12 @@
 -- Replaces an account's password hash, if it is still the one that was seen.
 --
 -- KEYS  1 the account
--- ARGV  'seen', the hash that was seen, 'next', the one to come
+-- args  seen, the hash that was seen; next, the one to come
 -- Returns 1, or 0 if it was not: then nothing has changed.
 -- Atomic, so that a rehash at login can't undo a change of password that came in between.
 
-if redis.call('HGET', KEYS[1], 'password_hash') ~= ARGV[2] then
+if redis.call('HGET', KEYS[1], 'password_hash') ~= args.seen then
   return 0
 end
-redis.call('HSET', KEYS[1], 'password_hash', ARGV[4])
+redis.call('HSET', KEYS[1], 'password_hash', args.next)
 return 1

@@ -1,7 +1,7 @@
 -- Denies every token of a subject of an outside issuer that was issued up to now.
 --
 -- KEYS  1–2 as in entries.lua   3 the subject's entry
--- ARGV  as in entries.lua and subject.lua, and: reason
+-- args  as in entries.lua and subject.lua, and: reason
 -- Returns {'done', the event's id}.
 -- Atomic, so that a cutoff never moves back, and an entry is never shortened.
 

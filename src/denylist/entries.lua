@@ -1,8 +1,7 @@
 -- What all scripts that write to a denylist share; writer.ts puts it before each of them.
 --
 -- KEYS  1 events (stream)   2 the epoch   …
--- ARGV  name, value, name, value …
---       now_ms, now              the asking instance's clock, in milliseconds and as RFC 3339
+-- args  now_ms, now              the asking instance's clock, in milliseconds and as RFC 3339
 --       sub, by, ip, user_agent  whose tokens, who asks, from where
 --       note                     in whose own words; may be empty
 --       deadline_ms              when nobody waits for the answer any more, on Redis's clock; empty if that isn't known
@@ -10,10 +9,6 @@
 --       witnessed                the last event that the caller knows of; empty if there is none
 
 local events, epochKey = KEYS[1], KEYS[2]
-local args = {}
-for i = 1, #ARGV, 2 do
-  args[ARGV[i]] = ARGV[i + 1]
-end
 
 -- Nothing is written where that is gone: what is written would take its place, and nobody would ever miss it.
 if args.witnessed ~= '' and #redis.call('XRANGE', events, args.witnessed, args.witnessed) == 0 then

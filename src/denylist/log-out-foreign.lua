@@ -2,7 +2,7 @@
 -- subject that was issued up to now.
 --
 -- KEYS  1–2 as in entries.lua   3 the token's entry   4 its subject's   5 its session's, if it names one
--- ARGV  as in entries.lua and subject.lua, and:
+-- args  as in entries.lua and subject.lua, and:
 --       sid, jti                          as the issuer wrote them; sid may be empty
 --       iat, is_expired, since_epoch      of the token; whether its issuer's tokens from before the epoch are refused
 --       reason                            why, unless it is all devices

@@ -1,7 +1,7 @@
 -- What the scripts share that deny every token of a subject of an outside issuer; it comes behind what all that write to a
 -- denylist share (entries.lua).
 --
--- ARGV  cutoff           tokens issued up to it are denied (Unix seconds)
+-- args  cutoff           tokens issued up to it are denied (Unix seconds)
 --       subject_entry    what to write, its cutoff still null
 --       subject_ttl_ms   until the last of these tokens has expired
 --

@@ -1,7 +1,7 @@
 -- Tells that a revoked token was used, unless somebody has just told.
 --
 -- KEYS  1–2 as in entries.lua   3 there for as long as nobody else need tell
--- ARGV  as in entries.lua, and: quiet_ms, event, sid, jti
+-- args  as in entries.lua, and: quiet_ms, event, sid, jti
 -- Atomic, so that of several instances that see it used one tells.
 
 if redis.call('SET', KEYS[3], '', 'NX', 'PX', args.quiet_ms) then

@@ -1,7 +1,7 @@
 -- Ends one of a user's sessions, or all of them, or all but one.
 --
 -- KEYS  1–2 as in entries.lua   3 as in session.lua
--- ARGV  as in both, and: reason; sid (only this one) or keep (all but this one), either may be empty
+-- args  as in both, and: reason; sid (only this one) or keep (all but this one), either may be empty
 -- Returns {'done' or, when `sid` names no session of this user, 'unknown'; the last event's id, or empty}.
 -- Atomic, so that a refresh in between can't carry a session on.
 

@@ -1,7 +1,7 @@
 -- Tells whether a refresh token would be taken now, and changes nothing.
 --
 -- KEYS  1–2 as in entries.lua   3 as in session.lua
--- ARGV  as in both, and: sid, generation
+-- args  as in both, and: sid, generation
 -- Returns 1 or 0.
 -- Atomic, so that a refresh in between can't make the token that it leads to, or the one that it takes, look dead.
 

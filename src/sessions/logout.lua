@@ -1,7 +1,7 @@
 -- Logs out: denies the presented access token and ends the sessions that the presented credentials name, or all.
 --
 -- KEYS  1–2 as in entries.lua   3 as in session.lua   4 the denylist entry of the access token, if one was presented
--- ARGV  as in both, and:
+-- args  as in both, and:
 --       access_sid, access_jti, access_epoch   from the access token, or empty
 --       access_entry, access_ttl_ms            its denylist entry; the TTL is not above 0 when it has expired
 --       access_is_expired                      1 or 0

@@ -1,7 +1,7 @@
 -- Opens a session, and ends the user's oldest ones when there are too many.
 --
 -- KEYS  1–2 as in entries.lua   3 as in session.lua
--- ARGV  as in both, and: sid, access_exp (Unix seconds), expires_at, ends_at (RFC 3339), ttl_ms, limit
+-- args  as in both, and: sid, access_exp (Unix seconds), expires_at, ends_at (RFC 3339), ttl_ms, limit
 -- Returns the epoch the session was opened in.
 -- Atomic, so that a session that exists is always among its user's, where "every session" looks for it.
 

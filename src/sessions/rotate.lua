@@ -1,7 +1,7 @@
 -- Exchanges one generation of a session's refresh token for the next.
 --
 -- KEYS  1–2 as in entries.lua   3 as in session.lua
--- ARGV  as in both, and: sid, generation, access_exp (Unix seconds), expires_at (RFC 3339), ttl_ms
+-- args  as in both, and: sid, generation, access_exp (Unix seconds), expires_at (RFC 3339), ttl_ms
 --       keep_young   1: the current generation isn't exchanged while it is younger than the grace
 -- Returns {'rotated', epoch, generation}, {'over'}, or {'reused'}: then the session has been ended.
 -- Atomic, so that two refreshes can't both win, and a logout comes wholly before or wholly after: before, and there is

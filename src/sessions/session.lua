@@ -1,7 +1,7 @@
 -- What the scripts beside this file share; it comes behind what all that write to a denylist share (entries.lua).
 --
 -- KEYS  3 the user's sessions (sorted set)
--- ARGV  session_key, sid_key   what a session's key and its denylist entry's key begin with
+-- args  session_key, sid_key   what a session's key and its denylist entry's key begin with
 --       grace_ms               how long a generation is young
 --       margin_ms              how long a session's entry outlives the last of its access tokens
 --       entry                  the denylist entry (JSON) of a session that ends, its sid, exp and reason still null

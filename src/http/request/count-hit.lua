@@ -1,14 +1,14 @@
 -- Counts a hit in a window that begins with the first.
 --
 -- KEYS  1 the counter
--- ARGV  'window_ms', how long the window is
+-- args  window_ms, how long the window is
 -- Returns {hits, milliseconds left}.
 -- Atomic, so that instances that count at once let nobody slip through, and no counter stays without a TTL.
 
 local hits = redis.call('INCR', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then
-  left = tonumber(ARGV[2])
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  left = tonumber(args.window_ms)
+  redis.call('PEXPIRE', KEYS[1], args.window_ms)
 end
 return { hits, left }

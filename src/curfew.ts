@@ -91,8 +91,8 @@ export function createCurfew(options: CurfewOptions): Curfew {
     },
 
     async revoke(given) {
-      const { token, because } = readToken(given);
-      await revoker.token(token, because);
+      const { token, grounds } = readToken(given);
+      await revoker.token(token, grounds);
     },
 
     async revokeUser(given: UserToRevoke, why: Why = {}) {

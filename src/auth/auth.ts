@@ -2,7 +2,7 @@ import { normaliseEmail, type Account, type Accounts } from "../accounts/account
 import type { Denylist } from "../denylist/denylist";
 import { NOBODY, type Requester } from "../denylist/entry";
 import type { ForeignSessions } from "../denylist/foreign-sessions";
-import type { Because } from "../denylist/revoker";
+import type { Grounds } from "../denylist/revoker";
 import { attempt, CurfewError } from "../errors";
 import type { Passwords } from "../accounts/passwords";
 import type { Opened, Session, Sessions } from "../sessions/sessions";
@@ -69,7 +69,7 @@ export type Auth = {
   endSession(caller: AccessToken, sid: string, requester: Requester): Promise<void>;
   endOtherSessions(caller: AccessToken, requester: Requester): Promise<void>;
   /** Ends all of a user's sessions at the wish of somebody else. */
-  endAllOf(user: string, because: Because): Promise<void>;
+  endAllOf(user: string, grounds: Grounds): Promise<void>;
   account(caller: AccessToken): Promise<Account>;
 };
 

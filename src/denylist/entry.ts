@@ -20,7 +20,7 @@ export type Requester = { ip: string | null; userAgent: string | null };
 export const NOBODY: Requester = { ip: null, userAgent: null };
 
 /** Who does something to whose tokens, and when; `note` in whose own words. `sub` is empty where that isn't known. */
-export type Call = { sub: string; by: string; requester: Requester; nowMs: number; note?: string };
+export type WriteContext = { sub: string; by: string; requester: Requester; nowMs: number; note?: string };
 
 /** Who ends what a credential names, and why: its owner, or a client that it was shown to. */
 export const endedBy = (sub: string, client: string | undefined): { by: string; reason: Reason } =>
@@ -72,12 +72,12 @@ type Named = { jti: string | null; sid: string | null; iat: number | null; exp: 
 
 /** An entry's text. What is null in it and not known to be, the scripts fill in. */
 export function entryOf(
-  call: Call,
+  context: WriteContext,
   iss: string,
   token?: Named,
   more: { cutoff?: null; reason?: Reason } = {},
 ): string {
-  const { sub, by, requester, nowMs, note } = call;
+  const { sub, by, requester, nowMs, note } = context;
   const entry: Entry = {
     jti: token?.jti ?? null,
     sub: sub === "" ? null : sub,

@@ -7,11 +7,11 @@ import {
   foreign,
   foreignKeys,
   ttlMs,
-  type Call,
+  type WriteContext,
   type Reason,
   type Requester,
 } from "./entry";
-import { readWritingScript, type Work, type Writer } from "./writer";
+import { readWritingScript, type ScriptCall, type Writer } from "./writer";
 
 /** What we know of sessions at an outside issuer: how to end them here. The issuer may open another at any time. */
 export type ForeignSessions = {
@@ -25,9 +25,9 @@ export type ForeignSessions = {
 const LOG_OUT = readWritingScript(join(__dirname, "subject.lua"), join(__dirname, "log-out-foreign.lua"));
 
 export function createForeignSessions(writer: Writer, clockToleranceSeconds: number): ForeignSessions {
-  function work(token: ForeignToken, allDevices: boolean, reason: Reason, call: Call): Work {
+  function work(token: ForeignToken, allDevices: boolean, reason: Reason, context: WriteContext): ScriptCall {
     const { iss, jti, sid, iat, exp, sinceEpoch } = token;
-    const { cutoff, ttlMs: longestMs } = cutOffNow(token, clockToleranceSeconds, call.nowMs, iat);
+    const { cutoff, ttlMs: longestMs } = cutOffNow(token, clockToleranceSeconds, context.nowMs, iat);
     const named = { jti, sid: sid ?? null, iat, exp };
     return {
       script: LOG_OUT,
@@ -39,14 +39,14 @@ export function createForeignSessions(writer: Writer, clockToleranceSeconds: num
         sid: sid ?? "",
         jti,
         iat,
-        is_expired: Number(call.nowMs / 1000 >= exp + clockToleranceSeconds),
+        is_expired: Number(context.nowMs / 1000 >= exp + clockToleranceSeconds),
         since_epoch: Number(sinceEpoch),
         reason,
         all_devices: Number(allDevices),
         cutoff,
-        token_entry: entryOf(call, iss, named),
-        subject_entry: entryOf(call, iss, named, { cutoff: null }),
-        token_ttl_ms: ttlMs(exp, clockToleranceSeconds, call.nowMs),
+        token_entry: entryOf(context, iss, named),
+        subject_entry: entryOf(context, iss, named, { cutoff: null }),
+        token_ttl_ms: ttlMs(exp, clockToleranceSeconds, context.nowMs),
         session_ttl_ms: longestMs,
         subject_ttl_ms: longestMs,
       }),
@@ -57,8 +57,8 @@ export function createForeignSessions(writer: Writer, clockToleranceSeconds: num
     async logout(token, allDevices, requester, client) {
       const sub = foreign(token.issuer, token.sub);
       const { by, reason } = endedBy(sub, client);
-      const call = { sub, by, requester, nowMs: Date.now() };
-      return (await writer.revoke(call, work(token, allDevices, reason, call))) === "done";
+      const context = { sub, by, requester, nowMs: Date.now() };
+      return (await writer.revoke(context, work(token, allDevices, reason, context))) === "done";
     },
   };
 }

@@ -35,16 +35,16 @@ local function because(entry)
   return fill(entry, 'reason', '"' .. reason .. '"')
 end
 
-local isNews = false
+local deniesAnew = false
 if reason == 'logout_all_devices' then
   cutOff(KEYS[4], because(args.subject_entry))
-  isNews = true
+  deniesAnew = true
 end
 if KEYS[5] then
-  isNews = deny(KEYS[5], because(args.token_entry), tonumber(args.session_ttl_ms)) or isNews
+  deniesAnew = deny(KEYS[5], because(args.token_entry), tonumber(args.session_ttl_ms)) or deniesAnew
 end
-isNews = deny(KEYS[3], because(args.token_entry), tonumber(args.token_ttl_ms)) or isNews
-if isNews then
+deniesAnew = deny(KEYS[3], because(args.token_entry), tonumber(args.token_ttl_ms)) or deniesAnew
+if deniesAnew then
   local kind = reason == 'logout_all_devices' and 'user' or KEYS[5] and 'session' or 'token'
   tell(reason, kind, args.sid, args.jti)
 end

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import type { Shards } from "../redis/shards";
 import { cutOffNow, type Bounds } from "./cut-off";
-import { entryOf, foreign, jtiKey, NOBODY, subKey, ttlMs, type Call, type Reason } from "./entry";
-import { readWritingScript, type Work, type Writer } from "./writer";
+import { entryOf, foreign, jtiKey, NOBODY, subKey, ttlMs, type WriteContext, type Reason } from "./entry";
+import { readWritingScript, type ScriptCall, type Writer } from "./writer";
 
 /** Why, at whose wish, and in whose own words. */
-export type Because = { reason: Reason; by: string; note?: string };
+export type Grounds = { reason: Reason; by: string; note?: string };
 
 /** A token of ours by its name. Without its subject it must be denied wherever it could be looked for. */
 export type NamedToken = { jti: string; exp: number; sub?: string };
@@ -15,8 +15,8 @@ type NamedSubject = Bounds & { issuer: string; iss: string; sub: string; keyId: 
 
 /** Revokes what is known by its name alone, without a credential. Resolves only when Redis has acknowledged it. */
 export type Revoker = {
-  token(token: NamedToken, because: Because): Promise<void>;
-  subject(subject: NamedSubject, because: Because): Promise<void>;
+  token(token: NamedToken, grounds: Grounds): Promise<void>;
+  subject(subject: NamedSubject, grounds: Grounds): Promise<void>;
 };
 
 export type RevokerOptions = { issuer: string; clockToleranceSeconds: number };
@@ -27,17 +27,22 @@ const CUT_OFF = readWritingScript(join(__dirname, "subject.lua"), join(__dirname
 export function createRevoker(writer: Writer, shards: Shards, options: RevokerOptions): Revoker {
   const { issuer: iss, clockToleranceSeconds } = options;
 
-  const callOf = (sub: string, { by, note }: Because): Call => ({
+  const contextOf = (sub: string, { by, note }: Grounds): WriteContext => ({
     ...{ sub, by, requester: NOBODY, nowMs: Date.now() },
     ...(note !== undefined && { note }),
   });
 
-  const tokenWork = ({ jti, exp }: NamedToken, reason: Reason, call: Call, kind: string): Work => ({
+  const tokenScript = (
+    { jti, exp }: NamedToken,
+    reason: Reason,
+    context: WriteContext,
+    kind: string,
+  ): ScriptCall => ({
     script: REVOKE_TOKEN,
     keys: (prefix) => [jtiKey(prefix, jti)],
     args: () => ({
-      token_entry: entryOf(call, iss, { jti, sid: null, iat: null, exp }, { reason }),
-      token_ttl_ms: ttlMs(exp, clockToleranceSeconds, call.nowMs),
+      token_entry: entryOf(context, iss, { jti, sid: null, iat: null, exp }, { reason }),
+      token_ttl_ms: ttlMs(exp, clockToleranceSeconds, context.nowMs),
       reason,
       kind,
       jti,
@@ -45,25 +50,25 @@ export function createRevoker(writer: Writer, shards: Shards, options: RevokerOp
   });
 
   return {
-    async token(token, because) {
-      const call = callOf(token.sub ?? "", because);
-      const work = (kind: string) => tokenWork(token, because.reason, call, kind);
+    async token(token, grounds) {
+      const context = contextOf(token.sub ?? "", grounds);
+      const work = (kind: string) => tokenScript(token, grounds.reason, context, kind);
       const prefixes = token.sub === undefined ? shards.prefixes : [shards.prefixOf(token.sub)];
       // It is news in one of them, once it is denied in all; but each must remember that it knew.
       const [first, ...others] = prefixes;
-      await Promise.all(others.map((prefix) => writer.revoke(call, work(""), prefix)));
-      await writer.revoke(call, work("token"), first);
+      await Promise.all(others.map((prefix) => writer.revoke(context, work(""), prefix)));
+      await writer.revoke(context, work("token"), first);
     },
 
-    async subject({ issuer, iss, sub, keyId, ...bounds }, because) {
-      const call = callOf(foreign(issuer, sub), because);
-      const { cutoff, ttlMs } = cutOffNow(bounds, clockToleranceSeconds, call.nowMs);
-      const { reason } = because;
-      await writer.revoke(call, {
+    async subject({ issuer, iss, sub, keyId, ...bounds }, grounds) {
+      const context = contextOf(foreign(issuer, sub), grounds);
+      const { cutoff, ttlMs } = cutOffNow(bounds, clockToleranceSeconds, context.nowMs);
+      const { reason } = grounds;
+      await writer.revoke(context, {
         script: CUT_OFF,
         keys: (prefix) => [subKey(prefix, foreign(issuer, keyId))],
         args: () => ({
-          subject_entry: entryOf(call, iss, undefined, { cutoff: null, reason }),
+          subject_entry: entryOf(context, iss, undefined, { cutoff: null, reason }),
           subject_ttl_ms: ttlMs,
           cutoff,
           reason,

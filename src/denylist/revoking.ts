@@ -1,6 +1,6 @@
 import { foreign, REASONS, type Reason } from "./entry";
 import type { Revocation } from "./revocation";
-import type { Because, NamedToken } from "./revoker";
+import type { Grounds, NamedToken } from "./revoker";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../issuers/foreign-tokens";
 import { isPlainId } from "../tokens/ids";
@@ -29,7 +29,7 @@ const USER_HINT =
   "curfew.revokeUser(id) or curfew.revokeUser({ issuer, sub }), issuer being a name from issuers";
 
 /** Throws a TypeError unless it can be what is meant: what isn't understood must not look as if it had been revoked. */
-export function readToken(token: TokenToRevoke): { token: NamedToken; because: Because } {
+export function readToken(token: TokenToRevoke): { token: NamedToken; grounds: Grounds } {
   const { jti, exp, sub, reason, note } = assertOnly(
     token,
     ["jti", "exp", "sub", "reason", "note"],
@@ -40,7 +40,7 @@ export function readToken(token: TokenToRevoke): { token: NamedToken; because: B
     throw new TypeError(`Write ${TOKEN_HINT}.`);
   return {
     token: { jti, exp, ...(sub !== undefined && { sub }) },
-    because: readWhy({ reason, note } as Why),
+    grounds: readWhy({ reason, note } as Why),
   };
 }
 
@@ -56,7 +56,7 @@ export function readUser(user: UserToRevoke, issuers: readonly string[]): UserTo
   return user;
 }
 
-export function readWhy(why: Why): Because {
+export function readWhy(why: Why): Grounds {
   const { reason = "revoked_by_client", note } = assertOnly(why, ["reason", "note"], WHY_HINT);
   const known = APP_REASONS.find((each) => each === reason);
   const isNote = note === undefined || (isText(note) && note.length <= NOTE_MAX);

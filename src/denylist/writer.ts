@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Redis } from "../redis/redis";
 import { readScript, type Script } from "../redis/script";
 import type { Shards } from "../redis/shards";
-import { cutUserAgent, probeKey, type Call } from "./entry";
+import { cutUserAgent, probeKey, type WriteContext } from "./entry";
 import { epochKey } from "./past/epochs";
 import { EVENTS_KEPT, eventsKey } from "./events";
 import type { Past } from "./past/past";
@@ -10,7 +10,11 @@ import type { Past } from "./past/past";
 export type Args = Record<string, string | number>;
 
 /** A script, the keys it needs beside the events and the epoch, and its arguments, for the shard that it is run in. */
-export type Work = { script: Script; keys: (prefix: string) => string[]; args: (prefix: string) => Args };
+export type ScriptCall = {
+  script: Script;
+  keys: (prefix: string) => string[];
+  args: (prefix: string) => Args;
+};
 
 /** Reads a script that writes to a denylist. */
 export const readWritingScript = (...files: string[]) => readScript(join(__dirname, "entries.lua"), ...files);
@@ -19,7 +23,11 @@ export type Writer = ReturnType<typeof createWriter>;
 
 /** Runs the scripts that write to a shard, so that they count as done only where we know what answers. */
 export function createWriter(redis: Redis, shards: Shards, past: Past) {
-  function toRun(prefix: string, { sub, by, requester, nowMs, note }: Call, { script, keys, args }: Work) {
+  function toRun(
+    prefix: string,
+    { sub, by, requester, nowMs, note }: WriteContext,
+    { script, keys, args }: ScriptCall,
+  ) {
     const common = {
       now_ms: nowMs,
       now: new Date(nowMs).toISOString(),
@@ -36,25 +44,29 @@ export function createWriter(redis: Redis, shards: Shards, past: Past) {
     return [script, all, { ...common, ...args(prefix) }] as const;
   }
 
-  const confirmed = (prefix: string, call: Call, work: Work) => () =>
-    redis.runConfirmed(...toRun(prefix, call, work), probeKey(prefix));
+  const confirmed = (prefix: string, context: WriteContext, work: ScriptCall) => () =>
+    redis.runConfirmed(...toRun(prefix, context, work), probeKey(prefix));
 
   return {
     /** For what lets somebody in, or keeps them in. */
-    run(call: Call, work: Work): Promise<unknown> {
-      const prefix = shards.prefixOf(call.sub);
-      return past.write(prefix, confirmed(prefix, call, work));
+    run(context: WriteContext, work: ScriptCall): Promise<unknown> {
+      const prefix = shards.prefixOf(context.sub);
+      return past.write(prefix, confirmed(prefix, context, work));
     },
 
     /** For what changes nothing, so that there is nothing to confirm. */
-    look(call: Call, work: Work): Promise<unknown> {
-      const prefix = shards.prefixOf(call.sub);
-      return past.ask(prefix, () => redis.run(...toRun(prefix, call, work)));
+    look(context: WriteContext, work: ScriptCall): Promise<unknown> {
+      const prefix = shards.prefixOf(context.sub);
+      return past.ask(prefix, () => redis.run(...toRun(prefix, context, work)));
     },
 
     /** For what revokes, which the process remembers. Returns the script's verdict. */
-    async revoke(call: Call, work: Work, prefix = shards.prefixOf(call.sub)): Promise<string> {
-      const run = confirmed(prefix, call, work);
+    async revoke(
+      context: WriteContext,
+      work: ScriptCall,
+      prefix = shards.prefixOf(context.sub),
+    ): Promise<string> {
+      const run = confirmed(prefix, context, work);
       const [verdict] = await past.writeEvent(prefix, () => run() as Promise<[string, string]>);
       return verdict;
     },

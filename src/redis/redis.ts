@@ -78,11 +78,11 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
 
   async function askOn<T>(on: Link, command: (client: Client) => Promise<T>): Promise<T> {
     try {
-      const whyNot = on.whyNot();
-      if (whyNot) throw whyNot;
+      const failure = on.failure();
+      if (failure) throw failure;
       return await inTime(timeoutMs, () => command(on.client));
     } catch (cause) {
-      on.blame(cause);
+      on.learnFrom(cause);
       throw new CurfewError("denylist_unavailable", { cause });
     }
   }

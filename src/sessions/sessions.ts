@@ -7,11 +7,11 @@ import {
   NOBODY,
   sidKey,
   ttlMs,
-  type Call,
+  type WriteContext,
   type Reason,
   type Requester,
 } from "../denylist/entry";
-import { readWritingScript, type Args, type Work, type Writer } from "../denylist/writer";
+import { readWritingScript, type Args, type ScriptCall, type Writer } from "../denylist/writer";
 import { CurfewError } from "../errors";
 import type { Redis } from "../redis/redis";
 import type { Script } from "../redis/script";
@@ -65,11 +65,11 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
   const { issuer, clockToleranceSeconds } = options;
   const marginMs = (CLOCK_ALLOWANCE_SECONDS + 2 * clockToleranceSeconds) * 1000;
 
-  function work(script: Script, call: Call, args: Args, jti?: string): Work {
+  function work(script: Script, context: WriteContext, args: Args, jti?: string): ScriptCall {
     return {
       script,
       keys: (prefix) => [
-        userSessionsKey(prefix, call.sub),
+        userSessionsKey(prefix, context.sub),
         ...(jti === undefined ? [] : [jtiKey(prefix, jti)]),
       ],
       args: (prefix) => ({
@@ -77,7 +77,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         sid_key: sidKey(prefix, ""),
         grace_ms: options.refreshGraceSeconds * 1000,
         margin_ms: marginMs,
-        entry: entryOf(call, issuer),
+        entry: entryOf(context, issuer),
         ...args,
       }),
     };
@@ -107,7 +107,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
       const nowMs = Date.now();
       const sid = randomUUID();
       const { exp, ...times } = refreshTimes(nowMs, endsAt, accessExp);
-      const call = { sub: user, by: user, requester, nowMs };
+      const context = { sub: user, by: user, requester, nowMs };
       const args = {
         sid,
         access_exp: accessExp,
@@ -115,7 +115,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         ...times,
         limit: SESSIONS_PER_USER,
       };
-      const epoch = await writer.run(call, work(OPEN, call, args));
+      const epoch = await writer.run(context, work(OPEN, context, args));
       return { refreshToken: { sub: user, sid, generation: 0, exp, endsAt }, epoch: String(epoch) };
     },
 
@@ -129,7 +129,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
       const nowMs = Date.now();
       const { sub: user, sid, generation, endsAt } = token;
       const { exp, ...times } = refreshTimes(nowMs, endsAt, accessExp);
-      const call = { sub: user, by: "curfew", requester, nowMs };
+      const context = { sub: user, by: "curfew", requester, nowMs };
       const args = {
         sid,
         generation,
@@ -137,7 +137,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         ...times,
         keep_young: Number(keepYoung),
       };
-      const reply = await writer.run(call, work(ROTATE, call, args));
+      const reply = await writer.run(context, work(ROTATE, context, args));
       const [verdict, epoch, next] = reply as [string, string, number];
       if (verdict === "reused") throw new CurfewError("refresh_token_reused", { about: { sub: user, sid } });
       if (verdict !== "rotated") throw new CurfewError("refresh_token_invalid");
@@ -146,8 +146,8 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
 
     /** Whether a refresh token would be taken now, which changes nothing about it. */
     async isLive({ sub, sid, generation }: RefreshToken): Promise<boolean> {
-      const call = { sub, by: sub, requester: NOBODY, nowMs: Date.now() };
-      return (await writer.look(call, work(IS_LIVE, call, { sid, generation }))) === 1;
+      const context = { sub, by: sub, requester: NOBODY, nowMs: Date.now() };
+      return (await writer.look(context, work(IS_LIVE, context, { sid, generation }))) === 1;
     },
 
     /**
@@ -166,12 +166,12 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
       const nowSeconds = Math.ceil(nowMs / 1000);
       const isExpired = !accessToken || nowMs >= (accessToken.exp + clockToleranceSeconds) * 1000;
       const { by, reason } = endedBy(user, client);
-      const call = { sub: user, by, requester, nowMs };
+      const context = { sub: user, by, requester, nowMs };
       const args = {
         access_sid: accessToken?.sid ?? "",
         access_jti: accessToken?.jti ?? "",
         access_epoch: accessToken?.epoch ?? "",
-        access_entry: entryOf(call, issuer, accessToken),
+        access_entry: entryOf(context, issuer, accessToken),
         access_ttl_ms: ttlMs(accessToken?.exp ?? 0, clockToleranceSeconds, nowMs),
         access_is_expired: Number(isExpired),
         access_sibling_exp: siblingExp(Math.min(nowSeconds, accessToken?.exp ?? 0)),
@@ -180,13 +180,13 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         reason,
         all_devices: Number(allDevices),
       };
-      return (await writer.revoke(call, work(LOGOUT, call, args, accessToken?.jti))) === "done";
+      return (await writer.revoke(context, work(LOGOUT, context, args, accessToken?.jti))) === "done";
     },
 
     /** False if the user has no such session. One that is over already is a success. */
     async end(user: string, sid: string, reason: Reason, requester: Requester): Promise<boolean> {
-      const call = { sub: user, by: user, requester, nowMs: Date.now() };
-      return (await writer.revoke(call, work(END, call, { reason, sid, keep: "" }))) === "done";
+      const context = { sub: user, by: user, requester, nowMs: Date.now() };
+      return (await writer.revoke(context, work(END, context, { reason, sid, keep: "" }))) === "done";
     },
 
     async endAll(
@@ -195,8 +195,8 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
       requester: Requester,
       { except = "", ...said }: { except?: string; by?: string; note?: string } = {},
     ): Promise<void> {
-      const call = { sub: user, by: user, requester, nowMs: Date.now(), ...said };
-      await writer.revoke(call, work(END, call, { reason, sid: "", keep: except }));
+      const context = { sub: user, by: user, requester, nowMs: Date.now(), ...said };
+      await writer.revoke(context, work(END, context, { reason, sid: "", keep: except }));
     },
 
     /** The user's live sessions, oldest first. */

@@ -1,10 +1,10 @@
 import { createDenylist } from "../../src/denylist/denylist";
-import { NOBODY, type Call } from "../../src/denylist/entry";
+import { NOBODY, type WriteContext } from "../../src/denylist/entry";
 import type { Epochs } from "../../src/denylist/past/epochs";
 import type { Past } from "../../src/denylist/past/past";
 import { createForeignSessions } from "../../src/denylist/foreign-sessions";
 import { createRevoker } from "../../src/denylist/revoker";
-import type { Work, Writer } from "../../src/denylist/writer";
+import type { ScriptCall, Writer } from "../../src/denylist/writer";
 import type { Redis } from "../../src/redis/redis";
 import { createShards } from "../../src/redis/shards";
 import type { ForeignToken } from "../../src/issuers/foreign-tokens";
@@ -21,7 +21,7 @@ const TOKEN: ForeignToken = {
 
 /** Keeps what it is told to write. */
 function keepWork() {
-  const kept: { call: Call; work: Work; prefix: string }[] = [];
+  const kept: { call: WriteContext; work: ScriptCall; prefix: string }[] = [];
   const writer: Pick<Writer, "revoke"> = {
     revoke(call, work, prefix = shards.prefixOf(call.sub)) {
       kept.push({ call, work, prefix });

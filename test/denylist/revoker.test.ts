@@ -1,6 +1,6 @@
-import type { Call } from "../../src/denylist/entry";
+import type { WriteContext } from "../../src/denylist/entry";
 import { createRevoker } from "../../src/denylist/revoker";
-import type { Work, Writer } from "../../src/denylist/writer";
+import type { ScriptCall, Writer } from "../../src/denylist/writer";
 import { CurfewError } from "../../src/errors";
 import { createShards } from "../../src/redis/shards";
 
@@ -9,7 +9,7 @@ const shards = createShards("curfew:", 4);
 /** Revokes a token whose subject isn't known, in four shards, one of which refuses. Gives the kinds that were told. */
 async function revokeWhere(refusing: string | undefined) {
   const told: unknown[] = [];
-  const revoke = async (_call: Call, work: Work, prefix: string) => {
+  const revoke = async (_call: WriteContext, work: ScriptCall, prefix: string) => {
     await Promise.resolve();
     if (prefix === refusing) throw new CurfewError("denylist_unavailable");
     told.push(work.args(prefix)["kind"]);

@@ -1,5 +1,5 @@
-import type { Call } from "../../src/denylist/entry";
-import type { Work } from "../../src/denylist/writer";
+import type { WriteContext } from "../../src/denylist/entry";
+import type { ScriptCall } from "../../src/denylist/writer";
 import { CurfewError } from "../../src/errors";
 import type { Way } from "../../src/redis/redis";
 import { createFakeRedis, createNode, epochOf, PREFIX } from "../helpers/fake-redis";
@@ -9,8 +9,8 @@ import { createInstance } from "../helpers/instance";
 const EPOCH = epochOf(1000);
 const UNSURE = { code: "denylist_unavailable" };
 
-const call: Call = { sub: "u1", by: "u1", requester: { ip: null, userAgent: null }, nowMs: 0 };
-const work: Work = { script: { lua: "", sha1: "" }, keys: () => [], args: () => ({}) };
+const call: WriteContext = { sub: "u1", by: "u1", requester: { ip: null, userAgent: null }, nowMs: 0 };
+const work: ScriptCall = { script: { lua: "", sha1: "" }, keys: () => [], args: () => ({}) };
 
 /** An instance that remembers this event, which it wrote itself, and what it does with a write. */
 async function know(ways: Way[], ...events: string[]) {

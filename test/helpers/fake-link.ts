@@ -46,12 +46,12 @@ export function linkTo(runId: string | undefined, replicas = 1): FakeLink {
     ...{ sent, blamed, replies },
     client: client as unknown as Client,
     mayForget: true,
-    whyNot: () => undefined,
+    failure: () => undefined,
     answerer: () => ({ generation: `of ${String(runId)}`, runId, steadyLead: undefined }),
     meet: () => Promise.resolve(),
     infos: () => [],
     wallLeads: () => [],
-    blame: (error) => {
+    learnFrom: (error) => {
       blamed.push(error);
     },
     firstContact: Promise.resolve([]),

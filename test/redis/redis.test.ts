@@ -14,7 +14,7 @@ function connect() {
 it("nothing is sent where it is known that nothing may be asked, and the reason is told", async () => {
   const { link, redis, run } = connect();
   const cause = new Error("not connected");
-  link.whyNot = () => cause;
+  link.failure = () => cause;
   await expect(run()).rejects.toMatchObject({ code: "denylist_unavailable", cause });
   await expect(redis.probe("probe")).rejects.toMatchObject({ cause });
   expect(link.sent).toEqual([]);

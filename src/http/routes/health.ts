@@ -28,14 +28,14 @@ export function createReadyz(denylist: Denylist, redis: Redis, isStopping: () =>
     errors: ["denylist_unavailable", "stopping"],
     async handle(_req, res) {
       if (isStopping()) throw new CurfewError("stopping");
-      await denylist.assertAnswering().catch(tellWhy);
+      await denylist.assertAnswering().catch(throwWithDetails);
       const warnings = [...redis.warnings(), ...(await writing.warnings())];
       res.json({ status: "ready", warnings } satisfies z.infer<typeof Ready>);
     },
   });
 }
 
-function tellWhy(error: unknown): never {
+function throwWithDetails(error: unknown): never {
   const { cause } = assertOutage(error);
   throw new CurfewError("denylist_unavailable", {
     cause,

@@ -109,7 +109,7 @@ export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: Link
   return {
     client,
     mayForget: true,
-    whyNot: () => (client.status === "ready" ? undefined : reports.lastFailure()),
+    failure: () => (client.status === "ready" ? undefined : reports.lastFailure()),
     answerer: (prefix) => owner(prefix)?.answerer(),
     async meet(prefix) {
       if (owner(prefix)?.answerer()) return;
@@ -119,7 +119,7 @@ export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: Link
     },
     infos,
     wallLeads: () => primaries().flatMap((member) => member?.wallLead() ?? []),
-    blame: (error) => {
+    learnFrom: (error) => {
       if (error instanceof Error && error.message === TIME_UP) beatAll();
     },
     firstContact: contact.promise,

@@ -9,7 +9,7 @@ export type Link = {
   /** Whether another Redis, or an earlier state of this one, may ever answer in its place. */
   readonly mayForget: boolean;
   /** Why nothing may be asked now; undefined when all is well. */
-  whyNot: () => Error | undefined;
+  failure: () => Error | undefined;
   /** Who answers for a prefix's keys; undefined while that isn't known. */
   answerer: (prefix: string) => Answerer | undefined;
   /** Finds out who answers for them, where that isn't known. */
@@ -19,7 +19,7 @@ export type Link = {
   /** How far their clocks are ahead of the one on our wall. */
   wallLeads: () => Lead[];
   /** What came back for a command may tell more than that it failed. */
-  blame(error: unknown): void;
+  learnFrom(error: unknown): void;
   /** What Redis said of itself at the first contact; an error if it doesn't take our user or password. */
   readonly firstContact: Promise<Info[]>;
   close(): void;

@@ -12,12 +12,12 @@ function linkMemory(): Link {
     client,
     // Nor could it be asked: its XRANGE finds no event by its id.
     mayForget: false,
-    whyNot: () => undefined,
+    failure: () => undefined,
     answerer: () => ({ generation: "only", runId: undefined, steadyLead: undefined }),
     meet: () => Promise.resolve(),
     infos: () => [],
     wallLeads: () => [],
-    blame: () => undefined,
+    learnFrom: () => undefined,
     firstContact: Promise.resolve([]),
     close: () => {
       client.disconnect();

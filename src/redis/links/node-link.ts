@@ -82,13 +82,13 @@ export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOption
   return {
     client,
     mayForget: true,
-    whyNot: () => (identity.answerer() && client.status === "ready" ? undefined : reports.lastFailure()),
+    failure: () => (identity.answerer() && client.status === "ready" ? undefined : reports.lastFailure()),
     answerer: identity.answerer,
     // Until we have met whoever answers, nothing is asked.
     meet: () => Promise.resolve(),
     infos: () => [identity.info()].filter((info) => info !== undefined),
     wallLeads: () => [identity.wallLead()].filter((lead) => lead !== undefined),
-    blame: (error) => {
+    learnFrom: (error) => {
       if (!(error instanceof Error)) return;
       if (error.message.startsWith("READONLY")) refuseReplica();
       if (error.message === TIME_UP) void pulse.beat();

@@ -1,5 +1,5 @@
-import type { Call } from "../../../src/denylist/entry";
-import type { Work } from "../../../src/denylist/writer";
+import type { WriteContext } from "../../../src/denylist/entry";
+import type { ScriptCall } from "../../../src/denylist/writer";
 import type { Way } from "../../../src/redis/redis";
 import { createFakeRedis, createNode, epochOf, PREFIX } from "../../helpers/fake-redis";
 import { createInstance } from "../../helpers/instance";
@@ -7,8 +7,8 @@ import { createInstance } from "../../helpers/instance";
 /** That nothing is written where what we knew was lost: it would take its place, and nobody would ever miss it. */
 const [EPOCH, NEXT] = [epochOf(1000), epochOf(2000)];
 
-const call: Call = { sub: "u1", by: "u1", requester: { ip: null, userAgent: null }, nowMs: 0 };
-const work: Work = { script: { lua: "", sha1: "" }, keys: () => [], args: () => ({}) };
+const call: WriteContext = { sub: "u1", by: "u1", requester: { ip: null, userAgent: null }, nowMs: 0 };
+const work: ScriptCall = { script: { lua: "", sha1: "" }, keys: () => [], args: () => ({}) };
 
 /** An instance that wrote 2-0, and others before it. */
 async function know(ways: Way[], ...events: string[]) {

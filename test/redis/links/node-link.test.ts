@@ -62,7 +62,7 @@ it("one that is accepted, and nothing more, is ended, and the next one works", a
   connect();
   await untilKnown();
   expect(sockets).toHaveLength(2);
-  expect(link.whyNot()).toBeUndefined();
+  expect(link.failure()).toBeUndefined();
 });
 
 it("one that the client ended for good is made again, unless it was closed", async () => {
@@ -90,7 +90,7 @@ it("one whose node says READONLY is left at once, and the node no longer known",
   const redis = createRedis(link, undefined, { timeoutMs: TIMEOUT_MS, minReplicas: 0 });
   await expect(redis.probe("probe")).rejects.toMatchObject({ code: "denylist_unavailable" });
   expect(generation()).toBeUndefined();
-  expect(link.whyNot()?.message).toMatch("READONLY");
+  expect(link.failure()?.message).toMatch("READONLY");
   await untilConnected(2);
   await untilKnown();
 });
@@ -111,7 +111,7 @@ it("one whose node doesn't let us ask who it is lives all the same", async () =>
   connect();
   await untilKnown();
   expect(link.answerer("")).toMatchObject({ runId: undefined });
-  expect(link.whyNot()).toBeUndefined();
+  expect(link.failure()).toBeUndefined();
 });
 
 describe("without asking at intervals", () => {

@@ -122,7 +122,7 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
 }
 
 /** Of each chunk. Who stumbles over slices does so soon, and all of what INFO answers would keep the machine busy. */
-const SLICES_MAX = 300;
+const SLICES_MAX = 64;
 
 /** Writes chunks in the order they came, however late and in whatever pieces; at once where neither is asked for. */
 function createPassage(to: Socket): (chunk: Buffer, delayMs: number, sliceBytes: number) => void {

@@ -1,3 +1,4 @@
+import { Cluster } from "ioredis";
 import { pino } from "pino";
 import { linkCluster } from "../../src/redis/cluster-link";
 import type { Link } from "../../src/redis/link";
@@ -44,14 +45,17 @@ beforeEach(async () => {
   owners = [0, 1];
   moved = undefined;
   nodes = await Promise.all([0, 1, 2].map((at) => startServer(answerOf(at))));
-  const address = {
-    ...({ mode: "cluster", username: undefined, password: undefined, db: 0, hasTls: false } as const),
+  await connect({
+    ...{ mode: "cluster", username: undefined, password: undefined, db: 0, hasTls: false },
     nodes: [{ host: "127.0.0.1", port: nodeAt(0).port }],
-  };
+  });
+});
+
+async function connect(address: Parameters<typeof linkCluster>[0]): Promise<void> {
   const options = { timeoutMs: TIMEOUT_MS, onInfo: () => undefined };
   link = linkCluster(address, options, pino({ level: "silent" }));
   await link.firstContact;
-});
+}
 
 afterEach(async () => {
   jest.useRealTimers();
@@ -140,6 +144,20 @@ it("whose connection ended isn't known until there is another, and then is anoth
   );
   expect(generationOf(LOW)).not.toBe(before);
   expect(nodes.some((_node, at) => askedOf(at, "exists") > 0)).toBe(true);
+});
+
+it("nor is one who is connected to anew, as an app may have its cluster do, the one from before", async () => {
+  link.close();
+  const cluster = new Cluster([{ host: "127.0.0.1", port: nodeAt(0).port }], {
+    lazyConnect: true,
+    clusterNodeRetryStrategy: () => 10,
+  });
+  await connect({ mode: "app-cluster", cluster });
+  const before = generationOf(LOW);
+  for (const socket of nodeAt(0).sockets) socket.destroy();
+  await untilTrue(() => generationOf(LOW) !== before);
+  await untilTrue(() => runIdOf(LOW) === "0");
+  expect(generationOf(LOW)).not.toBe(before);
 });
 
 it("who is a replica again isn't told, where we asked it, that we would read from it", async () => {

@@ -92,6 +92,29 @@ it("one whose node doesn't let us ask who it is lives all the same", async () =>
   expect(link.whyNot()).toBeUndefined();
 });
 
+it("one whose node is loading, and says that it will take long, is asked again before long", async () => {
+  const loading = bulk(`${MASTER}loading:1\r\nloading_eta_seconds:100\r\n`);
+  const infos = () => server.asked.filter(([name]) => name === "info").length;
+  server.answerTo = (words) => (words[0] === "info" && infos() === 1 ? loading : answer(words));
+  connect();
+  await untilKnown();
+  expect(server.sockets).toHaveLength(1);
+});
+
+it("what was under way when a connection ended isn't sent again over the next one", async () => {
+  server.answerTo = (words, connection) => {
+    if (words[0] === "set") server.sockets[connection - 1]?.destroy();
+    return answer(words);
+  };
+  connect();
+  await untilKnown();
+  const redis = createRedis(link, undefined, { timeoutMs: 1000, minReplicas: 0 });
+  await expect(redis.probe("probe")).rejects.toMatchObject({ code: "denylist_unavailable" });
+  await untilConnected(2);
+  await untilKnown();
+  expect(server.asked.filter(([name]) => name === "set")).toHaveLength(1);
+});
+
 describe("without asking at intervals", () => {
   beforeEach(holdIntervals);
   afterEach(() => jest.useRealTimers());

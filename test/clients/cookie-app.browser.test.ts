@@ -7,7 +7,7 @@ import { PASSWORD, register } from "../helpers/client";
 import { freePort } from "../helpers/redis";
 import { startService, type TestService } from "../helpers/service";
 
-/** Client C for real: Chromium, its cookies, its preflights and what it says of where a request comes from. */
+/** An app that keeps its tokens in cookies, for real: Chromium, its cookies, its preflights and what it says of where a request comes from. */
 let browser: TestBrowser;
 let pages: Server;
 let service: TestService;

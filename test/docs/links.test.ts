@@ -64,3 +64,10 @@ it("every page is reached from the README", () => {
 it("the README is read in three minutes", () => {
   expect(textOf("README.md").trimEnd().split("\n").length).toBeLessThanOrEqual(README_LINES_MAX);
 });
+
+it("CONTRIBUTING names files and folders that are there", () => {
+  const named = [...textOf("CONTRIBUTING.md").matchAll(/`((?:src|test|scripts|docs)\/[\w./-]*)`/g)];
+  const paths = named.map(([, path = ""]) => path);
+  expect(paths.length).toBeGreaterThan(15);
+  expect(paths.filter((path) => !existsSync(path))).toEqual([]);
+});

@@ -10,7 +10,7 @@ import { startService, type TestService } from "../helpers/service";
 
 const run = promisify(execFile);
 
-/** Client D's story, seen from everywhere: the guard, a gateway, a service that asks, and another language. */
+/** The story of an app behind an outside provider, seen from everywhere: the guard, a gateway, a service that asks, and another language. */
 let redis: TestRedis;
 let provider: TestProvider;
 let service: TestService;

@@ -13,6 +13,8 @@ type Nodes = {
   restartReplica: (node: TestRedis) => Promise<void>;
   untilSettled: () => Promise<void>;
   haveForgotten?: (nodes: readonly TestRedis[]) => Promise<void>;
+  /** After a backup was restored to a node. */
+  beginEpoch?: (node: TestRedis) => Promise<void>;
   /** For what goes back in time or out of step while a connection is gone. */
   allowanceMs: number;
 };
@@ -41,6 +43,10 @@ export async function startClusterWorld(services: number): Promise<World> {
   const faults = faultsOf({
     ...cluster,
     restartReplica: (node) => node.start(),
+    async beginEpoch({ admin }) {
+      // Where another has taken its place by now it refuses, and nothing of what was restored counts.
+      for (const key of await admin.keys("*denylist:epoch")) await admin.del(key).catch(() => undefined);
+    },
     // Until the hour at which it last stood for election, or saw another node fail, a node does neither again.
     async haveForgotten(nodes) {
       for (const node of nodes) {
@@ -60,7 +66,7 @@ export async function startClusterWorld(services: number): Promise<World> {
 }
 
 function faultsOf({ nodes, primaryOf, restartReplica, untilSettled, ...more }: Nodes): Fault[] {
-  const { allowanceMs, haveForgotten = () => Promise.resolve() } = more;
+  const { allowanceMs, beginEpoch, haveForgotten = () => Promise.resolve() } = more;
   const aPrimary = ({ random }: Hands) => primaryOf(`key ${random.next()}`);
 
   async function untilReplaced(
@@ -129,7 +135,7 @@ function faultsOf({ nodes, primaryOf, restartReplica, untilSettled, ...more }: N
     },
     connectionsEnd(aPrimary),
     scriptsAreForgotten(nodes),
-    backupIsRestored(aPrimary, allowanceMs),
+    backupIsRestored(aPrimary, allowanceMs, beginEpoch),
     // In a cluster the others' denylists go on.
     clockSteps(aPrimary, "loss", haveForgotten),
     clockOfNextIsAhead({

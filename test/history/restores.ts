@@ -2,9 +2,11 @@ import { backUp, empty } from "../helpers/backup";
 import type { TestRedis } from "../helpers/redis";
 import { AFTER_RECONNECT_MS, type Fault, type Hands } from "./world";
 
+/** `beginEpoch`: as whoever restores one ought to. Where few revoke, a lost login may be all that is missing. */
 export const backupIsRestored = (
   nodeFor: (hands: Hands) => Promise<TestRedis>,
   allowanceMs = AFTER_RECONNECT_MS.node,
+  beginEpoch: (node: TestRedis) => Promise<void> = () => Promise.resolve(),
 ): Fault => ({
   name: "a backup is restored",
   async strike(hands) {
@@ -15,6 +17,7 @@ export const backupIsRestored = (
       await node.kill();
       backup.restore();
       await node.start();
+      await beginEpoch(node);
     });
     await hands.hold();
   },

@@ -34,7 +34,7 @@ export type Curfew = {
   verify(token: string): Promise<Token>;
   /**
    * Tells of every revocation from now on, whichever instance it was made on, within half a second, each once. While Redis
-   * can't be reached it tells nothing, and all of it afterwards. Gives what ends it.
+   * can't be reached it tells nothing, and all of it afterwards. Returns an unsubscribe function.
    */
   onRevoked(listener: (revocation: Revocation) => unknown): () => void;
   /** Resolves once Redis has acknowledged that this token of ours is denied. Until then it isn't. */

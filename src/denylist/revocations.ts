@@ -5,13 +5,14 @@ import { outsideBudgets } from "../redis/budget";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
 import { epochKey } from "./past/epochs";
+import { repeat } from "./past/repeat";
 import { eventsKey, isLater } from "./events";
 import { readRevocation, type Revocation } from "./revocation";
 
 type Listener = (revocation: Revocation) => unknown;
 
 export type Revocations = {
-  /** Tells of what any instance revokes from now on, each once. Gives what ends it. */
+  /** Tells of what any instance revokes from now on, each once. Returns an unsubscribe function. */
   follow(listener: Listener): () => void;
   close(): void;
 };
@@ -75,14 +76,12 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
     return { isLost, news, next: { lastId: readTo, epoch: now }, isMore: !isLost && news.length >= BATCH };
   }
 
-  /** Gives what ends it. */
+  /** Returns an unsubscribe function. */
   function followShard(prefix: string): () => void {
     let place: Place | undefined;
-    let timer: NodeJS.Timeout | undefined;
-    let isAsking = false;
     let isFailing = false;
-    let isStopped = false;
 
+    /** Tells what is new, up to a batch, and whether there is more. */
     async function step(): Promise<boolean> {
       // For whoever comes while we ask, the answer is past.
       const present = [...followers];
@@ -97,31 +96,25 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
       return isMore;
     }
 
-    async function poll(): Promise<void> {
-      if (isAsking || isStopped) return;
-      isAsking = true;
-      clearTimeout(timer);
-      let isMore = false;
+    async function catchUp(): Promise<void> {
       try {
-        isMore = await step();
+        while (await step());
         isFailing = false;
       } catch (error) {
         if (!isFailing)
           logEvent(log, "revocations are told of only when Redis is back", { cause: reasonOf(error) });
         isFailing = true;
       }
-      isAsking = false;
-      if (!stopped()) timer = setTimeout(() => void poll(), isMore ? 0 : POLL_MS).unref();
     }
-    const stopped = () => isStopped;
+
+    let last = Promise.resolve();
+    /** One after the other, so that nothing is told twice. */
+    const poll = () => (last = last.then(catchUp));
 
     void poll();
     // Before this process can have let anybody in.
     redis.firstContact.then(poll, () => undefined);
-    return () => {
-      isStopped = true;
-      clearTimeout(timer);
-    };
+    return repeat(poll, POLL_MS);
   }
 
   function start(): () => void {

@@ -164,8 +164,8 @@ export function createAuth(parts: AuthParts): Auth {
     client?: string,
   ): Promise<boolean> {
     return accessToken?.kind === "foreign"
-      ? foreignSessions.logout(accessToken, allDevices, requester, client)
-      : sessions.logout({ accessToken, refreshToken }, allDevices, requester, client);
+      ? foreignSessions.logout({ accessToken, allDevices }, requester, client)
+      : sessions.logout({ accessToken, refreshToken, allDevices }, requester, client);
   }
 
   async function accountOf(caller: AccessToken): Promise<Account> {
@@ -202,7 +202,7 @@ export function createAuth(parts: AuthParts): Auth {
       const account = await accounts.findById(token.sub);
       if (!account) throw new CurfewError("refresh_token_invalid");
       return grant(account, token.endsAt, (accessExp) =>
-        sessions.rotate(token, requester, accessExp, keepYoung),
+        sessions.rotate(token, requester, { accessExp, keepYoung }),
       );
     },
 

@@ -13,19 +13,25 @@ import {
 } from "./entry";
 import { readWritingScript, type ScriptCall, type Writer } from "./writer";
 
+type Ending = { accessToken: ForeignToken; allDevices: boolean };
+
 /** Ends foreign sessions on this side. Their issuer may open another one at any time. */
 export type ForeignSessions = {
   /**
    * Denies the token and its session, or every token that its subject has so far. Resolves to false if `allDevices` was
    * asked for with a token that is no longer alive. `client` is who asks, if it isn't the token's owner.
    */
-  logout(token: ForeignToken, allDevices: boolean, requester: Requester, client?: string): Promise<boolean>;
+  logout(ending: Ending, requester: Requester, client?: string): Promise<boolean>;
 };
 
 const LOG_OUT = readWritingScript(join(__dirname, "subject.lua"), join(__dirname, "log-out-foreign.lua"));
 
 export function createForeignSessions(writer: Writer, clockToleranceSeconds: number): ForeignSessions {
-  function work(token: ForeignToken, allDevices: boolean, reason: Reason, context: WriteContext): ScriptCall {
+  function work(
+    { accessToken: token, allDevices }: Ending,
+    reason: Reason,
+    context: WriteContext,
+  ): ScriptCall {
     const { iss, jti, sid, iat, exp, sinceEpoch } = token;
     const { cutoff, ttlMs: longestMs } = cutOffNow(token, clockToleranceSeconds, context.nowMs, iat);
     const named = { jti, sid: sid ?? null, iat, exp };
@@ -54,11 +60,12 @@ export function createForeignSessions(writer: Writer, clockToleranceSeconds: num
   }
 
   return {
-    async logout(token, allDevices, requester, client) {
-      const sub = foreign(token.issuer, token.sub);
+    async logout(ending, requester, client) {
+      const { issuer, sub: subject } = ending.accessToken;
+      const sub = foreign(issuer, subject);
       const { by, reason } = endedBy(sub, client);
       const context = { sub, by, requester, nowMs: Date.now() };
-      return (await writer.revoke(context, work(token, allDevices, reason, context))) === "done";
+      return (await writer.revoke(context, work(ending, reason, context))) === "done";
     },
   };
 }

@@ -32,8 +32,19 @@ export type Session = {
 /** What opening or rotating a session leads to: its next refresh token, and the epoch of its next access token. */
 export type Opened = { refreshToken: RefreshToken; epoch: string };
 
-/** A logout's credentials, verified, at least one of them. The access token may have expired. */
-export type Credentials = { accessToken: AccessToken | undefined; refreshToken: RefreshToken | undefined };
+/** A logout: its verified credentials, at least one of them (the access token may have expired), and how far it reaches. */
+type Ending = {
+  accessToken: AccessToken | undefined;
+  refreshToken: RefreshToken | undefined;
+  allDevices: boolean;
+};
+
+type Rotation = {
+  /** When the access token ends that is minted with it (Unix seconds). */
+  accessExp: number;
+  /** A generation within its grace isn't exchanged again. */
+  keepYoung: boolean;
+};
 
 export type SessionOptions = Pick<
   Settings,
@@ -123,8 +134,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
     async rotate(
       token: RefreshToken,
       requester: Requester,
-      accessExp: number,
-      keepYoung: boolean,
+      { accessExp, keepYoung }: Rotation,
     ): Promise<Opened> {
       const nowMs = Date.now();
       const { sub: user, sid, generation, endsAt } = token;
@@ -155,12 +165,10 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
      * `client`: who asks, where it isn't their owner.
      */
     async logout(
-      credentials: Credentials,
-      allDevices: boolean,
+      { accessToken, refreshToken, allDevices }: Ending,
       requester: Requester,
       client?: string,
     ): Promise<boolean> {
-      const { accessToken, refreshToken } = credentials;
       const user = accessToken?.sub ?? refreshToken?.sub ?? "";
       const nowMs = Date.now();
       const nowSeconds = Math.ceil(nowMs / 1000);

@@ -42,7 +42,7 @@ afterEach(() => {
 
 it("the shard is that of the subject as its issuer writes it, for writing and for looking", async () => {
   const { writer, kept } = keepWork();
-  await createForeignSessions(writer, 0).logout(TOKEN, true, NOBODY);
+  await createForeignSessions(writer, 0).logout({ accessToken: TOKEN, allDevices: true }, NOBODY);
   const { issuer, iss, sub } = TOKEN;
   const named = { issuer, iss, sub, keyId: DIGEST, clockLeadSeconds: 5, maxLifetimeSeconds: 60 };
   const revoker = createRevoker(writer, shards, { issuer: "curfew", clockToleranceSeconds: 0 });
@@ -65,7 +65,10 @@ describe("a cut-off", () => {
 
   async function cutOffBy(iat: number, clockTolerance = 0) {
     const { writer, argsOf } = keepWork();
-    await createForeignSessions(writer, clockTolerance).logout({ ...TOKEN, iat }, true, NOBODY);
+    await createForeignSessions(writer, clockTolerance).logout(
+      { accessToken: { ...TOKEN, iat }, allDevices: true },
+      NOBODY,
+    );
     return argsOf(0);
   }
 
@@ -93,6 +96,7 @@ describe("a cut-off", () => {
 it("a token has expired once its exp and the tolerance have passed", async () => {
   const { writer, argsOf } = keepWork();
   const sessions = createForeignSessions(writer, 5);
-  for (const exp of [NOW - 4.5, NOW - 5]) await sessions.logout({ ...TOKEN, exp }, true, NOBODY);
+  for (const exp of [NOW - 4.5, NOW - 5])
+    await sessions.logout({ accessToken: { ...TOKEN, exp }, allDevices: true }, NOBODY);
   expect([argsOf(0)?.["is_expired"], argsOf(1)?.["is_expired"]]).toEqual([0, 1]);
 });

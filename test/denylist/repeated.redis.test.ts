@@ -83,9 +83,13 @@ const WAYS: [title: string, revoke: (instance: Instance) => Promise<unknown>][] 
   ],
   [
     "a logout",
-    ({ sessions }) => sessions.logout({ accessToken: OWN, refreshToken: undefined }, false, NOBODY),
+    ({ sessions }) =>
+      sessions.logout({ accessToken: OWN, refreshToken: undefined, allDevices: false }, NOBODY),
   ],
-  ["an outside issuer's logout", ({ foreignSessions }) => foreignSessions.logout(FOREIGN, false, NOBODY)],
+  [
+    "an outside issuer's logout",
+    ({ foreignSessions }) => foreignSessions.logout({ accessToken: FOREIGN, allDevices: false }, NOBODY),
+  ],
 ];
 
 it.each(WAYS)(

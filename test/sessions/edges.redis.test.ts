@@ -40,13 +40,13 @@ async function open({ user = randomUUID(), accessExp = now() + 900, on = session
 }
 
 const logOut = (accessToken: AccessToken, allDevices: boolean, on = sessions) =>
-  on.logout({ accessToken, refreshToken: undefined }, allDevices, REQUESTER);
+  on.logout({ accessToken, refreshToken: undefined, allDevices }, REQUESTER);
 
 describe("a session's entry", () => {
   it("covers the longest-lived of its access tokens, though instances differ in ACCESS_TTL", async () => {
     const accessExp = now() + 3600;
     const { user, sid, refreshToken } = await open({ accessExp });
-    await sessions.rotate(refreshToken, REQUESTER, now() + 60, false);
+    await sessions.rotate(refreshToken, REQUESTER, { accessExp: now() + 60, keepYoung: false });
     await sessions.end(user, sid, "session_ended", REQUESTER);
     expect(now() + (await redis.admin.ttl(sidKey(sid)))).toBeGreaterThanOrEqual(accessExp + 29);
   });
@@ -66,7 +66,7 @@ describe("a refresh", () => {
     const keys = [sessionKey(sid), userSessionsKey(user)];
     // Thirty days later, but for a minute.
     for (const key of keys) await redis.admin.pexpire(key, 60_000);
-    await sessions.rotate(refreshToken, REQUESTER, now() + 900, false);
+    await sessions.rotate(refreshToken, REQUESTER, { accessExp: now() + 900, keepYoung: false });
     for (const key of keys) expect(await redis.admin.pttl(key)).toBeGreaterThan(29 * DAY_MS);
   });
 });

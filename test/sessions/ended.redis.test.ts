@@ -47,8 +47,11 @@ describe("a session that ended", () => {
       "all devices",
       (user: string, sid: string) =>
         sessions.logout(
-          { accessToken: undefined, refreshToken: { sub: user, sid, generation: 0, exp: 0, endsAt: 0 } },
-          true,
+          {
+            accessToken: undefined,
+            refreshToken: { sub: user, sid, generation: 0, exp: 0, endsAt: 0 },
+            allDevices: true,
+          },
           REQUESTER,
         ),
     ],
@@ -101,15 +104,17 @@ describe("a session that ended", () => {
     const refreshToken = await open(user);
     const { sid } = refreshToken;
     const credentials = { accessToken: undefined, refreshToken };
-    expect(await sessions.logout(credentials, true, REQUESTER)).toBe(true);
+    expect(await sessions.logout({ ...credentials, allDevices: true }, REQUESTER)).toBe(true);
     await redis.admin.del(sidKey(sid));
     const before = await eventCount();
-    expect(await sessions.logout(credentials, true, REQUESTER)).toBe(true);
-    expect(await sessions.logout(credentials, false, REQUESTER)).toBe(true);
+    expect(await sessions.logout({ ...credentials, allDevices: true }, REQUESTER)).toBe(true);
+    expect(await sessions.logout({ ...credentials, allDevices: false }, REQUESTER)).toBe(true);
     expect(await sessions.end(user, sid, "session_ended", REQUESTER)).toBe(true);
     expect(await sessions.end(randomUUID(), sid, "session_ended", REQUESTER)).toBe(false);
     expect(await sessions.isLive(refreshToken)).toBe(false);
-    await expect(sessions.rotate(refreshToken, REQUESTER, now() + 900, false)).rejects.toMatchObject({
+    await expect(
+      sessions.rotate(refreshToken, REQUESTER, { accessExp: now() + 900, keepYoung: false }),
+    ).rejects.toMatchObject({
       code: "refresh_token_invalid",
     });
     expect(await redis.admin.exists(sidKey(sid))).toBe(0);
@@ -124,7 +129,9 @@ describe("a session that ended", () => {
     await redis.admin.hset(sessionKey(sid), ended);
     await redis.admin.zrem(`curfew:user-sessions:${user}`, sid);
     const before = await eventCount();
-    expect(await sessions.logout({ accessToken: undefined, refreshToken }, true, REQUESTER)).toBe(true);
+    expect(await sessions.logout({ accessToken: undefined, refreshToken, allDevices: true }, REQUESTER)).toBe(
+      true,
+    );
     expect(await sessions.end(user, sid, "session_ended", REQUESTER)).toBe(true);
     expect(await sessions.isLive(refreshToken)).toBe(false);
     expect(await eventCount()).toBe(before);
@@ -134,7 +141,7 @@ describe("a session that ended", () => {
 
 describe("a session whose record is gone", () => {
   const logOut = (token: AccessToken) =>
-    sessions.logout({ accessToken: token, refreshToken: undefined }, false, REQUESTER);
+    sessions.logout({ accessToken: token, refreshToken: undefined, allDevices: false }, REQUESTER);
 
   it("is denied for as long as one of its access tokens can live", async () => {
     const [user, sid] = [randomUUID(), randomUUID()];
@@ -146,7 +153,9 @@ describe("a session whose record is gone", () => {
     // A refresh token doesn't tell when the last access token was minted.
     const refreshToken = await open(user);
     await redis.admin.del(sessionKey(refreshToken.sid));
-    expect(await sessions.logout({ accessToken: undefined, refreshToken }, false, REQUESTER)).toBe(true);
+    expect(
+      await sessions.logout({ accessToken: undefined, refreshToken, allDevices: false }, REQUESTER),
+    ).toBe(true);
     expect(await redis.admin.ttl(sidKey(refreshToken.sid))).toBeGreaterThan(900);
     // One that expired a moment ago may have been refreshed just before.
     const other = randomUUID();

@@ -156,7 +156,14 @@ export const ERRORS: Readonly<Record<ErrorCode, Readonly<Row>>> = ROWS;
 /** One thing that is wrong with a request: where, and what. */
 export type Problem = { path: string; message: string };
 
-type Extra = { cause?: unknown; details?: Problem[]; about?: Record<string, string>; raisesEvent?: boolean };
+type Extra = {
+  cause?: unknown;
+  details?: Problem[];
+  about?: Record<string, string>;
+  raisesEvent?: boolean;
+  entryKeys?: readonly string[];
+  rule?: string;
+};
 
 /** A refusal that a client may be shown. `cause`, and `about` whom or what it is, are for the log and stay in the process. */
 export class CurfewError extends Error {
@@ -165,14 +172,21 @@ export class CurfewError extends Error {
   readonly about: Record<string, string>;
   /** Whether it is an event for those who watch the service, beside the line of its request. */
   readonly raisesEvent: boolean;
+  /** The denylist entries that refuse the token. */
+  readonly entryKeys: readonly string[];
+  /** Which claim of a token with a good signature is wrong, for ops. The client isn't told. */
+  readonly rule: string | undefined;
 
-  constructor(code: ErrorCode, { cause, details, about = {}, raisesEvent = true }: Extra = {}) {
+  constructor(code: ErrorCode, extra: Extra = {}) {
+    const { cause, details, about = {}, raisesEvent = true, entryKeys = [], rule } = extra;
     super(ERRORS[code].message, { cause });
     this.name = "CurfewError";
     this.code = code;
     this.details = details;
     this.about = about;
     this.raisesEvent = raisesEvent;
+    this.entryKeys = entryKeys;
+    this.rule = rule;
   }
 }
 

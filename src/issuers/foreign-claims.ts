@@ -28,10 +28,10 @@ export function readTimes(
   }: { clockLeadSeconds: number; clockToleranceSeconds: number; allowExpired: boolean },
 ) {
   const now = Date.now() / 1000;
-  assertThat(isTime(exp));
+  assertThat(isTime(exp), "exp");
   if (!allowExpired && isExpired(exp, clockToleranceSeconds)) throw new CurfewError("token_expired");
-  assertThat(isTime(iat) && iat <= now + clockLeadSeconds);
-  assertThat(nbf === undefined || (isTime(nbf) && nbf <= now + clockToleranceSeconds));
+  assertThat(isTime(iat) && iat <= now + clockLeadSeconds, "iat");
+  assertThat(nbf === undefined || (isTime(nbf) && nbf <= now + clockToleranceSeconds), "nbf");
   return { exp, iat };
 }
 
@@ -39,7 +39,9 @@ const isTime = (value: unknown): value is number =>
   isFiniteNumber(value) && Math.abs(value) <= MAX_TIME_SECONDS;
 
 export function readIds(token: string, { sub, jti, sid }: Claims) {
-  assertThat(isId(sub) && (jti === undefined || isId(jti)) && (sid === undefined || isId(sid)));
+  assertThat(isId(sub), "sub");
+  assertThat(jti === undefined || isId(jti), "jti");
+  assertThat(sid === undefined || isId(sid), "sid");
   const id = jti ?? tokenIdOf(token);
   return {
     ...{ sub, jti: id, sid },

@@ -89,13 +89,14 @@ export function createForeignTokens(
     await assertGenuine(issuer, token, glanceAtJson(Buffer.from(headerPart, "base64url")), signature);
     // Only now: reading what anybody may send costs far more than finding out that it isn't genuine.
     const [header, claims] = [decodeForeignJson(headerPart), decodeForeignJson(payload)];
-    assertThat(header !== undefined && claims?.["iss"] === issuer.issuer);
-    assertThat(isOfType(issuer.typ, header["typ"]));
-    assertThat(issuer.audience === null || isFor(issuer.audience, claims["aud"]));
+    assertThat(header !== undefined && claims !== undefined, "claims");
+    assertThat(claims["iss"] === issuer.issuer, "iss");
+    assertThat(isOfType(issuer.typ, header["typ"]), "typ");
+    assertThat(issuer.audience === null || isFor(issuer.audience, claims["aud"]), "aud");
     const { clockLeadSeconds, maxLifetimeSeconds } = issuer;
     const times = readTimes(claims, { clockLeadSeconds, clockToleranceSeconds, allowExpired });
     // Who logs out with a token from before max_lifetime was lowered must be able to.
-    assertThat(allowExpired || times.exp - times.iat <= maxLifetimeSeconds);
+    assertThat(allowExpired || times.exp - times.iat <= maxLifetimeSeconds, "max_lifetime");
     return { kind: "foreign", ...describe(issuer), ...readIds(token, claims), ...times, claims };
   }
 

@@ -64,20 +64,23 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
       assertGenuine(token, header, keys.find(header["kid"]));
       // Only now: reading what anybody may send costs far more than finding out that it isn't genuine.
       const claims = decodeJson(payload);
-      assertThat(claims !== undefined);
-      assertThat(
-        header["typ"] === ACCESS_TOKEN_TYPE && claims["iss"] === issuer && isFor(audience, claims["aud"]),
-      );
+      assertThat(claims !== undefined, "claims");
+      assertThat(header["typ"] === ACCESS_TOKEN_TYPE, "typ");
+      assertThat(claims["iss"] === issuer, "iss");
+      assertThat(isFor(audience, claims["aud"]), "aud");
       const { exp, iat, nbf, sub, jti, sid, roles, epoch } = claims;
-      assertThat(isFiniteNumber(exp));
+      assertThat(isFiniteNumber(exp), "exp");
       if (!allowExpired && isExpired(exp, clockToleranceSeconds)) throw new CurfewError("token_expired");
       const now = Date.now() / 1000;
-      assertThat(isFiniteNumber(iat) && iat <= now + CLOCK_ALLOWANCE_SECONDS);
+      assertThat(isFiniteNumber(iat) && iat <= now + CLOCK_ALLOWANCE_SECONDS, "iat");
       // Who logs out with a token from before ACCESS_TTL was lowered must be able to.
-      assertThat(allowExpired || exp - iat <= accessTtlSeconds);
-      assertThat(nbf === undefined || (isFiniteNumber(nbf) && nbf <= now + clockToleranceSeconds));
-      assertThat(isString(sub) && sub !== "" && isPlainId(jti) && isPlainId(sid));
-      assertThat(Array.isArray(roles) && roles.every(isString) && isString(epoch));
+      assertThat(allowExpired || exp - iat <= accessTtlSeconds, "lifetime");
+      assertThat(nbf === undefined || (isFiniteNumber(nbf) && nbf <= now + clockToleranceSeconds), "nbf");
+      assertThat(isString(sub) && sub !== "", "sub");
+      assertThat(isPlainId(jti), "jti");
+      assertThat(isPlainId(sid), "sid");
+      assertThat(Array.isArray(roles) && roles.every(isString), "roles");
+      assertThat(isString(epoch), "epoch");
       return { kind: "own", iss: issuer, aud: audience, sub, sid, jti, iat, exp, roles, epoch };
     },
   };
@@ -107,8 +110,9 @@ function assertGenuine(token: string, header: Record<string, unknown>, key: Sign
   }
 }
 
-export function assertThat(holds: boolean): asserts holds {
-  if (!holds) throw new CurfewError("token_invalid");
+/** `rule` names what is wrong with a token whose signature is good. */
+export function assertThat(holds: boolean, rule?: string): asserts holds {
+  if (!holds) throw new CurfewError("token_invalid", rule === undefined ? {} : { rule });
 }
 
 export const isExpired = (exp: number, clockToleranceSeconds: number) =>

@@ -20,6 +20,8 @@ import type { ForeignTokens } from "./issuers/foreign-tokens";
 import type { KeyRing } from "./keys/key-ring";
 import { createRefreshTokens, type RefreshTokens } from "./tokens/refresh-tokens";
 import { createTokens, type Tokens } from "./auth/tokens";
+import type { TrustedIssuer } from "./issuers/foreign-tokens";
+import { createOps, type Ops } from "./ops/ops";
 
 /** The parts of the service and the library, wired together in one place. */
 export type Core = {
@@ -33,6 +35,7 @@ export type Core = {
   revoker: Revoker;
   revocations: Revocations;
   auth: Auth;
+  ops: Ops;
   log: Logger;
   /** Stops all timers. Whoever connected Redis closes it. */
   close(): void;
@@ -45,6 +48,7 @@ export type CoreOptions = AccessTokenOptions &
     shards: Shards;
     keys: KeyRing;
     foreignTokens: ForeignTokens & { close(): void };
+    issuers: readonly TrustedIssuer[];
     /** Left out, accounts are kept in Redis. */
     accounts?: Accounts | undefined;
     log: Logger;
@@ -60,10 +64,12 @@ export function createCore(options: CoreOptions): Core {
   const stopWatching = past.watch(shards.prefixes);
   const writer = createWriter(redis, shards, past);
   const denylist = createDenylist(redis, shards, epochs, past);
+  const accounts = options.accounts ?? createAccounts(redis, shards);
+  const sessions = createSessions(redis, shards, writer, options);
   const auth = createAuth({
-    accounts: options.accounts ?? createAccounts(redis, shards),
+    accounts,
     passwords: createPasswords(options.passwordMinLength),
-    sessions: createSessions(redis, shards, writer, options),
+    sessions,
     foreignSessions: createForeignSessions(writer, clockToleranceSeconds),
     accessTokens,
     tokens,
@@ -74,6 +80,11 @@ export function createCore(options: CoreOptions): Core {
   const revoker = createRevoker(writer, shards, options);
   const alarms = createAlarms({ redis, shards, past, log });
   const revocations = createRevocations(redis, shards, log);
+  const ops = createOps({
+    ...{ redis, shards, tokens, refreshTokens, denylist, revoker, sessions },
+    issuers: options.issuers,
+    isUser: async (id) => (await accounts.findById(id)) !== undefined,
+  });
   function close(): void {
     stopWatching();
     revocations.close();
@@ -81,7 +92,7 @@ export function createCore(options: CoreOptions): Core {
     foreignTokens.close();
   }
   return {
-    ...{ redis, shards, keys, tokens, refreshTokens, denylist, alarms, revoker, revocations, auth, log },
+    ...{ redis, shards, keys, tokens, refreshTokens, denylist, alarms, revoker, revocations, auth, ops, log },
     close,
   };
 }

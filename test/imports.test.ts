@@ -20,8 +20,9 @@ const MAY_IMPORT: Record<string, string[]> = {
     "errors",
     "log",
   ],
-  core: ["auth", "sessions", "accounts", "denylist", "tokens", "issuers", "keys", "redis", "settings/table"],
+  core: ["ops", "auth", "sessions", "accounts", "denylist", "tokens", "issuers", "keys", "redis", "settings/table"],
   settings: ["settings/table", "settings/kinds", "accounts", "issuers", "keys", "redis"],
+  ops: ["auth", "sessions", "accounts", "denylist", "tokens", "issuers", "redis", "errors"],
   auth: ["sessions", "accounts", "denylist", "tokens", "issuers", "errors"],
   // A session and its entries change together, in one script: it knows what the denylist's keys are.
   sessions: ["denylist", "tokens", "redis", "errors", "settings/table"],

@@ -2,6 +2,7 @@ import { MAX_JUMP_MS, type Lead } from "./clock";
 
 /** What Redis says of itself in INFO. CONFIG would say more, but that isn't for an application to be allowed. */
 export type Info = {
+  version: string | undefined;
   /** Another after each start of Redis. This and the next are undefined where Redis doesn't say. */
   runId: string | undefined;
   /** Another wherever two nodes' pasts part ways: at each promotion of a replica. */
@@ -23,6 +24,7 @@ export function readInfo(text: string): Info {
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, "m").exec(text)?.[1];
   const time = field("server_time_usec");
   return {
+    version: field("redis_version"),
     runId: field("run_id"),
     replicationId: field("master_replid"),
     isReplica: field("role") === "slave",

@@ -47,6 +47,8 @@ export type Redis = {
   /** When the present request gives up, on Redis's own clock; undefined where that isn't known. */
   deadlineMs(): number | undefined;
   warnings(): Warning[];
+  /** What the primaries last said of themselves. */
+  infos(): Info[];
   /** What Redis said of itself at the first contact; an error if it doesn't take our user or password. */
   readonly firstContact: Promise<Info[]>;
   close(): void;
@@ -178,6 +180,8 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
         ...link.infos().flatMap((info) => warningsOf(info, minReplicas)),
         ...link.wallLeads().flatMap(skewWarning),
       ]),
+
+    infos: () => link.infos(),
 
     firstContact,
 

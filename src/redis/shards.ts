@@ -8,14 +8,24 @@ export type Shards = {
   /** What the keys of a subject (a user, an e-mail address, a client that is counted) begin with. */
   prefixOf(subject: string): string;
   readonly prefixes: readonly string[];
+  /** Matches what any shard's keys begin with, as SCAN's MATCH takes it. */
+  readonly pattern: string;
 };
 
-export const createOneShard = (prefix: string): Shards => ({ prefixOf: () => prefix, prefixes: [prefix] });
+export const createOneShard = (prefix: string): Shards => ({
+  prefixOf: () => prefix,
+  prefixes: [prefix],
+  pattern: literally(prefix),
+});
 
 export function createShards(prefix: string, count: number): Shards {
   const prefixes = Array.from({ length: count }, (_, at) => `${prefix}{s${String(at).padStart(2, "0")}}:`);
   return {
     prefixOf: (subject) => prefixes[crc16(subject) % count] ?? prefix,
     prefixes,
+    pattern: `${literally(prefix)}{s[0-9][0-9]}:`,
   };
 }
+
+/** In a pattern of Redis's, where some characters mean more than themselves. */
+const literally = (text: string) => text.replace(/[*?[\]\\^-]/g, "\\$&");

@@ -192,8 +192,14 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
     },
 
     /** False if the user has no such session. One that is over already is a success. */
-    async end(user: string, sid: string, reason: Reason, requester: Requester): Promise<boolean> {
-      const context = { sub: user, by: user, requester, nowMs: Date.now() };
+    async end(
+      user: string,
+      sid: string,
+      reason: Reason,
+      requester: Requester,
+      said: { by?: string; note?: string } = {},
+    ): Promise<boolean> {
+      const context = { sub: user, by: user, requester, nowMs: Date.now(), ...said };
       return (await writer.revoke(context, work(END, context, { reason, sid, keep: "" }))) === "done";
     },
 
@@ -205,6 +211,14 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
     ): Promise<void> {
       const context = { sub: user, by: user, requester, nowMs: Date.now(), ...said };
       await writer.revoke(context, work(END, context, { reason, sid: "", keep: except }));
+    },
+
+    /** Whose session it is, live or ended; undefined where nothing is left of it. */
+    async ownerOf(sid: string): Promise<string | undefined> {
+      const owners = await redis.ask((client) =>
+        Promise.all(shards.prefixes.map((prefix) => client.hget(sessionKey(prefix, sid), "user"))),
+      );
+      return owners.find((owner) => owner !== null) ?? undefined;
     },
 
     /** The user's live sessions, oldest first. */

@@ -41,6 +41,7 @@ const OPTIONS = {
   timeoutMs: 250,
   rateLimits: undefined,
   clients: [],
+  issuers: [],
 };
 
 const { app } = createTestApp();

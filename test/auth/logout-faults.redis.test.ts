@@ -8,25 +8,15 @@ import {
   untilReady,
   type Tokens,
 } from "../helpers/client";
-import { startProxy, type Proxy } from "../helpers/proxy";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { startProxy } from "../helpers/proxy";
+import { useRedis } from "../helpers/redis";
+import { useService } from "../helpers/service";
+import { use } from "../helpers/use";
 
 /** Rule 6: success is the truth. Redis is broken at every point of a logout; then it heals, and the truth is looked at. */
-let redis: TestRedis;
-let wire: Proxy;
-let service: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  wire = await startProxy(redis.port);
-  const url = redis.url.replace(String(redis.port), String(wire.port));
-  service = await startService({ REDIS_URL: url });
-});
-afterAll(async () => {
-  await service.stop();
-  await wire.stop();
-  await redis.stop();
-});
+const redis = useRedis();
+const wire = use(() => startProxy(redis.port));
+const service = useService(() => ({ REDIS_URL: redis.url.replace(String(redis.port), String(wire.port)) }));
 
 const logout = (token: string) => call(service.url, "POST", "/api/auth/logout", { token });
 

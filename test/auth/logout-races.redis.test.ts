@@ -10,24 +10,13 @@ import {
 } from "../helpers/client";
 import { readDeeds } from "../helpers/events";
 import { decodePart } from "../helpers/jws";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { startService, useService, type TestService } from "../helpers/service";
 
 /** Two processes on one Redis. What they do at the same moment meets in Redis only. */
-let redis: TestRedis;
-let one: TestService;
-let two: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  [one, two] = await Promise.all([
-    startService({ REDIS_URL: redis.url }),
-    startService({ REDIS_URL: redis.url }),
-  ]);
-});
-afterAll(async () => {
-  await Promise.all([one.stop(), two.stop()]);
-  await redis.stop();
-});
+const redis = useRedis();
+const one = useService(() => ({ REDIS_URL: redis.url }));
+const two = useService(() => ({ REDIS_URL: redis.url }));
 
 const ROUNDS = 300;
 

@@ -11,21 +11,13 @@ import {
 } from "../helpers/client";
 import { readDeeds } from "../helpers/events";
 import { decodePart, forge, vary } from "../helpers/jws";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { SECRET, startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { SECRET, startService, useService } from "../helpers/service";
 
 const SUCCESS = { success: true, message: "Logged out successfully" };
 
-let redis: TestRedis;
-let service: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  service = await startService({ REDIS_URL: redis.url });
-});
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
-});
+const redis = useRedis();
+const service = useService(() => ({ REDIS_URL: redis.url }));
 
 type Body = { refresh_token?: string; all_devices?: boolean };
 

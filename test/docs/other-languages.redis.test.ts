@@ -7,8 +7,8 @@ import { createShards } from "../../src/redis/shards";
 import { call, me, register, type Tokens } from "../helpers/client";
 import { keySigner, vary } from "../helpers/jws";
 import { findPython } from "../helpers/python";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { useService } from "../helpers/service";
 
 const PAGE = readFileSync("docs/other-languages.md", "utf8");
 
@@ -34,29 +34,26 @@ const signer = keySigner(createPrivateKey(pem));
 
 let python: string;
 let dir: string;
-let redis: TestRedis;
-let service: TestService;
 let tokens: Tokens;
 let env: NodeJS.ProcessEnv;
 
-beforeAll(async () => {
+beforeAll(() => {
   python = findPython();
   dir = mkdtempSync(join(tmpdir(), "curfew-python-"));
-  const [privateKeyFile, publicKeyFile] = [join(dir, "key.pem"), join(dir, "public.pem")];
-  writeFileSync(privateKeyFile, pem, { mode: 0o600 });
-  writeFileSync(publicKeyFile, createPublicKey(pem).export({ type: "spki", format: "pem" }));
-  redis = await startRedis();
-  service = await startService({
-    REDIS_URL: redis.url,
-    JWT_SECRET: "",
-    JWT_PRIVATE_KEY_FILE: privateKeyFile,
-  });
-  env = { CURFEW_PUBLIC_KEY_FILE: publicKeyFile, REDIS_URL: await addReader() };
+  writeFileSync(join(dir, "key.pem"), pem, { mode: 0o600 });
+  writeFileSync(join(dir, "public.pem"), createPublicKey(pem).export({ type: "spki", format: "pem" }));
 });
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
+afterAll(() => {
   rmSync(dir, { recursive: true });
+});
+const redis = useRedis();
+const service = useService(() => ({
+  REDIS_URL: redis.url,
+  JWT_SECRET: "",
+  JWT_PRIVATE_KEY_FILE: join(dir, "key.pem"),
+}));
+beforeAll(async () => {
+  env = { CURFEW_PUBLIC_KEY_FILE: join(dir, "public.pem"), REDIS_URL: await addReader() };
 });
 
 /** The user that the page describes, which may do no more than that. */

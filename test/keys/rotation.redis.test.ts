@@ -5,32 +5,29 @@ import { join } from "node:path";
 import { verify as verifySignature } from "jsonwebtoken";
 import { call, eventually, expectRefusal, me, refresh, register, type Tokens } from "../helpers/client";
 import { curfew } from "../helpers/command";
-import { startFleet, type Fleet } from "../helpers/fleet";
+import { startFleet } from "../helpers/fleet";
 import { decodePart } from "../helpers/jws";
 import { startLoad } from "../helpers/load";
-import { startRedis, type TestRedis } from "../helpers/redis";
+import { useRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
+import { use } from "../helpers/use";
 
 const [USERS, WEEKS_MS] = [4, 35 * 86_400_000];
 
-let redis: TestRedis;
-let fleet: Fleet;
 let dir: string;
 let list: string;
 /** Where the keys are, as the instances and the command are told. */
 let keySettings: NodeJS.ProcessEnv;
-beforeAll(async () => {
+beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), "curfew-rotation-"));
   list = join(dir, "keys.json");
   keySettings = { JWT_SECRET: SECRET };
-  redis = await startRedis();
-  fleet = await startFleet(env());
 });
-afterAll(async () => {
-  await fleet.stop();
-  await redis.stop();
+afterAll(() => {
   rmSync(dir, { recursive: true });
 });
+const redis = useRedis();
+const fleet = use(() => startFleet(env()));
 
 const env = () => ({
   REDIS_URL: redis.url,

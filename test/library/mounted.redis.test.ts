@@ -2,16 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { call, eventually, expectRefusal, PASSWORD, type Answer, type Tokens } from "../helpers/client";
 import { answersIn, openConnection } from "../helpers/connection";
 import { createProject, startHost, type Host, type Project } from "../helpers/packed";
-import { startRedis, type TestRedis } from "../helpers/redis";
+import { startRedis, useRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
 
 const keys = { secret: SECRET };
 
-let redis: TestRedis;
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
+const redis = useRedis();
 
 describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
   let project: Project;

@@ -16,23 +16,20 @@ import { startCluster, type TestCluster } from "../helpers/cluster";
 import { decodePart } from "../helpers/jws";
 import { expectOut, logout, logOutWhile, openDevices } from "../helpers/leaving";
 import type { TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { useService } from "../helpers/service";
+import { use } from "../helpers/use";
 
 const DEVICES = 60;
 const shards = createShards("curfew:", 16);
 const { prefixes } = shards;
 const prefixOf = (user: string) => shards.prefixOf(user);
 
-let redis: TestCluster;
-let service: TestService;
-beforeAll(async () => {
-  redis = await startCluster();
-  service = await startService({ REDIS_MODE: "cluster", REDIS_URL: redis.url, REVOKE_MIN_REPLICAS: "1" });
-}, 60_000);
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
-});
+const redis = use(() => startCluster(), 60_000);
+const service = useService(() => ({
+  REDIS_MODE: "cluster",
+  REDIS_URL: redis.url,
+  REVOKE_MIN_REPLICAS: "1",
+}));
 
 const epochKeyOf = ({ user }: Tokens) => `${prefixOf(user.id)}denylist:epoch`;
 

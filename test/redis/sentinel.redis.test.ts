@@ -12,28 +12,18 @@ import {
   type Tokens,
 } from "../helpers/client";
 import { expectOut, logout, logOutWhile, openDevices } from "../helpers/leaving";
-import { startSentinel, type TestSentinels } from "../helpers/sentinel";
-import { startService, type TestService } from "../helpers/service";
+import { startSentinel } from "../helpers/sentinel";
+import { useService } from "../helpers/service";
+import { use } from "../helpers/use";
 
 const DEVICES = 60;
 
-let redis: TestSentinels;
+const redis = use(() => startSentinel(), 60_000);
+const env = () => ({ REDIS_MODE: "sentinel", REDIS_URL: redis.url, REDIS_SENTINEL_NAME: redis.name });
 /** Waits for a replica at each logout. */
-let careful: TestService;
+const careful = useService(() => ({ ...env(), REVOKE_MIN_REPLICAS: "1" }));
 /** Believes the primary alone. */
-let trusting: TestService;
-beforeAll(async () => {
-  redis = await startSentinel();
-  const env = { REDIS_MODE: "sentinel", REDIS_URL: redis.url, REDIS_SENTINEL_NAME: redis.name };
-  [careful, trusting] = await Promise.all([
-    startService({ ...env, REVOKE_MIN_REPLICAS: "1" }),
-    startService(env),
-  ]);
-}, 60_000);
-afterAll(async () => {
-  await Promise.all([careful.stop(), trusting.stop()]);
-  await redis.stop();
-});
+const trusting = useService(env);
 
 async function replicas() {
   const primary = await redis.primary();

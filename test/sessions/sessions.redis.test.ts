@@ -12,24 +12,13 @@ import {
 } from "../helpers/client";
 import { readDeeds } from "../helpers/events";
 import { decodePart } from "../helpers/jws";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { startRedis, useRedis } from "../helpers/redis";
+import { startService, useService } from "../helpers/service";
 
-let redis: TestRedis;
-let service: TestService;
+const redis = useRedis();
+const service = useService(() => ({ REDIS_URL: redis.url }));
 /** The same service without grace, so that a test needn't wait until it is over. */
-let strict: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  [service, strict] = await Promise.all([
-    startService({ REDIS_URL: redis.url }),
-    startService({ REDIS_URL: redis.url, REFRESH_GRACE_SECONDS: "0" }),
-  ]);
-});
-afterAll(async () => {
-  await Promise.all([service.stop(), strict.stop()]);
-  await redis.stop();
-});
+const strict = useService(() => ({ REDIS_URL: redis.url, REFRESH_GRACE_SECONDS: "0" }));
 
 const generationOf = (tokens: Tokens) => decodePart(`.${tokens.refresh_token}`, 1)["generation"];
 const sidOf = (tokens: Tokens) => String(decodePart(tokens.access_token, 1)["sid"]);

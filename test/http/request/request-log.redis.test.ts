@@ -9,27 +9,19 @@ import {
   untilReady,
   type Tokens,
 } from "../../helpers/client";
-import { startRedis, type TestRedis } from "../../helpers/redis";
-import { SECRET, startService, type TestService } from "../../helpers/service";
+import { useRedis } from "../../helpers/redis";
+import { SECRET, useService } from "../../helpers/service";
 
 const CANARY = `canary ${randomUUID()}`;
 const NEXT = `another canary ${randomUUID()}`;
 
-let redis: TestRedis;
-let service: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  service = await startService({
-    REDIS_URL: redis.url,
-    LOG_LEVEL: "trace",
-    RATE_LIMIT: "on",
-    RATE_LIMIT_LOGIN: "9/m",
-  });
-});
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
-});
+const redis = useRedis();
+const service = useService(() => ({
+  REDIS_URL: redis.url,
+  LOG_LEVEL: "trace",
+  RATE_LIMIT: "on",
+  RATE_LIMIT_LOGIN: "9/m",
+}));
 
 type Line = { level: number; time: string; msg: string; request_id?: string; event?: string } & Record<
   string,

@@ -21,7 +21,7 @@ import type { KeyRing } from "./keys/key-ring";
 import { createRefreshTokens, type RefreshTokens } from "./tokens/refresh-tokens";
 import { createTokens, type Tokens } from "./auth/tokens";
 
-/** What the service and the library are made of, wired together in one place. */
+/** The parts of the service and the library, wired together in one place. */
 export type Core = {
   redis: Redis;
   shards: Shards;
@@ -34,7 +34,7 @@ export type Core = {
   revocations: Revocations;
   auth: Auth;
   log: Logger;
-  /** Stops all that runs by itself. Redis is the one's to close who connected it. */
+  /** Stops all timers. Whoever connected Redis closes it. */
   close(): void;
 };
 
@@ -45,7 +45,7 @@ export type CoreOptions = AccessTokenOptions &
     shards: Shards;
     keys: KeyRing;
     foreignTokens: ForeignTokens & { close(): void };
-    /** Whose accounts; ours if it is left out. */
+    /** Left out, accounts are kept in Redis. */
     accounts?: Accounts | undefined;
     log: Logger;
   };

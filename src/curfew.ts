@@ -21,36 +21,42 @@ import type { Token } from "./auth/tokens";
 
 export type Curfew = {
   /**
-   * Our routes, for Express 4 and 5, at any path: register, login, refresh, logout, sessions, password, verify. They answer
-   * their own errors, and change nothing in the app around them.
+   * The routes (register, login, refresh, logout, sessions, password, verify) for Express 4 and 5, at any path. They
+   * answer their own errors and change nothing else in the app.
    */
   routes(options?: RoutesOptions): Middleware;
   /**
-   * A guard for your routes, in Express 4 and 5. A request passes only with a token that is genuine, alive, not revoked, and
-   * has the role; `req.auth` then says whose. Every other request is answered here, and never reaches your handler.
+   * A guard for your routes, in Express 4 and 5. It requires a valid token with the role, if one is given, and sets
+   * `req.auth` to its claims. It answers every other request itself, so that those never reach your handler.
    */
   requireToken(requirement?: TokenRequirement): Middleware;
-  /** The same check for what is no request of Express's: the claims, or a CurfewError with a `code`. */
+  /** The same check without a request of Express's: returns the claims, or throws a CurfewError with a `code`. */
   verify(token: string): Promise<Token>;
   /**
-   * Tells of every revocation from now on, whichever instance it was made on, within half a second, each once. While Redis
-   * can't be reached it tells nothing, and all of it afterwards. Returns an unsubscribe function.
+   * Calls the listener once for every revocation from now on, within half a second, whichever instance it was made on.
+   * While Redis can't be reached, nothing is delivered; afterwards, everything is. Returns an unsubscribe function.
    */
   onRevoked(listener: (revocation: Revocation) => unknown): () => void;
-  /** Resolves once Redis has acknowledged that this token of ours is denied. Until then it isn't. */
+  /**
+   * Revokes one of Curfew's own tokens. Resolves once Redis has acknowledged it; until then the token is still
+   * accepted.
+   */
   revoke(token: TokenToRevoke): Promise<void>;
-  /** Ends all sessions of one of our users, or refuses all tokens so far of an outside issuer's subject. Resolves as above. */
+  /** Ends all sessions of a user, or refuses every token that a foreign subject has so far. Resolves as above. */
   revokeUser(id: string, why?: Why): Promise<void>;
   // eslint-disable-next-line @typescript-eslint/unified-signatures -- in a union with string, `sub` is a string's, and deprecated
   revokeUser(subject: ForeignSubject, why?: Why): Promise<void>;
-  /** Ends our timers and connections, and nothing of yours. Whatever asks afterwards is refused with a 503. */
+  /** Stops Curfew's timers and connections; your own Redis client stays open. Later requests get a 503. */
   close(): Promise<void>;
 };
 
-/** From where the app has the token, we aren't told. */
+/** An app's `verify` doesn't say where the token came from. */
 const BY_APP: Use = { by: "app", requester: { ip: null, userAgent: null }, about: {} };
 
-/** Throws a TypeError that says what to write instead. It waits for nothing: until Redis answers, requests get a 503. */
+/**
+ * Throws a TypeError that says what to write instead. It doesn't wait for Redis: until Redis answers, requests get a
+ * 503.
+ */
 export function createCurfew(options: CurfewOptions): Curfew {
   const settled = readOptions(options, process.env);
   const { log, timeoutMs, revokeMinReplicas, prefix, issuers } = settled;
@@ -64,7 +70,7 @@ export function createCurfew(options: CurfewOptions): Curfew {
 
   async function revokeSubject(issuer: string, sub: string, why: Why): Promise<void> {
     const trusted = issuers.find(({ name }) => name === issuer);
-    if (!trusted) throw new TypeError("There is no issuer of that name.");
+    if (!trusted) throw new TypeError("There is no trusted issuer with that name.");
     const { issuer: iss, clockLeadSeconds, maxLifetimeSeconds } = trusted;
     const subject = { issuer, iss, sub, keyId: keyIdOf(sub), clockLeadSeconds, maxLifetimeSeconds };
     await revoker.subject(subject, readWhy(why));

@@ -38,7 +38,7 @@ async function main(): Promise<void> {
     config.host,
   );
   const { port } = server;
-  // Whoever starts the service waits for this line, whatever the log level.
+  // Whoever starts the service waits for this line, whatever the log level is.
   logEvent(log.child({}, { level: "info" }), "listening", { port, host: config.host });
   if (!config.production)
     process.stderr.write(greeting(urlOf(config.host, port), isReady ? storage.description : NOT_READY));
@@ -79,7 +79,7 @@ async function openStorage(config: Config, log: Logger): Promise<Storage> {
     }
     const why = redis.mode === "memory" ? "was told to use memory://" : "found no redis-server on the PATH";
     const description = `${why}: IT FORGETS EVERYTHING when it ends`;
-    // Not before: it brings an interpreter for Lua along, which has no business in production.
+    // Loaded only here, because it includes a Lua interpreter, which production doesn't need.
     const { connectMemory } = await import("./redis/links/memory-link.js");
     return { redis: connectMemory(timeoutMs), description, stop };
   }
@@ -90,7 +90,7 @@ async function openStorage(config: Config, log: Logger): Promise<Storage> {
   };
 }
 
-/** Waits a moment for Redis. Whenever it first answers, now or later, it must be one that we can rely on. */
+/** Waits a moment for Redis. Whenever Redis first answers, now or later, it must be safe to rely on. */
 function untilFirstContact({ production, allowEviction }: Config, redis: Redis): Promise<boolean> {
   const contact = redis.firstContact.then(
     (infos) => {
@@ -110,7 +110,7 @@ function untilFirstContact({ production, allowEviction }: Config, redis: Redis):
 
 function createService(config: Config, redis: Redis, log: Logger, isStopping: () => boolean) {
   const keys = createKeyRing(config.key ?? readKeptSecret(KEPT_SECRET_FILE), config.verifyKeys);
-  // Whether every instance knows a key, before it signs, can be seen here alone.
+  // Operators compare this line on all instances before they let a new key sign.
   logEvent(log, "keys", { signs: keys.signing.kid, verify: keys.all.map(({ kid }) => kid) });
   const { prefix, issuers, clockToleranceSeconds } = config;
   const shards =
@@ -130,16 +130,16 @@ function greeting(url: string, description: string): string {
   );
 }
 
-/** What is being answered gets its answer; then Redis, last of all, is let go. A second signal ends at once. */
+/** Requests in flight get their answers, then Redis is closed last. A second signal ends the process at once. */
 function stopOnSignal(server: Listening, storage: Storage, graceMs: number, log: Logger): void {
   let isStopping = false;
   async function stop(signal: NodeJS.Signals): Promise<void> {
     if (isStopping) process.exit(1);
     isStopping = true;
     logEvent(log, "stopping", { signal });
-    // Whatever hangs, we are gone before whoever waits for it loses patience.
+    // If anything hangs, exit before whoever sent the signal sends SIGKILL.
     setTimeout(() => process.exit(0), LAST_MOMENT * graceMs);
-    // At a terminal no load balancer needs to notice first.
+    // SIGINT comes from a terminal, where no load balancer has to notice first.
     const quietMs = signal === "SIGINT" ? 0 : Math.min(QUIET_MS, graceMs / 4);
     await server.drain({ quietMs, graceMs });
     storage.redis.close();

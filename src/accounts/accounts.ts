@@ -16,13 +16,15 @@ export type Account = {
   passwordHash: string;
 };
 
-/** Who may log in. Ours are in Redis; an application that has a user table of its own writes these four functions. */
+/**
+ * Who may log in. Curfew keeps accounts in Redis; an app with a user table of its own provides these four functions.
+ */
 export type Accounts = {
-  /** Throws `email_taken`. Of two that come at once, one wins. */
+  /** Throws `email_taken`. If two calls race for one address, one of them wins. */
   create(email: string, passwordHash: string): Promise<Account>;
   findByEmail(email: string): Promise<Account | undefined>;
   findById(id: string): Promise<Account | undefined>;
-  /** False, and nothing is changed, unless the hash is still the one that was seen. */
+  /** Returns false, and changes nothing, unless the stored hash is still `seen`. */
   replacePasswordHash(id: string, seen: string, next: string): Promise<boolean>;
 };
 
@@ -32,11 +34,12 @@ const userKey = (shards: Shards, id: string) => `${shards.prefixOf(id)}user:${id
 const userEmailKey = (shards: Shards, email: string) => `${shards.prefixOf(email)}user-email:${email}`;
 
 /**
- * One spelling for each address, so that nobody can register a look-alike of an account that exists: NFKC, lower case,
- * the domain in ASCII. Undefined if what is left is no address that a browser's e-mail field would take.
+ * Normalises an address to one spelling (NFKC, lower case, an ASCII domain), so that nobody can register a look-alike
+ * of an existing account. Returns undefined unless a browser's e-mail field would accept the result.
  *
- * The length is looked at first, and again after NFKC, which can make eighteen letters of one: the time that NFKC and
- * domainToASCII take grows with its square. It excludes only spellings that nobody types, such as 200 letters in bold.
+ * The length is checked before NFKC and again after it, because NFKC can turn one letter into eighteen, and the time
+ * that NFKC and domainToASCII take grows with the square of the length. This excludes only spellings that nobody types,
+ * such as 200 bold letters.
  */
 export function normaliseEmail(text: string): string | undefined {
   const typed = text.trim();
@@ -44,7 +47,8 @@ export function normaliseEmail(text: string): string | undefined {
   const spelled = typed.normalize("NFKC").trim().toLowerCase();
   if (spelled.length > EMAIL_MAX) return undefined;
   const [, local, domain] = /^([^@]+)@([^@]+)$/.exec(spelled) ?? [];
-  // domainToASCII reads a domain as a URL would: it drops a path, decodes %, and takes a number for an IPv4 address.
+  // domainToASCII reads a domain as a URL parser would: it drops a path, decodes % and turns a number into an IPv4
+  // address.
   if (!local || !domain || !/^[\p{L}\p{M}\p{N}.-]+$/u.test(domain) || isIP(domainToASCII(domain)))
     return undefined;
   const email = `${local}@${domainToASCII(domain)}`;
@@ -60,8 +64,8 @@ export function createAccounts(redis: Redis, shards: Shards): Accounts {
   return {
     findById,
 
-    // The account first, then the claim on its address, which is the one step that decides. Were it the other way
-    // round, a crash in between would leave an address taken by nobody.
+    // First the account, then the claim on its address, which is the step that decides. In the other order, a crash in
+    // between would leave an address that is taken but belongs to nobody.
     async create(email, passwordHash) {
       const account = {
         id: randomUUID(),

@@ -12,7 +12,7 @@ const APP_ACCOUNT = z.object({
   passwordHash: z.string().startsWith("$argon2id$"),
 });
 
-/** Throws a TypeError that says what is missing. */
+/** Throws a TypeError that names the missing functions. */
 export function readAccounts(value: unknown): Accounts {
   const missing = FUNCTIONS.filter(
     (name) => typeof (value as Partial<Record<string, unknown>> | null)?.[name] !== "function",
@@ -22,8 +22,8 @@ export function readAccounts(value: unknown): Accounts {
 }
 
 /**
- * An app's own table of users, whose every answer is looked at: what isn't an account must not become a token. Nor does
- * what it throws become an answer: an HTTP client's error has a status, which would be taken for the request's.
+ * Wraps an app's user table and checks everything it returns, because only a valid account may get a token. Errors that
+ * it throws become `internal`: an HTTP client's error has a `status` that would be taken for the request's own.
  */
 function checkAccounts(accounts: Accounts): Accounts {
   return {
@@ -47,16 +47,16 @@ async function faultless<T>(ask: () => Promise<T>): Promise<T> {
 
 const isTrue = (value: unknown) => value === true;
 
-/** Many databases say null for what isn't there. */
+/** Many databases return null for a missing row. */
 const optional = (name: string, value: unknown) =>
   value === undefined || value === null ? undefined : accountOf(name, value);
 
-/** The message names what is wrong and never what it is: there is a password's hash in it. */
+/** The message names the invalid members but not their values, because one of them is a password hash. */
 function accountOf(name: string, value: unknown): Account {
   const { data, error } = APP_ACCOUNT.safeParse(value);
   if (data) return data;
   const wrong = [...new Set(error.issues.map(({ path }) => String(path[0] ?? "it")))].join(", ");
   throw new TypeError(
-    `accounts.${name}() gave no account: ${wrong} is not as it should be. Give { id, email, roles: [], createdAt, passwordHash }, the hash being what create() was given: argon2id.`,
+    `accounts.${name}() didn't return an account: ${wrong} is invalid. Return { id, email, roles: [], createdAt, passwordHash }; passwordHash is what create() was given (argon2id).`,
   );
 }

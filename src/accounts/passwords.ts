@@ -3,14 +3,16 @@ import { dictionary } from "@zxcvbn-ts/language-common";
 import { createQueue } from "./queue";
 
 export type Passwords = {
-  /** Why this password may not be chosen, in words for who chose it; undefined if it may. */
+  /** Returns why this password can't be chosen, in words for the person who chose it; undefined if it can. */
   objection(password: string, email: string): string | undefined;
-  /** No password that was ever chosen is as long as that. */
+  /** True if the password is longer than any that could have been chosen. */
   isTooLong(password: string): boolean;
   hash(password: string): Promise<string>;
-  /** Without a hash it takes as long as with one and says no, so that time doesn't tell which accounts exist. */
+  /**
+   * Without a hash it takes as long as with one and returns false, so that timing doesn't reveal which accounts exist.
+   */
   verify(hash: string | undefined, password: string): Promise<boolean>;
-  /** True for a hash made with other parameters than today's. */
+  /** True for a hash that was made with other parameters than the current ones. */
   isOutdated(hash: string): boolean;
 };
 
@@ -22,8 +24,8 @@ const ENCODED_PARAMETERS = "$argon2id$v=19$m=19456,t=2,p=1$";
 const NOBODYS_HASH = `${ENCODED_PARAMETERS}${"A".repeat(22)}$${"A".repeat(43)}`;
 
 /**
- * Hashing runs on libuv's four threads, which look up Redis's host name as well. Two at a time leave room for that;
- * and whoever would wait for more than a second or so is told to come again.
+ * Hashing runs on libuv's four threads, which also look up Redis's host name. Two at a time leave room for that.
+ * Whoever would have to wait for more than about a second is refused.
  */
 const MAX_RUNNING = 2;
 const MAX_WAITING = 100;
@@ -45,8 +47,8 @@ export function createPasswords(minLength: number): Passwords {
     hash: (password) => inTurn(() => argon2Hash(prepare(password), PARAMETERS)),
     verify: (hash, password) =>
       inTurn(async () => {
-        // One that is too long waits and takes its time like any other that is wrong: at once, the answer would show how
-        // long it took to find out whether there is such an account.
+        // A password that is too long waits and takes as long as any wrong one. An immediate answer would make the time
+        // of the lookup before it visible, and so whether the account exists.
         const isBounded = !isTooLong(password);
         const matches = await argon2Verify(hash ?? NOBODYS_HASH, isBounded ? prepare(password) : "");
         return matches && isBounded && hash !== undefined;

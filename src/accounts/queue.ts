@@ -1,6 +1,6 @@
 import { CurfewError } from "../errors";
 
-/** Lets so much work run at a time, so much wait for its turn, and refuses the rest as `overloaded`. */
+/** Runs at most `maxRunning` jobs at a time, lets at most `maxWaiting` wait, and refuses the rest as `overloaded`. */
 export function createQueue(maxRunning: number, maxWaiting: number) {
   const waiting: (() => void)[] = [];
   let running = 0;

@@ -1,9 +1,9 @@
 -- Replaces an account's password hash, if it is still the one that was seen.
 --
 -- KEYS  1 the account
--- args  seen, the hash that was seen; next, the one to come
--- Returns 1, or 0 if it was not: then nothing has changed.
--- Atomic, so that a rehash at login can't undo a change of password that came in between.
+-- args  seen, the hash that was seen; next, the one to replace it
+-- Returns 1, or 0 if it was another one: then nothing has changed.
+-- Atomic, so that a rehash at login can't undo a password change that happened in between.
 
 if redis.call('HGET', KEYS[1], 'password_hash') ~= args.seen then
   return 0

@@ -10,7 +10,7 @@ import { isExpired, type AccessToken, type AccessTokens } from "../tokens/access
 import type { RefreshToken, RefreshTokens } from "../tokens/refresh-tokens";
 import { subjectOf, type Token, type Tokens } from "./tokens";
 
-/** What a client gets when it logs in, and again each time it refreshes. */
+/** What a client gets at login and at every refresh. */
 export type Grant = {
   sid: string;
   accessToken: string;
@@ -20,34 +20,34 @@ export type Grant = {
   account: Account;
 };
 
-/** A token as it came. A cookie may have been planted beside ours by a sibling domain. */
+/** A token as it arrived, not yet verified. Of cookies, a sibling domain may have planted one. */
 type Presented = { token: string; transport: "bearer" | "cookie" };
 
 type LogoutRequest = { access: Presented | undefined; refresh: Presented | undefined; allDevices: boolean };
 
-/** Credentials, verified; or all sessions of whoever they name. */
+/** Verified credentials whose session ends, or all sessions of their user. */
 type ToEnd = {
   accessToken: Token | undefined;
   refreshToken: RefreshToken | undefined;
   allDevices?: boolean;
 };
 
-/** Whose token or session was named, as the log calls them. */
+/** Whose token or session was ended, with the names that the log uses. */
 type LoggedOut = { sub: string; sid?: string; jti?: string };
 
 type RefreshRequest = {
   /** Verified. */
   token: RefreshToken;
-  /** An access token that came along. Where it is genuine, it must be of the same session. */
+  /** The access token sent along, if any. If it is genuine, it must belong to the same session. */
   beside: string | undefined;
-  /** A generation within its grace isn't exchanged again, for clients that share one (tabs and their cookies). */
+  /** Don't exchange a generation within its grace: for clients that share one, such as tabs with their cookies. */
   keepYoung: boolean;
 };
 
 type PasswordChange = {
   current: string;
   next: string;
-  /** Rejects if nobody may try this account's password now. Asked once it could be right. */
+  /** Rejects if nobody may try this account's password now. Called only after the input has been validated. */
   assertMayTry: (account: Account) => Promise<void>;
 };
 
@@ -55,20 +55,20 @@ export type Auth = {
   register(email: string, password: string, requester: Requester): Promise<Grant>;
   login(email: string, password: string, requester: Requester): Promise<Grant>;
   refresh(request: RefreshRequest, requester: Requester): Promise<Grant>;
-  /** Resolves, and tells who it was, only when Redis has acknowledged every write: from then on the token is refused. */
+  /** Resolves only when Redis has acknowledged every write: from then on the token is refused. Returns whose it was. */
   logout(request: LogoutRequest, requester: Requester): Promise<LoggedOut>;
-  /** What a token of either kind says, if it is alive. Else it throws what the guard would, and a refresh. */
+  /** Returns the claims of a live access or refresh token; otherwise throws what the guard or a refresh would. */
   introspect(token: string): Promise<Token | RefreshToken>;
   /**
-   * Ends what a token of either kind names, in a client's name and just as truly as a logout. Undefined: it is none that is
-   * genuine, so that there is nothing to end.
+   * Ends what an access or refresh token names, on behalf of a client, as reliably as a logout. Returns undefined if
+   * the token isn't genuine, because then there is nothing to end.
    */
   revoke(token: string, client: string, requester: Requester): Promise<LoggedOut | undefined>;
   changePassword(caller: AccessToken, change: PasswordChange, requester: Requester): Promise<Grant>;
   sessions(caller: AccessToken): Promise<Session[]>;
   endSession(caller: AccessToken, sid: string, requester: Requester): Promise<void>;
   endOtherSessions(caller: AccessToken, requester: Requester): Promise<void>;
-  /** Ends all of a user's sessions at the wish of somebody else. */
+  /** Ends all of a user's sessions on somebody else's behalf. */
   endAllOf(user: string, grounds: Grounds): Promise<void>;
   account(caller: AccessToken): Promise<Account>;
 };
@@ -78,7 +78,7 @@ export type AuthParts = {
   passwords: Passwords;
   sessions: Sessions;
   foreignSessions: ForeignSessions;
-  /** Those we mint, and all that we take. */
+  /** `accessTokens` mints Curfew's own; `tokens` verifies own and foreign ones. */
   accessTokens: AccessTokens;
   tokens: Tokens;
   refreshTokens: RefreshTokens;
@@ -95,7 +95,10 @@ export function createAuth(parts: AuthParts): Auth {
     if (objection) throw invalid(path, objection);
   }
 
-  /** The access token's times are fixed before `carryOn` tells the session of them, so that its end covers the token. */
+  /**
+   * Fixes the access token's times before `carryOn` stores them in the session, so that ending the session covers the
+   * token.
+   */
   async function grant(
     account: Account,
     endsAt: number,
@@ -119,14 +122,17 @@ export function createAuth(parts: AuthParts): Auth {
     return grant(account, endsAt, (accessExp) => sessions.open(account.id, requester, endsAt, accessExp));
   }
 
-  /** A change of password ends the sessions it finds; one that was being opened meanwhile has to look by itself. */
+  /**
+   * A password change ends the sessions that it finds. A login whose session was being opened meanwhile has to check by
+   * itself.
+   */
   async function isStillRight({ id, passwordHash }: Account, password: string): Promise<boolean> {
     const now = await accounts.findById(id);
     if (!now) return false;
     return now.passwordHash === passwordHash || passwords.verify(now.passwordHash, password);
   }
 
-  /** Who is in stays in, whether or not there was room for this. */
+  /** The login has succeeded already, so an overloaded queue or an unavailable Redis must not fail it. */
   async function rehashIfOutdated({ id, passwordHash }: Account, password: string): Promise<void> {
     if (!passwords.isOutdated(passwordHash)) return;
     try {
@@ -138,7 +144,10 @@ export function createAuth(parts: AuthParts): Auth {
 
   const verifyOnceAlive = (token: string) => accessTokens.verify(token, { allowExpired: true });
 
-  /** Beside a good access token, a refresh cookie counts only for the same session: whoever planted another can't keep us in. */
+  /**
+   * Beside a good access token, a refresh cookie counts only if it is of the same session. Otherwise a planted cookie
+   * could make a logout fail.
+   */
   function readRefreshBeside(
     { token, transport }: Presented,
     access: Token | undefined,
@@ -148,7 +157,7 @@ export function createAuth(parts: AuthParts): Auth {
     return refresh?.sid === access.sid ? refresh : undefined;
   }
 
-  /** False: all devices were asked for with credentials that can no longer ask for them. */
+  /** Resolves to false if `allDevices` was asked for with credentials that are no longer alive. */
   function end(
     { accessToken, refreshToken, allDevices = false }: ToEnd,
     requester: Requester,
@@ -237,7 +246,8 @@ export function createAuth(parts: AuthParts): Auth {
       assertAcceptable(next, account.email, "new_password");
       if (passwords.isTooLong(current)) throw invalid("current_password", "is longer than any password");
       await assertMayTry(account);
-      // The next one is right where an earlier try failed between the two steps below: this one finishes it.
+      // The new password counts as right too: an earlier attempt may have failed between the two steps below, and this
+      // one completes it.
       const isRight =
         (await passwords.verify(passwordHash, current)) || (await passwords.verify(passwordHash, next));
       if (!isRight) throw wrongCredentials(account);
@@ -263,7 +273,7 @@ export function createAuth(parts: AuthParts): Auth {
   };
 }
 
-/** While it can't be known, because an issuer's keys can't be had, the token may live. */
+/** Rethrows everything else: while an issuer's keys can't be fetched, the token may be alive. */
 function ignoreForged(error: unknown): undefined {
   if (!(error instanceof CurfewError && error.code === "token_invalid")) throw error;
 }
@@ -277,7 +287,7 @@ function namesOf(token: Token | undefined, refreshToken: RefreshToken | undefine
   };
 }
 
-/** The log is told whose they were not; the client isn't told whether there is such an account. */
+/** Only the log learns whose account it was. The client isn't told whether the account exists. */
 const wrongCredentials = (account: Account | undefined) =>
   new CurfewError("invalid_credentials", { about: { sub: account?.id ?? "unknown" } });
 

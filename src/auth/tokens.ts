@@ -1,15 +1,17 @@
 import { isString, type AccessToken, type AccessTokens } from "../tokens/access-tokens";
 import type { ForeignToken, ForeignTokens } from "../issuers/foreign-tokens";
 
-/** A verified token: one of ours, or one of an outside issuer that we trust. */
+/** A verified token: one of Curfew's own, or one of a trusted issuer's. */
 export type Token = AccessToken | ForeignToken;
 
 export type Tokens = {
-  /** Throws `token_invalid` unless the token is genuine, and `token_expired` if it is over, unless that is allowed. */
+  /**
+   * Throws `token_invalid` unless the token is genuine, and `token_expired` if it has expired and that isn't allowed.
+   */
   verify(token: string, options?: { allowExpired: boolean }): Promise<Token>;
 };
 
-/** Who a token claims to be from decides whose keys it must hold against, and nothing else does. */
+/** The issuer that a token names decides which keys it is verified with. Nothing else in the token does. */
 export const createTokens = (own: AccessTokens, foreign: ForeignTokens): Tokens => ({
   async verify(token, options) {
     const claimed = foreign.claimsToBeFrom(token);
@@ -17,15 +19,15 @@ export const createTokens = (own: AccessTokens, foreign: ForeignTokens): Tokens 
   },
 });
 
-/** Whose token it is: a user id of ours, or `<issuer name>:<subject>`. */
+/** Whose token it is: a user's id, or `<issuer name>:<sub>`. */
 export const subjectOf = (token: Token) =>
   token.kind === "foreign" ? `${token.issuer}:${token.sub}` : token.sub;
 
-/** Whom it is for. An outside issuer may not say, where it needn't. */
+/** The token's audience. A foreign token may have none, if its issuer is configured so. */
 export function audienceOf(token: Token): string | string[] | undefined {
   const aud = token.kind === "foreign" ? token.claims["aud"] : token.aud;
   return isString(aud) || (Array.isArray(aud) && aud.every(isString)) ? aud : undefined;
 }
 
-/** An outside issuer's roles mean nothing here. */
+/** Foreign tokens have no roles here, whatever they claim. */
 export const rolesOf = (token: Token) => (token.kind === "foreign" ? [] : token.roles);

@@ -13,21 +13,18 @@ import { EXIT, fail, print, usageOf, type Command } from "./command";
 
 const PATIENCE_MS = 2000;
 
-/** What a restored backup needs: instances that run now may know nothing of what was logged out since it was made. */
+/** For use after a restore: running instances may know nothing of the logouts since the backup was made. */
 export const beginEpoch: Command = {
   usage: [
     [
       "begin-epoch --yes",
-      "Refuses every token and session there is, so that everybody logs in again: after each restore of a backup",
+      "Refuses all existing tokens and sessions, so that everybody logs in again. Run it after restoring a backup",
     ],
   ],
 
   async run(args, env) {
     if (args.length !== 1 || args[0] !== "--yes") {
-      return fail(
-        EXIT.misused,
-        `It logs everybody out, so that it must be told --yes.\n${usageOf([beginEpoch])}`,
-      );
+      return fail(EXIT.misused, `This logs everybody out, so it needs --yes.\n${usageOf([beginEpoch])}`);
     }
     const { config, problems } = readSettings(env);
     if (problems.length > 0) return fail(EXIT.misconfigured, `${problems.join("\n")}\n`);
@@ -64,12 +61,12 @@ function connect({ redis, timeoutMs }: RedisSettings): Redis {
 const prefixesOf = ({ redis, prefix, shards }: RedisSettings) =>
   (redis.mode === "cluster" ? createShards(prefix, shards) : createOneShard(prefix)).prefixes;
 
-/** In a cluster some shards may have begun theirs. To run it again does no harm. */
+/** In a cluster, some shards may have a new epoch already. Running the command again does no harm. */
 function failure(cause: unknown): string {
   const message = cause instanceof Error ? loggable(cause) : "unknown";
   return (
-    `Redis can't be reached, or refuses: ${message}\n` +
-    "Tokens from before may still be accepted. Mend that (docs/redis.md says how) and run it again.\n"
+    `Redis can't be reached, or refused: ${message}\n` +
+    "Tokens from before may still be accepted. Fix that (docs/redis.md says how) and run it again.\n"
   );
 }
 

@@ -1,9 +1,9 @@
-/** What a command ends with. */
+/** The exit codes. */
 export const EXIT = { done: 0, missing: 1, misused: 2, unreachable: 3, misconfigured: 78 } as const;
 
-/** One word after `curfew`. It prints for itself, and gives its exit code. */
+/** One word after `curfew`. It does its own printing and returns the exit code. */
 export type Command = {
-  /** How it is written, and what it does. */
+  /** How to write it, and what it does. */
   readonly usage: readonly (readonly [line: string, does: string])[];
   run(args: string[], env: NodeJS.ProcessEnv): number | Promise<number>;
 };

@@ -12,7 +12,7 @@ import { EXIT, fail, print, table, usageOf, type Command } from "./command";
 
 type KeyFiles = ReturnType<typeof createKeyFiles>;
 
-/** A step's words: the options it was given and what it names. */
+/** The arguments of a step: options, and the `kid` of a key. */
 type Words = { options: Set<string>; kid: string | undefined };
 
 type Step = {
@@ -30,7 +30,7 @@ const ALGORITHMS = { "--es256": "ES256", "--rs256": "RS256", "--hs256": "HS256" 
 const STEPS: Record<string, Step> = {
   list: {
     line: "keys list [--json]",
-    does: "The keys: which signs, which is next, which are previous ones",
+    does: "Lists the keys: which one signs, which is next, which are previous",
     options: ["--json"],
     takesKid: false,
     run: (files, { options }) =>
@@ -40,7 +40,7 @@ const STEPS: Record<string, Step> = {
   },
   add: {
     line: "keys add [--es256 | --rs256 | --hs256]",
-    does: "Makes the next key, which only verifies yet",
+    does: "Makes the next key, which only verifies for now",
     options: Object.keys(ALGORITHMS),
     takesKid: false,
     run(files, { options }, { verifyKeysFile }) {
@@ -51,7 +51,7 @@ const STEPS: Record<string, Step> = {
   },
   promote: {
     line: "keys promote [KID] [--force]",
-    does: "The next key, or this one, signs; the one that signed only verifies",
+    does: "Makes the next key, or KID, sign; the one that signed then only verifies",
     options: ["--force"],
     takesKid: true,
     run: (files, { kid, options }, settings) =>
@@ -59,7 +59,7 @@ const STEPS: Record<string, Step> = {
   },
   retire: {
     line: "keys retire [KID] [--force]",
-    does: "Drops the previous keys that nothing needs any more, or this one",
+    does: "Drops the previous keys that are no longer needed, or KID",
     options: ["--force"],
     takesKid: true,
     run(files, { kid, options }, { verifyKeysFile }) {
@@ -69,7 +69,7 @@ const STEPS: Record<string, Step> = {
   },
 };
 
-/** Changes keys, step by step, on the files that JWT_PRIVATE_KEY_FILE and JWT_VERIFY_KEYS_FILE name. */
+/** Changes keys step by step, in the files that JWT_PRIVATE_KEY_FILE and JWT_VERIFY_KEYS_FILE name. */
 export const keys: Command = {
   usage: Object.values(STEPS).map(({ line, does }) => [line, does]),
 
@@ -98,7 +98,7 @@ export const keys: Command = {
 
 const misused = () => fail(EXIT.misused, usageOf([keys]));
 
-/** Not by parseArgs: a kid may begin with a hyphen. */
+/** Not with parseArgs, because a kid may begin with a hyphen. */
 function readWords({ options: known, takesKid }: Step, args: string[]): Words | undefined {
   const options = new Set(args.filter((word) => /^--[a-z0-9]{1,8}$/.test(word)));
   const [kid, ...more] = args.filter((word) => !options.has(word));

@@ -12,18 +12,21 @@ import { EVENTS_KEPT, eventsKey, type StreamEvent } from "./events";
 import type { Past } from "./past/past";
 import { readWritingScript } from "./writer";
 
-/** Where a token was used: `by` whom it was shown to us, if not by its bearer; `about` is for the log alone. */
+/**
+ * How a token was used. `by` is who showed it to us, or empty if its bearer sent it; `about` goes only
+ * into the log.
+ */
 export type Use = { by: string; requester: Requester; about: Record<string, string | undefined> };
 
 export type Alarms = {
   /**
-   * To be called with whatever refused a token. Somebody using a revoked one may have stolen it: the log and the events tell
-   * of each such token once a minute, the log also how often it was used. Waits for nothing, and never throws.
+   * Call it with whatever refused a token. Use of a revoked token may mean that it was stolen: log and events report
+   * each such token once a minute, the log also with the number of uses. Returns at once, and never throws.
    */
   raise: (refusal: unknown, use: Use) => void;
   /** How many uses of revoked tokens this process has refused. */
   total: () => number;
-  /** Tells what is still to be told, and stops. */
+  /** Reports what hasn't been reported yet, and stops. */
   close: () => void;
 };
 
@@ -31,17 +34,20 @@ type AlarmParts = { redis: Redis; shards: Shards; past: Pick<Past, "witnessed">;
 
 type RevokedToken = { sub: string; sid?: string; jti: string };
 
-/** A token that is being used; without a token, all those for which there was no room. `uses`: not told of yet. */
+/** A token in use; without `token`, all those that there was no room for. `uses` counts those not reported yet. */
 type Watched = { token: RevokedToken | undefined; latest: Use; uses: number; timer: NodeJS.Timeout };
 
 const EVENT = "revoked_token_used" satisfies LogEvent & StreamEvent;
 const WINDOW_MS = 60_000;
-/** Whoever has revoked tokens by the hundred must not fill memory, the log or the events with them, nor hide another's. */
+/**
+ * Whoever has hundreds of revoked tokens must not be able to fill memory, the log or the events with them, or hide
+ * another's.
+ */
 const TOKENS_MAX = 100;
 const TOKENS_PER_SUBJECT_MAX = 20;
 const OTHERS = "others";
-const TOO_MANY = "more revoked tokens are used than are told of one by one";
-/** A little less than a window, so that nobody is kept from telling of the next by having told of this one. */
+const TOO_MANY = "more revoked tokens are in use than are reported one by one";
+/** A little less than a window, so that having reported one use doesn't keep an instance from reporting the next. */
 const QUIET_SHARE = 0.9;
 
 const TELL_USE = readWritingScript(join(__dirname, "tell-use.lua"));
@@ -61,7 +67,7 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
       user_agent: cutUserAgent(requester.userAgent) ?? "",
       quiet_ms: Math.floor(windowMs * QUIET_SHARE),
     };
-    // Where Redis doesn't take it, the log has it all the same.
+    // If Redis doesn't accept the event, the log has it anyway.
     redis.run(TELL_USE, [eventsKey(prefix), epochKey(prefix), told], args).catch(() => undefined);
   }
 
@@ -76,7 +82,10 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
     if (each.token) tellEvent(each.token, each.latest);
   }
 
-  /** Tells at once, then at the end of each window in which it was used again; after one in which it wasn't, it is forgotten. */
+  /**
+   * Reports at once, then at the end of each window in which the token was used again. After a window without use, it
+   * is forgotten.
+   */
   function watch(key: string, token: RevokedToken | undefined, latest: Use): void {
     const timer = setInterval(() => {
       if (each.uses > 0) {
@@ -110,7 +119,7 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
         known.latest = use;
         return;
       }
-      // Redis may take its time over the event: none of it is the request's.
+      // The event's time in Redis must not count against the request's.
       outsideBudgets(() => {
         watch(key, hasRoom ? token : undefined, use);
       });
@@ -128,7 +137,10 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
   };
 }
 
-/** A token from before the epoch raises no event, and what is refused for another reason names no token. */
+/**
+ * Undefined for tokens from before the epoch, which raise no event, and for refusals for other reasons, which name no
+ * token.
+ */
 function revokedTokenOf(refusal: unknown): RevokedToken | undefined {
   if (!(refusal instanceof CurfewError && refusal.code === "token_revoked" && refusal.raisesEvent))
     return undefined;
@@ -137,7 +149,7 @@ function revokedTokenOf(refusal: unknown): RevokedToken | undefined {
   return { sub, jti, ...(sid !== undefined && { sid }) };
 }
 
-/** What an outside issuer calls its subjects and tokens may be of any length. */
+/** Foreign subjects and ids may be of any length. */
 const digestOf = (sub: string, jti: string) =>
   createHash("sha256")
     .update(JSON.stringify([sub, jti]))

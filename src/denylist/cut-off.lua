@@ -1,4 +1,4 @@
--- Denies every token of a subject of an outside issuer that was issued up to now.
+-- Denies every token of a foreign subject that was issued up to now.
 --
 -- KEYS  1–2 as in entries.lua   3 the subject's entry
 -- args  as in entries.lua and subject.lua, and: reason

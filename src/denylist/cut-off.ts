@@ -1,13 +1,13 @@
 import type { ForeignToken } from "../issuers/foreign-tokens";
 import { ttlMs } from "./entry";
 
-/** What an outside issuer's tokens may be: how far ahead of our clock they are issued, and how long they live. */
+/** Bounds of an issuer's tokens: how far ahead of our clock they may be issued, and how long they may live. */
 export type Bounds = Pick<ForeignToken, "clockLeadSeconds" | "maxLifetimeSeconds">;
 
 /**
- * What denying all of a subject's tokens so far takes. The issuer's clock may be ahead of ours by its lead, so that a token
- * of a moment ago says that it was issued in a moment: all that could be accepted now is covered. `iat`: of a token that is
- * to be among them.
+ * What it takes to deny all tokens that a subject has so far. The issuer's clock may be ahead of ours by its lead, so a
+ * token from a moment ago may say that it is issued a moment from now: the cut-off covers everything that could be
+ * accepted now. `iat` is that of a token which must be covered too.
  */
 export function cutOffNow(
   { clockLeadSeconds, maxLifetimeSeconds }: Bounds,

@@ -8,11 +8,14 @@ import { beganAt, epochKey, type Epochs } from "./past/epochs";
 import type { Past } from "./past/past";
 
 export type Denylist = {
-  /** Refuses a verified token that the denylist, or the session it belongs to, or the epoch rules out. */
+  /**
+   * Throws `token_revoked` for a verified token that its own entry, its session's or its subject's denies, or that is
+   * from before the epoch.
+   */
   assertNotRevoked(token: AccessToken | ForeignToken): Promise<void>;
-  /** Refuses unless a check would get an answer now, in every shard. */
+  /** Throws unless a check would get an answer now, in every shard. */
   assertAnswering(): Promise<void>;
-  /** Refuses unless a logout could be written now, in every shard. */
+  /** Throws unless a logout could be written now, in every shard. */
   assertWritable(): Promise<void>;
 };
 
@@ -20,8 +23,8 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
   const ask = <T>(prefix: string, command: (client: Client) => Promise<T>) =>
     past.ask(prefix, () => redis.ask(command));
 
-  // One key for each command: while a slot moves to another node, each is where it is, and follows its own redirect.
-  // The entries first: were the denylist emptied between the two, the epoch would be gone as well.
+  // One key per command: while a slot moves to another node, each key is on one of the two, and each command follows
+  // its own redirect. The entries come first: if the denylist is emptied in between, the epoch is gone as well.
   async function assertOwn({ sub, jti, sid, epoch }: AccessToken): Promise<void> {
     const prefix = shards.prefixOf(sub);
     const [byJti, bySid, value] = await ask(prefix, (client) =>
@@ -79,7 +82,7 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
   };
 }
 
-/** Whatever somebody wrote there by hand has no cutoff, and denies every token of the subject. */
+/** An entry that somebody wrote by hand has no cutoff, and denies every token of the subject. */
 function isCutOff(entry: string | null, iat: number): boolean {
   if (entry === null) return false;
   const [, cutoff] = /"cutoff":(\d+)/.exec(entry) ?? [];

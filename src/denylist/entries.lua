@@ -1,22 +1,22 @@
--- What all scripts that write to a denylist share; writer.ts puts it before each of them.
+-- Shared by all scripts that write to a denylist: writer.ts puts it before each of them.
 --
 -- KEYS  1 events (stream)   2 the epoch   …
 -- args  now_ms, now              the asking instance's clock, in milliseconds and as RFC 3339
---       sub, by, ip, user_agent  whose tokens, who asks, from where
---       note                     in whose own words; may be empty
---       deadline_ms              when nobody waits for the answer any more, on Redis's clock; empty if that isn't known
+--       sub, by, ip, user_agent  whose tokens, who asks, and from where
+--       note                     the words of whoever asks; may be empty
+--       deadline_ms              from when on nobody waits for the answer, on Redis's clock; empty if unknown
 --       events_kept              about how many events the stream keeps
---       witnessed                the last event that the caller knows of; empty if there is none
+--       witnessed                the last event that the caller knows; empty if it knows none
 
 local events, epochKey = KEYS[1], KEYS[2]
 
--- Nothing is written where that is gone: what is written would take its place, and nobody would ever miss it.
+-- If that event is gone, nothing is written: a new event would take its place, and its loss would never be noticed.
 if args.witnessed ~= '' and #redis.call('XRANGE', events, args.witnessed, args.witnessed) == 0 then
   error('FORGOTTEN')
 end
 
--- What the events end with: none is newer that the caller can be told of. Empty if there are none, and under memory://,
--- which has no tables in tables, and can't be mistaken for another.
+-- The id of the last event, which scripts return. Empty if there is none, and under memory://, whose Lua has no nested
+-- tables, and which no other Redis can take the place of.
 local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
 local lastEventId = type(newest) == 'table' and newest[1] or ''
 
@@ -31,18 +31,19 @@ local function readEpoch()
   return epoch
 end
 
--- One and the same clock for every instance.
+-- Redis's clock, because it is the same for every instance.
 local function redisNowMs()
   local time = redis.call('TIME')
-  -- 1000.0 and not 1000: the Lua behind memory:// has integers of 32 bits.
+  -- 1000.0 and not 1000: the Lua of memory:// has 32-bit integers.
   return tonumber(time[1]) * 1000.0 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- A TTL counts from the asking instance's clock. Where that is ahead of Redis's, others may accept the token for longer:
--- then it counts from Redis's, unless that is so far behind that it can't be right.
+-- A TTL counts from the asking instance's clock. If that is ahead of Redis's, other instances may accept the token for
+-- longer: then the TTL counts from Redis's clock, unless that is so far behind that it can't be right.
 local MAX_SKEW_MS = 30000
 
--- Writes a denylist entry. One that is there stays as it is, and is never shortened; by hand it may have no TTL at all.
+-- Writes a denylist entry, and returns whether it is new. An existing one keeps its text and is never shortened; one that
+-- was written by hand may have no TTL at all.
 local function deny(key, entry, ttlMs)
   ttlMs = ttlMs + math.min(math.max(tonumber(args.now_ms) - redisNowMs(), 0), MAX_SKEW_MS)
   if ttlMs <= 0 then
@@ -59,7 +60,7 @@ local function deny(key, entry, ttlMs)
   return false
 end
 
--- Gives a member of a JSON text that is still null its value. Inside a string the quotes would be escaped.
+-- Sets a member of a JSON text that is null. It can't match inside a string, where quotes are escaped.
 local function fill(json, name, value)
   return (string.gsub(json, '"' .. name .. '":null', '"' .. name .. '":' .. value, 1))
 end

@@ -1,6 +1,6 @@
 import type { ForeignToken } from "../issuers/foreign-tokens";
 
-/** The denylist's keys and values: a public format, which ops staff and other languages read and write too. */
+/** The denylist's keys and values. This is a public format: operators and other languages read and write it too. */
 
 export const REASONS = [
   "logout",
@@ -13,16 +13,16 @@ export const REASONS = [
 
 export type Reason = (typeof REASONS)[number];
 
-/** Who asks for something, and from where. */
+/** Who made a request, and from where. */
 export type Requester = { ip: string | null; userAgent: string | null };
 
-/** Where no request is behind it. */
+/** For acts that no request is behind. */
 export const NOBODY: Requester = { ip: null, userAgent: null };
 
-/** Who does something to whose tokens, and when; `note` in whose own words. `sub` is empty where that isn't known. */
+/** Who does something to whose tokens, and when; `note` in their own words. `sub` is empty if it isn't known. */
 export type WriteContext = { sub: string; by: string; requester: Requester; nowMs: number; note?: string };
 
-/** Who ends what a credential names, and why: its owner, or a client that it was shown to. */
+/** By whom and why a credential is ended: by its owner, or by a client that it was shown to. */
 export const endedBy = (sub: string, client: string | undefined): { by: string; reason: Reason } =>
   client === undefined
     ? { by: sub, reason: "logout" }
@@ -40,7 +40,7 @@ type Entry = {
   by: string;
   ip: string | null;
   user_agent: string | null;
-  /** Of a subject only: its tokens issued up to then (Unix seconds) are denied. */
+  /** For a subject only: its tokens issued up to this Unix second are denied. */
   cutoff?: number | null;
   /** In the words of whoever revoked it. */
   note?: string;
@@ -48,18 +48,20 @@ type Entry = {
 
 const USER_AGENT_MAX = 128;
 
-/** Written to see whether Redis takes writes, and before WAIT, which waits for what was written last. */
+/** Written to see whether Redis accepts writes, and before WAIT, which waits for the connection's last write. */
 export const probeKey = (prefix: string) => `${prefix}probe`;
 
 export const jtiKey = (prefix: string, jti: string) => `${prefix}denylist:jti:${jti}`;
 export const sidKey = (prefix: string, sid: string) => `${prefix}denylist:sid:${sid}`;
-/** Every token of a subject of an outside issuer that was issued up to the entry's cutoff. */
+/** Denies every token of a foreign subject that was issued up to the entry's cutoff. */
 export const subKey = (prefix: string, sub: string) => `${prefix}denylist:sub:${sub}`;
 
-/** A name that an outside issuer gave: a token's, a session's, a subject's. Two issuers' equal names are two. */
+/**
+ * A foreign id (of a token, a session or a subject) with its issuer's name, so that equal ids of two issuers differ.
+ */
 export const foreign = (issuer: string, id: string) => `${issuer}:${id}`;
 
-/** Where a token of an outside issuer may be denied: by itself, with its subject, with its session. */
+/** The entries that can deny a foreign token: its own, its subject's, its session's. */
 export const foreignKeys = (prefix: string, { issuer, keyIds }: Pick<ForeignToken, "issuer" | "keyIds">) => ({
   jti: jtiKey(prefix, foreign(issuer, keyIds.jti)),
   sub: subKey(prefix, foreign(issuer, keyIds.sub)),
@@ -70,7 +72,7 @@ export const cutUserAgent = (userAgent: string | null) => userAgent?.slice(0, US
 
 type Named = { jti: string | null; sid: string | null; iat: number | null; exp: number };
 
-/** An entry's text. What is null in it and not known to be, the scripts fill in. */
+/** An entry's text. The scripts fill in members that are null because only they know them. */
 export function entryOf(
   context: WriteContext,
   iss: string,
@@ -97,8 +99,8 @@ export function entryOf(
 }
 
 /**
- * How long an entry for a token with this `exp` must live: once the tolerance for the verifier's leeway, once for
- * clocks that differ between instances. By our clock; the scripts lengthen it where Redis's is behind.
+ * How long the entry of a token with this `exp` must live: the tolerance counts twice, once for the verifier's leeway
+ * and once for clocks that differ between instances. By our clock; the scripts lengthen it if Redis's clock is behind.
  */
 export const ttlMs = (exp: number, clockToleranceSeconds: number, nowMs: number) =>
   Math.ceil((exp + 2 * clockToleranceSeconds) * 1000 - nowMs);

@@ -8,7 +8,7 @@ export const EVENTS_KEPT = 100_000;
 export type StreamEvent =
   Reason | "refresh_ahead" | "revoked_token_used" | "denylist_began" | "denylist_lost";
 
-/** When each event is written. `docs/events.md` is printed from it. */
+/** When each event is written. `docs/events.md` is printed from this table. */
 export const STREAM_EVENTS: Readonly<Record<StreamEvent, string>> = {
   logout: "Somebody logged out on this device.",
   logout_all_devices: "Somebody logged out everywhere.",
@@ -22,7 +22,7 @@ export const STREAM_EVENTS: Readonly<Record<StreamEvent, string>> = {
   denylist_lost: "Redis forgot what was revoked, and a new epoch began: everything from before is refused.",
 };
 
-/** Of two ids in the stream, whether the one was written after the other. */
+/** Whether the first of two stream ids was written after the second. */
 export function isLater(one: string, other: string): boolean {
   const [ms = 0, count = 0] = one.split("-").map(Number);
   const [otherMs = 0, otherCount = 0] = other.split("-").map(Number);

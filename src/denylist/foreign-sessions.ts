@@ -15,11 +15,11 @@ import { readWritingScript, type ScriptCall, type Writer } from "./writer";
 
 type Ending = { accessToken: ForeignToken; allDevices: boolean };
 
-/** What we know of sessions at an outside issuer: how to end them here. The issuer may open another at any time. */
+/** Ends foreign sessions on this side. Their issuer may open another one at any time. */
 export type ForeignSessions = {
   /**
-   * Denies the token and its session, or every token of its subject so far. False: it can no longer ask for all of them.
-   * `client`: who asks, where it isn't the token's owner.
+   * Denies the token and its session, or every token that its subject has so far. Resolves to false if `allDevices` was
+   * asked for with a token that is no longer alive. `client` is who asks, if it isn't the token's owner.
    */
   logout(ending: Ending, requester: Requester, client?: string): Promise<boolean>;
 };

@@ -1,5 +1,5 @@
--- Logs out with a token of an outside issuer: denies it, its session if it names one, and, if asked, every token of its
--- subject that was issued up to now.
+-- Logs out with a foreign token: denies it, its session if it names one, and, if asked, every token of its subject that
+-- was issued up to now.
 --
 -- KEYS  1–2 as in entries.lua   3 the token's entry   4 its subject's   5 its session's, if it names one
 -- args  as in entries.lua and subject.lua, and:
@@ -7,19 +7,20 @@
 --       iat, is_expired, since_epoch      of the token; whether its issuer's tokens from before the epoch are refused
 --       reason                            why, unless it is all devices
 --       all_devices                       1 or 0
---       token_entry                       its reason still null, as the subject_entry's
+--       token_entry                       the entry of the token and its session; in it and in subject_entry, reason is null
 --       token_ttl_ms, session_ttl_ms
--- Returns {'done', or 'dead' when all devices were asked for with a token that can no longer ask for it; the last event's
--- id, or empty}. The token and its session are denied all the same.
--- Atomic, so that whether a token is alive and what follows from it can't be torn apart, and a cutoff never moves back.
+-- Returns {'done', or 'dead' if all devices were asked for with a token that is no longer alive; the last event's id, or
+-- empty}. The token and its session are denied in any case.
+-- Atomic, so that nothing changes between the check whether the token is alive and what follows from it, and a cutoff
+-- never moves back.
 
--- Some issuers write fractions. A cutoff is a second, and covers all of it.
+-- Some issuers write fractions. A cutoff covers its whole second.
 local iat = math.floor(tonumber(args.iat))
 local began = tonumber(string.match(readEpoch(), '^%d+'))
 local isBeforeEpoch = args.since_epoch == '1' and iat < began
 
 local cutoff, outlives = readSubject(KEYS[4])
--- A hand-written entry that ends sooner than a cut-off is none: "all devices" must outlast it.
+-- A hand-written entry that expires before a cut-off would doesn't count as one: "all devices" must outlast it.
 local isCutOff = cutoff and iat <= cutoff and (cutoff < math.huge or outlives)
 local isDenied = isCutOff or redis.call('EXISTS', KEYS[3]) == 1 or (KEYS[5] and redis.call('EXISTS', KEYS[5]) == 1)
 local isAlive = args.is_expired == '0' and not isBeforeEpoch and not isDenied

@@ -1,10 +1,16 @@
 import { REASONS, type Reason } from "./entry";
 
-/** What was revoked: one token, one session with all its tokens, all that a user had so far, or, the denylist being lost, everything. */
+/**
+ * What was revoked: one token, one session with all its tokens, all that a user had so far, or everything, when the
+ * denylist was lost.
+ */
 export type Revocation =
   | {
       readonly kind: "token" | "session" | "user";
-      /** A user id, or `<issuer name>:<subject>` as the issuer writes it; null for a token that was revoked by its id alone. */
+      /**
+       * A user's id, or `<issuer name>:<sub>` as the issuer spells it; null for a token that was revoked by its id
+       * alone.
+       */
       readonly sub: string | null;
       readonly sid?: string;
       readonly jti?: string;
@@ -13,7 +19,7 @@ export type Revocation =
     }
   | { readonly kind: "everything"; readonly at: string };
 
-/** Undefined for an event that is no revocation, or tells nobody anything new. */
+/** Undefined for an event that isn't a revocation, or is only its repetition in another shard. */
 export function readRevocation(fields: readonly string[]): Revocation | undefined {
   const field = (name: string) => fields.find((_, at) => at % 2 === 1 && fields[at - 1] === name) ?? "";
   const kind = KINDS.find((each) => each === field("kind"));

@@ -12,15 +12,15 @@ import { readRevocation, type Revocation } from "./revocation";
 type Listener = (revocation: Revocation) => unknown;
 
 export type Revocations = {
-  /** Tells of what any instance revokes from now on, each once. Returns an unsubscribe function. */
+  /** Calls the listener once for whatever any instance revokes from now on. Returns an unsubscribe function. */
   follow(listener: Listener): () => void;
   close(): void;
 };
 
-/** `after`: where each shard's events ended when it came; what was told before is none of its business. */
+/** `after` says where each shard's events ended when the listener was added; it isn't called for earlier ones. */
 type Follower = { listener: Listener; after: Map<string, string> };
 
-/** How far a shard's events have been read, and the epoch they are of. Undefined before the first look. */
+/** How far a shard's events have been read, and in which epoch. Undefined before the first look. */
 type Place = { lastId: string; epoch: string | null };
 
 type Event = [id: string, fields: string[]];
@@ -30,8 +30,8 @@ const BATCH = 1000;
 const START = "0-0";
 
 /**
- * Follows the event streams, by asking for what is new. Everything before and behind a question goes over one connection,
- * in order, so that what this process revokes after it began to follow is told.
+ * Follows the event streams by polling. All questions go over one connection, in order, so that what this process
+ * revokes after it began to follow is always delivered.
  */
 export function createRevocations(redis: Redis, shards: Shards, log: Logger): Revocations {
   const followers = new Set<Follower>();
@@ -43,7 +43,7 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
     }
   }
 
-  /** Neither what one listener throws, nor a promise it breaks, is anything to the others. */
+  /** A listener that throws or rejects must not affect the others. */
   async function call(listener: Listener, revocation: Revocation): Promise<void> {
     try {
       await listener(revocation);
@@ -59,7 +59,7 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
     return { lastId: last?.[0] ?? START, epoch };
   }
 
-  /** What is new behind a place, and the next one. With `isLost`, what came between can't be known. */
+  /** Returns the events after a place, and the next place. With `isLost`, what happened in between can't be known. */
   async function read(prefix: string, { lastId, epoch }: Place) {
     const [events, now, [last]] = await redis.ask((client) =>
       Promise.all([
@@ -68,7 +68,7 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
         client.xrevrange(eventsKey(prefix), "+", "-", "COUNT", 1),
       ]),
     );
-    // The place itself is still there, unless the stream went back in time or was trimmed further than we have read.
+    // The event at the place still exists, unless the stream went back in time or was trimmed beyond it.
     const isGone = lastId !== START && events[0]?.[0] !== lastId;
     const isLost = isGone || (epoch !== null && now !== epoch);
     const news = (events as Event[]).filter(([id]) => id !== lastId);
@@ -81,9 +81,9 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
     let place: Place | undefined;
     let isFailing = false;
 
-    /** Tells what is new, up to a batch, and whether there is more. */
+    /** Delivers a batch of new events, and returns whether there are more. */
     async function step(): Promise<boolean> {
-      // For whoever comes while we ask, the answer is past.
+      // A listener that is added while we ask must not get this answer's events.
       const present = [...followers];
       if (!place) {
         place = await look(prefix);
@@ -108,11 +108,11 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
     }
 
     let last = Promise.resolve();
-    /** One after the other, so that nothing is told twice. */
+    /** One after the other, so that no event is delivered twice. */
     const poll = () => (last = last.then(catchUp));
 
     void poll();
-    // Before this process can have let anybody in.
+    // Begins before this process can have let anybody in.
     redis.firstContact.then(poll, () => undefined);
     return repeat(poll, POLL_MS);
   }
@@ -144,7 +144,7 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
         for (const prefix of shards.prefixes) {
           look(prefix).then(
             ({ lastId }) => follower.after.set(prefix, lastId),
-            // Then it is told a little too much, rather than too little.
+            // On failure the listener may get a few earlier events, which is better than missing one.
             () => undefined,
           );
         }

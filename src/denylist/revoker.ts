@@ -4,16 +4,16 @@ import { cutOffNow, type Bounds } from "./cut-off";
 import { entryOf, foreign, jtiKey, NOBODY, subKey, ttlMs, type WriteContext, type Reason } from "./entry";
 import { readWritingScript, type ScriptCall, type Writer } from "./writer";
 
-/** Why, at whose wish, and in whose own words. */
+/** Why, on whose behalf, and in whose own words. */
 export type Grounds = { reason: Reason; by: string; note?: string };
 
-/** A token of ours by its name. Without its subject it must be denied wherever it could be looked for. */
+/** One of Curfew's own tokens, by its id. Without its subject, it must be denied in every shard. */
 export type NamedToken = { jti: string; exp: number; sub?: string };
 
-/** A subject of an outside issuer by its name; `keyId` is how that appears in keys. */
+/** A foreign subject by its name; `keyId` is how the name appears in keys. */
 type NamedSubject = Bounds & { issuer: string; iss: string; sub: string; keyId: string };
 
-/** Revokes what is known by its name alone, without a credential. Resolves only when Redis has acknowledged it. */
+/** Revokes without a credential what is known by name. Resolves only when Redis has acknowledged it. */
 export type Revoker = {
   token(token: NamedToken, grounds: Grounds): Promise<void>;
   subject(subject: NamedSubject, grounds: Grounds): Promise<void>;
@@ -54,7 +54,7 @@ export function createRevoker(writer: Writer, shards: Shards, options: RevokerOp
       const context = contextOf(token.sub ?? "", grounds);
       const work = (kind: string) => tokenScript(token, grounds.reason, context, kind);
       const prefixes = token.sub === undefined ? shards.prefixes : [shards.prefixOf(token.sub)];
-      // It is news in one of them, once it is denied in all; but each must remember that it knew.
+      // Only one shard reports it, and only once all have denied it; but each must remember an event of its own.
       const [first, ...others] = prefixes;
       await Promise.all(others.map((prefix) => writer.revoke(context, work(""), prefix)));
       await writer.revoke(context, work("token"), first);

@@ -5,30 +5,30 @@ import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../issuers/foreign-tokens";
 import { isPlainId } from "../tokens/ids";
 
-/** Why, in one of these words; and in your own. */
+/** Why, in one of these words; and a note in your own. */
 export type Why = { reason?: AppReason | undefined; note?: string | undefined };
 
-/** That a refresh token was used twice is not for an app to say. */
+/** Not for an app to say: that a refresh token was used twice. */
 export type AppReason = Exclude<Reason, "refresh_reused">;
 
-/** One of our tokens. `sub`, its subject, spares a cluster the search for where it is looked for. */
+/** One of Curfew's own tokens. In a cluster, `sub` (its subject) saves writing the entry to every shard. */
 export type TokenToRevoke = Why & { jti: string; exp: number; sub?: string | undefined };
 
-/** A subject of a trusted issuer, by the issuer's name and what its tokens say. */
+/** A foreign subject: the issuer's name, and the `sub` of its tokens. */
 export type ForeignSubject = { issuer: string; sub: string };
 
 export type UserToRevoke = string | ForeignSubject;
 
 const NOTE_MAX = 256;
-/** In milliseconds it would be later. */
+/** An `exp` in milliseconds would be later than this. */
 const LATEST_EXP = 100_000_000_000;
 
 const TOKEN_HINT =
-  'curfew.revoke({ jti, exp }), exp in Unix seconds; further sub, reason and note: "a few words"';
+  'curfew.revoke({ jti, exp }), exp in Unix seconds; optionally sub, reason and note: "a few words"';
 const USER_HINT =
-  "curfew.revokeUser(id) or curfew.revokeUser({ issuer, sub }), issuer being a name from issuers";
+  "curfew.revokeUser(id) or curfew.revokeUser({ issuer, sub }), where issuer is a name from your issuers";
 
-/** Throws a TypeError unless it can be what is meant: what isn't understood must not look as if it had been revoked. */
+/** Throws a TypeError for anything ambiguous: what isn't understood must not look as if it had been revoked. */
 export function readToken(token: TokenToRevoke): { token: NamedToken; grounds: Grounds } {
   const { jti, exp, sub, reason, note } = assertOnly(
     token,
@@ -44,7 +44,10 @@ export function readToken(token: TokenToRevoke): { token: NamedToken; grounds: G
   };
 }
 
-/** `issuers`: the names that are known. An own user's id that reads like a foreign subject would end nothing. */
+/**
+ * `issuers` are the known names. A user's id that looks like a foreign subject is refused, because it would end
+ * nothing.
+ */
 export function readUser(user: UserToRevoke, issuers: readonly string[]): UserToRevoke {
   if (typeof user === "string") {
     if (user === "" || issuers.some((name) => user.startsWith(`${name}:`)))
@@ -67,9 +70,7 @@ export function readWhy(why: Why): Grounds {
 const APP_REASONS = REASONS.filter((reason) => reason !== "refresh_reused");
 const WHY_HINT = `reason: ${APP_REASONS.join(" or ")}; note: ${NOTE_MAX} characters at most`;
 
-/**
- * Whether a revocation ends what these claims let in: whether the WebSocket or stream that they opened must be closed.
- */
+/** Whether a revocation ends these claims, so that a WebSocket or stream opened with them must be closed. */
 export function isEndedBy(claims: AccessToken | ForeignToken, revocation: Revocation): boolean {
   if (revocation.kind === "everything") return true;
   const isForeign = claims.kind === "foreign";
@@ -81,7 +82,7 @@ export function isEndedBy(claims: AccessToken | ForeignToken, revocation: Revoca
     case "session":
       return revocation.sid === claims.sid;
     case "token":
-      // Only tokens of ours are revoked by their id alone.
+      // Only own tokens are revoked by their id alone.
       return revocation.jti === claims.jti && !(revocation.sub === null && isForeign);
   }
 }

@@ -9,7 +9,7 @@ import type { Past } from "./past/past";
 
 export type Args = Record<string, string | number>;
 
-/** A script, the keys it needs beside the events and the epoch, and its arguments, for the shard that it is run in. */
+/** A script with the keys it needs besides the events and the epoch, and its arguments, for the shard it runs in. */
 export type ScriptCall = {
   script: Script;
   keys: (prefix: string) => string[];
@@ -21,7 +21,7 @@ export const readWritingScript = (...files: string[]) => readScript(join(__dirna
 
 export type Writer = ReturnType<typeof createWriter>;
 
-/** Runs the scripts that write to a shard, so that they count as done only where we know what answers. */
+/** Runs the scripts that write to a shard, so that a write counts as done only if we know which Redis answered. */
 export function createWriter(redis: Redis, shards: Shards, past: Past) {
   function toRun(
     prefix: string,
@@ -48,19 +48,19 @@ export function createWriter(redis: Redis, shards: Shards, past: Past) {
     redis.runConfirmed(...toRun(prefix, context, work), probeKey(prefix));
 
   return {
-    /** For what lets somebody in, or keeps them in. */
+    /** For scripts that let somebody in, or keep them in. */
     run(context: WriteContext, work: ScriptCall): Promise<unknown> {
       const prefix = shards.prefixOf(context.sub);
       return past.write(prefix, confirmed(prefix, context, work));
     },
 
-    /** For what changes nothing, so that there is nothing to confirm. */
+    /** For scripts that change nothing, so that there is nothing to confirm. */
     look(context: WriteContext, work: ScriptCall): Promise<unknown> {
       const prefix = shards.prefixOf(context.sub);
       return past.ask(prefix, () => redis.run(...toRun(prefix, context, work)));
     },
 
-    /** For what revokes, which the process remembers. Returns the script's verdict. */
+    /** For scripts that revoke. This process remembers their event. Returns the script's verdict. */
     async revoke(
       context: WriteContext,
       work: ScriptCall,

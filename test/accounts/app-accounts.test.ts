@@ -43,7 +43,7 @@ it.each([
       (thrown: unknown) => thrown,
     );
     expect(error).toBeInstanceOf(TypeError);
-    expect((error as TypeError).message).toMatch(/^accounts\.\w+\(\) gave no account/);
+    expect((error as TypeError).message).toMatch(/^accounts\.\w+\(\) didn't return an account/);
     expect((error as TypeError).message).not.toMatch(/\$2b|ada@/);
   }
 });

@@ -1,10 +1,10 @@
--- Begins an epoch, if the denylist still has the one that is known to be over, or none.
+-- Begins a new epoch, if the denylist still has the one that is over, or none.
 --
 -- KEYS  1 the epoch   2 events (stream)
--- args  over, the epoch that is over (empty: it is missing); next, the one to come;
---       event, what to tell; now (RFC 3339); events_kept
--- Returns the epoch that holds now: this one, or that of somebody who was first.
--- Atomic, so that of several instances that notice at once one begins it and tells, and all agree.
+-- args  over, the epoch that is over (empty if it is missing); next, the new one;
+--       event, the event to write; now (RFC 3339); events_kept
+-- Returns the current epoch: the new one, or one that another instance began first.
+-- Atomic, so that if several instances notice at once, only one of them begins it and writes the event, and all agree.
 
 local current = redis.call('GET', KEYS[1])
 if current and current ~= args.over then

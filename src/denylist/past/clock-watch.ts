@@ -1,11 +1,15 @@
 import { hasJumped, mayHaveJumped, moment, type DatedLead } from "../../redis/clock";
 
-/** Whether Redis's clock was set ahead in the epoch that holds. */
+/** Whether Redis's clock was set ahead during the current epoch. */
 export type ClockWatch = {
   hasJumped(epoch: string | null, lead: DatedLead | undefined): boolean;
-  /** From then on the clock is compared with this, unless it was read too early, or too slowly, to be relied on. */
+  /**
+   * From now on the clock is compared with this reading, unless it was taken too early or too slowly to be relied on.
+   */
   remember(epoch: string, lead: DatedLead | undefined): void;
-  /** What can't wait for the next look: the first reading in an epoch, and a clock that was set back. */
+  /**
+   * Does what can't wait for the next look: takes the first reading of an epoch, and follows a clock that was set back.
+   */
   keepUp(epoch: string, lead: DatedLead | undefined): void;
 };
 
@@ -14,12 +18,14 @@ export function createClockWatch(): ClockWatch {
 
   const remember: ClockWatch["remember"] = (epoch, lead) => {
     if (known?.epoch !== epoch) {
-      // A jump may be why it began. Whoever compares the clock with what it was before would begin another one.
+      // A jump may be the reason for this epoch. Comparing with a reading from before the jump would begin yet another
+      // epoch.
       const sinceMs = known ? moment().steadyMs : -Infinity;
       known = { epoch, sinceMs, lead: undefined };
     }
     if (!lead || lead.askedMs <= known.sinceMs) return;
-    // After a slow answer a jump would be found by a quick one, but only if it is compared with what was before both.
+    // A quick answer can reveal a jump that a slow one hides, but only if it is compared with a reading from before
+    // both.
     if (!mayHaveJumped(known.lead, lead)) known.lead = lead;
   };
 
@@ -30,7 +36,7 @@ export function createClockWatch(): ClockWatch {
 
     keepUp(epoch, lead) {
       const before = known?.epoch === epoch ? known.lead : undefined;
-      // From where it is set back to it may be set ahead again, as far as before and no farther.
+      // A clock that was set back may be set ahead again, by as much and no further.
       if (!before || (lead && lead.mostMs < before.leastMs)) remember(epoch, lead);
     },
   };

@@ -4,21 +4,22 @@ import { probeKey } from "../entry";
 import { repeat } from "./repeat";
 
 /**
- * Whether replicas still follow the primary that we ask. One that is cut off with us loses them, and after a while another
- * one takes its place, where people log out without our hearing of it. By then nothing that we ask may be believed.
+ * Whether replicas still follow the primary that we ask. A primary that is cut off together with us loses its replicas;
+ * after a while, one of them is promoted, and people log out there without our noticing. By then, no answer of the old
+ * primary may be believed.
  */
 export type Confirmations = {
-  /** Throws unless a write that was sent within the tolerance has been confirmed. */
+  /** Throws unless a write sent within the tolerance has been confirmed. */
   assertRecent(prefix: string): void;
   watch(prefixes: readonly string[]): () => void;
 };
 
 const PROBES_PER_TOLERANCE = 4;
 
-/** By two clocks: the one stands still while the machine sleeps, and the other can be set back. */
+/** Two clocks, because one stands still while the machine sleeps, and the other can be set back. */
 const clocks = () => [performance.now(), Date.now()] as const;
 
-/** With a tolerance of 0 nothing is asked, and nothing refused. */
+/** With a tolerance of 0, it asks for nothing and refuses nothing. */
 export function createConfirmations(redis: Redis, toleranceMs: number): Confirmations {
   const sentAt = new Map<string, ReturnType<typeof clocks>>();
 

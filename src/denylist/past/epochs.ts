@@ -10,20 +10,23 @@ import { EVENTS_KEPT, eventsKey, type StreamEvent } from "../events";
 export const epochKey = (prefix: string) => `${prefix}denylist:epoch`;
 
 /**
- * Since when each denylist remembers: `<unix second>-<random>`. Tokens and sessions carry the epoch they were made in and
- * are refused in any other, so that nobody who logged out gets back in because Redis lost its memory.
+ * Since when each denylist remembers: `<unix second>-<random>`. Tokens and sessions carry the epoch they were made in,
+ * and are refused in any other, so that nobody who logged out gets back in because Redis lost its memory.
  */
 export type Epochs = {
   /**
-   * The epoch that holds, where Redis says that it is this one. A new one begins where there is none, or one that we saw
+   * Returns the current epoch, given the one that Redis has. Begins a new one if Redis has none, or one that we saw
    * end: then Redis went back in time.
    */
   current(prefix: string, said: string | null): Promise<string>;
-  /** Begins an epoch where this one is over. Returns the one that holds: this one, or that of an instance that was first. */
+  /** Begins a new epoch if this one is over. Returns the current one, which another instance may have begun first. */
   begin(prefix: string, over: string | null): Promise<string>;
-  /** The last one that we know to hold; undefined before the first. */
+  /** The last epoch known to be current; undefined before the first. */
   known(prefix: string): string | undefined;
-  /** A genuine token carries an epoch that is over. Told once for each: it proves a loss, not a theft. */
+  /**
+   * To be called when a genuine token carries an epoch that is over. Logs each such epoch once: it is evidence of a
+   * loss, not of a theft.
+   */
   tellLost(prefix: string, epoch: string): void;
 };
 
@@ -47,7 +50,10 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
     logEvent(log, "denylist_lost", { lost_epoch: epoch, prefix }, LOST);
   };
 
-  /** An epoch that ended never comes back; nor does one that began before the one we know, unless that is yet to come. */
+  /**
+   * An epoch that ended never comes back, nor does one that began before the one we know (unless ours is in the
+   * future).
+   */
   function isOver({ epoch, over }: Memory, said: string): boolean {
     const since = epoch === undefined ? 0 : Math.min(beganAt(epoch), Date.now() / 1000);
     return over.has(said) || beganAt(said) < Math.floor(since);
@@ -61,7 +67,7 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
   const current: Epochs["current"] = async (prefix, said) => {
     const memory = memoryOf(prefix);
     if (said === memory.epoch) return said;
-    // It ended, even if it is back by the time that a new one begins.
+    // Our epoch has ended, even if it is back in Redis by the time the new one begins.
     if (said === null) return begin(prefix, memory.epoch ?? null);
     assertEpoch(said);
     if (isOver(memory, said)) return begin(prefix, said);
@@ -91,7 +97,7 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
 const LOST =
   "the denylist was lost: whatever was issued before is refused, and everybody has to log in again";
 
-/** Its first second. */
+/** The Unix second in which it began. */
 export const beganAt = (epoch: string) => Number.parseInt(epoch, 10);
 
 function assertEpoch(value: string): void {

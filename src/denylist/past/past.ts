@@ -7,27 +7,33 @@ import { eventsKey, isLater } from "../events";
 import { repeat } from "./repeat";
 
 /**
- * Whether the Redis that answers is the one that we knew. A read is believed, and a write counts as done, only if the same
- * past answered before and after: its epoch is none that we saw end, it has exactly the event that it last acknowledged to
- * us, and its clock was not set ahead. If not, a new epoch begins. We look again whenever who answers may have changed.
+ * Whether the Redis that answers is the one that we knew. A read is believed, and a write counts as done, only if the
+ * same past answered before and after: its epoch isn't one that we saw end, it has exactly the event that it last
+ * acknowledged to us, and its clock was not set ahead. Otherwise a new epoch begins. We look again whenever another
+ * Redis may be answering.
  */
 export type Past = {
-  /** Asks a Redis that we knew before and know afterwards. */
+  /** Runs a read, and returns its answer if the Redis that gave it was the one we knew, before and after. */
   ask<T>(prefix: string, ask: () => Promise<T>): Promise<T>;
-  /** For what nothing tells of afterwards: throws if it isn't sure to have been written where it counts. */
+  /**
+   * Runs a write that leaves no event to look for: throws unless it is certain to have reached the Redis that counts.
+   */
   write<T>(prefix: string, write: () => Promise<T>): Promise<T>;
-  /** For what ends with an event, whose id it returns last: from then on we remember that one. */
+  /** Runs a write that ends with an event, whose id must be its last result. From then on we remember that event. */
   writeEvent<T extends [...unknown[], string]>(prefix: string, write: () => Promise<T>): Promise<T>;
-  /** The last event that Redis acknowledged to us in this epoch, without which scripts refuse to write. */
+  /** The last event that Redis acknowledged to us in this epoch. Scripts refuse to write where it is missing. */
   witnessed(prefix: string): string | undefined;
-  /** Looks again by itself: at once where it may be another Redis, every few seconds where nothing hints at it. */
+  /**
+   * Keeps looking: at once if another Redis may be answering, and every few seconds anyway. Returns a function that
+   * stops it.
+   */
   watch(prefixes: readonly string[]): () => void;
 };
 
 type Memory = {
-  /** For each connection who was last found to be what we knew, and in which epoch. */
+  /** For each connection, who was last found to be the Redis that we knew, and in which epoch. */
   settledFor: Map<Way, string>;
-  /** The last event that Redis acknowledged to us, and the epoch that it is of. */
+  /** The last event that Redis acknowledged to us, and its epoch. */
   witnessed?: { epoch: string; eventId: string };
   clock: ClockWatch;
 };
@@ -59,11 +65,12 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
     if (known && memory.witnessed === known && sight.remembered !== undefined) {
       memory.witnessed = { ...known, eventId: sight.remembered };
     }
-    // Who is left may be the only one who knows of it. Where replicas confirm, it may be what none has confirmed.
+    // Another instance's event, too, is ours to remember: we may be the only one left that knows it. But not where
+    // replicas confirm, because none may have confirmed this one.
     if (writing === reading && sight.lastEventId !== undefined) witness(prefix, sight.lastEventId);
   }
 
-  /** A word for who answers now, and in which epoch; undefined unless we have made sure that we know them. */
+  /** Names who answers now, and in which epoch; undefined unless they were found to be what we knew. */
   function presentOf(prefix: string, way: Way): string | undefined {
     const generation = redis.generation(way, prefix);
     if (generation === undefined) return undefined;
@@ -79,7 +86,7 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
     }
   }
 
-  /** Looks again if somebody else may answer, and keeps up with the clock. */
+  /** Looks again if another Redis may be answering, and keeps up with its clock. */
   async function keepUp(prefix: string, way: Way): Promise<void> {
     await settle(prefix, way);
     const epoch = epochs.known(prefix);
@@ -97,7 +104,7 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
     return known?.epoch === epochs.known(prefix) ? known?.eventId : undefined;
   }
 
-  /** Of several the last. */
+  /** Remembers the latest event. */
   function witness(prefix: string, eventId: string): void {
     const epoch = epochs.known(prefix);
     const before = witnessed(prefix);
@@ -106,7 +113,7 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
     memoryOf(prefix).witnessed = { epoch, eventId };
   }
 
-  /** Runs it where the past is still the one that we made sure of: if its script finds that it isn't, after another look. */
+  /** Runs something in the past that we know. If its script finds another past, looks again and runs it once more. */
   async function inThePast<T>(prefix: string, way: Way, run: () => Promise<T>) {
     let present = await settle(prefix, way);
     try {
@@ -139,7 +146,7 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
       const { present, reply } = await inThePast(prefix, writing, write);
       const eventId = reply.at(-1) as string;
       for (let sure = present; presentOf(prefix, writing) !== sure;) {
-        // First for what we remember, and only then for this one: it may stand where the other was lost.
+        // First look for the event that we remember, then for this one, which may be there although the other was lost.
         sure = await settle(prefix, writing);
         if (!(await remembers(prefix, eventId))) throw unsure();
       }
@@ -160,7 +167,7 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
   };
 }
 
-/** What Redis tells of its past: its epoch, whether it has an event, and its last one. */
+/** What Redis says about its past: its epoch, whether it has the event, and its last event. */
 async function see(client: Client, prefix: string, eventId: string | undefined) {
   const key = eventsKey(prefix);
   const [epoch, [last], [found]] = await Promise.all([
@@ -173,13 +180,16 @@ async function see(client: Client, prefix: string, eventId: string | undefined) 
   return { epoch, remembered, lastEventId: last?.[0] };
 }
 
-/** What takes the place of an event that was trimmed: then all that are left are later. Else Redis went back to before it. */
+/**
+ * Returns the event that takes the place of one that was trimmed, in which case all that are left are later ones.
+ * Otherwise Redis went back to before it, and the result is undefined.
+ */
 async function oldestSince(client: Client, key: string, eventId: string): Promise<string | undefined> {
   const [oldest] = await client.xrange(key, "-", "+", "COUNT", 1);
   return oldest !== undefined && isLater(oldest[0], eventId) ? oldest[0] : undefined;
 }
 
-/** The scripts' words for it; Redis puts its own before and behind. */
+/** The scripts' error codes. Redis adds words of its own before and after them. */
 const isOfAnotherPast = (error: unknown) =>
   error instanceof CurfewError &&
   error.cause instanceof Error &&
@@ -190,6 +200,6 @@ const unsure = () =>
     cause: new Error("another Redis may answer now, and whether it has what was written isn't known"),
   });
 
-/** That nothing is asked where nothing has changed makes it cheap to be quick. */
+/** Often, because nothing is asked while nothing has changed. */
 const SETTLE_MS = 200;
 const LOOK_MS = 5000;

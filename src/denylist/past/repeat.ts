@@ -1,4 +1,7 @@
-/** Does something again and again, never twice at a time. When it fails there is no Redis to be had, which others tell. */
+/**
+ * Runs something again and again, never twice at a time. Failures are ignored: they mean that Redis is away, which is
+ * reported elsewhere. Returns a function that stops it.
+ */
 export function repeat(work: () => Promise<unknown>, everyMs: number): () => void {
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;

@@ -1,7 +1,5 @@
-import { createCurfew, type Curfew } from "../../src/index";
-import { eventually } from "../helpers/client";
+import { useCurfew } from "../helpers/curfew";
 import { useRedis } from "../helpers/redis";
-import { SECRET } from "../helpers/service";
 
 /** An instance whose clock isn't Redis's. */
 const redis = useRedis();

@@ -6,7 +6,7 @@ import { use } from "./use";
 const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** The library in this process, with the service's secret, once it can write to its Redis. */
-export function useCurfew(options: () => CurfewOptions): Curfew {
+export function useCurfew(options: () => Omit<CurfewOptions, "keys" | "log">): Curfew {
   return use(async () => {
     const curfew = createCurfew({ keys: { secret: SECRET }, log: LOG, timeoutMs: 5000, ...options() });
     await untilUp(curfew);

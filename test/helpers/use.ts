@@ -8,11 +8,10 @@ const running: (() => unknown)[] = [];
 export function use<T extends { stop(): unknown }>(start: () => Promise<T>, timeoutMs?: number): T {
   const used = {};
   beforeAll(async () => {
-    let started: T | undefined;
-    // First, so that a failed start is matched by an afterAll too.
-    running.push(() => started?.stop());
-    started = await start();
-    Object.defineProperties(used, Object.getOwnPropertyDescriptors(started));
+    const starting = Promise.resolve().then(start);
+    // Before it has started, so that a failed start is matched by an afterAll too.
+    running.push(async () => (await starting.catch(() => undefined))?.stop());
+    Object.defineProperties(used, Object.getOwnPropertyDescriptors(await starting));
   }, timeoutMs);
   afterAll(() => running.pop()?.());
   return used as T;

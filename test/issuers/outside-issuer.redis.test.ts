@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { call, expectRefusal, me, register } from "../helpers/client";
-import { startNginx, startUpstream, type TestServer } from "../helpers/nginx";
+import { startNginx, startUpstream } from "../helpers/nginx";
 import { askAsClient, CLIENT, writeClients } from "../helpers/oauth-client";
 import { startProvider, writeIssuers } from "../helpers/provider";
 import { findPython } from "../helpers/python";

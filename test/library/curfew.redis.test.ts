@@ -9,7 +9,8 @@ import {
   type Revocation,
 } from "../../src/index";
 import { eventually } from "../helpers/client";
-import { startCluster, type TestCluster } from "../helpers/cluster";
+import { startCluster } from "../helpers/cluster";
+import { untilUp, useCurfew } from "../helpers/curfew";
 import { connectedUntilTestsEnd } from "../helpers/processes";
 import { startRedis, useRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
@@ -65,13 +66,9 @@ function listen(curfew: Curfew) {
   };
 }
 
+describe("with a Redis", () => {
   const redis = useRedis();
-  let curfew: Curfew;
-  beforeAll(async () => {
-    curfew = open({ redis: redis.url, issuers });
-    await untilUp(curfew);
-  });
-  afterAll(() => redis.stop());
+  const curfew = useCurfew(() => ({ redis: redis.url, issuers }));
 
   it("revokes a token by its id, for as long as it would have lived, and says who and why", async () => {
     const [jti, exp] = [randomUUID(), inAnHour()];

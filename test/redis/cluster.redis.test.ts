@@ -12,11 +12,11 @@ import {
   untilReady,
   type Tokens,
 } from "../helpers/client";
-import { startCluster, type TestCluster } from "../helpers/cluster";
+import { startCluster } from "../helpers/cluster";
 import { decodePart } from "../helpers/jws";
 import { expectOut, logout, logOutWhile, openDevices } from "../helpers/leaving";
 import type { TestRedis } from "../helpers/redis";
-import { useService } from "../helpers/service";
+import { startService, useService } from "../helpers/service";
 import { use } from "../helpers/use";
 
 const DEVICES = 60;

@@ -12,7 +12,7 @@ import {
 } from "../../helpers/client";
 import { openConnection } from "../../helpers/connection";
 import { decodePart, vary } from "../../helpers/jws";
-import { startNginx, startUpstream, type TestServer } from "../../helpers/nginx";
+import { startNginx, startUpstream } from "../../helpers/nginx";
 import { useRedis } from "../../helpers/redis";
 import { SECRET, useService } from "../../helpers/service";
 import { use } from "../../helpers/use";

@@ -14,7 +14,7 @@ import {
   type Tokens,
 } from "../../helpers/client";
 import { startProvider, writeIssuers } from "../../helpers/provider";
-import { useService } from "../../helpers/service";
+import { startService, useService } from "../../helpers/service";
 import { use } from "../../helpers/use";
 
 /** memory:// runs the same scripts on ioredis-mock, whose Lua is another. What they promise must hold there too. */

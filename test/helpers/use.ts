@@ -5,7 +5,7 @@ const running: (() => unknown)[] = [];
  * Starts something before the tests of a file, or of a describe, and stops it after them. Several are started one after
  * another, and stopped the other way round. What is returned has its members once the tests and later hooks run.
  */
-export function use<T extends { stop(): unknown }>(start: () => Promise<T>, timeoutMs?: number): T {
+export function use<T extends { stop(): unknown }>(start: () => T | Promise<T>, timeoutMs?: number): T {
   const used = {};
   beforeAll(async () => {
     const starting = Promise.resolve().then(start);

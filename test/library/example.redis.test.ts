@@ -3,29 +3,22 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { WebSocket } from "ws";
 import { call, expectRefusal, PASSWORD, type Answer, type Tokens } from "../helpers/client";
-import { createProject, startHost, type Host, type Project } from "../helpers/packed";
-import { startRedis, type TestRedis } from "../helpers/redis";
+import { startHost, useProject } from "../helpers/packed";
+import { useRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
+import { use } from "../helpers/use";
 
 /** `ended`: how it was closed, or why it never opened. */
 type Socket = { welcome: Promise<unknown>; ended: Promise<string> };
 
 const opened: WebSocket[] = [];
-let redis: TestRedis;
-let project: Project;
-let hosts: [Host, Host];
-beforeAll(async () => {
-  redis = await startRedis();
-  project = createProject("express");
-  const env = { REDIS_URL: redis.url, JWT_SECRET: SECRET, PORT: "0" };
-  const start = () => startHost(project, "examples/websocket.mjs", {}, env);
-  hosts = [await start(), await start()];
-});
-afterAll(async () => {
+const redis = useRedis();
+const project = useProject("express");
+const env = () => ({ REDIS_URL: redis.url, JWT_SECRET: SECRET, PORT: "0" });
+const useHost = () => use(() => startHost(project, "examples/websocket.mjs", {}, env()));
+const hosts = [useHost(), useHost()] as const;
+afterAll(() => {
   for (const socket of opened) socket.terminate();
-  await Promise.all(hosts.map((host) => host.stop()));
-  project.remove();
-  await redis.stop();
 });
 
 async function signUp(url = hosts[0].url): Promise<Tokens> {

@@ -1,22 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { call, eventually, expectRefusal, PASSWORD, type Answer, type Tokens } from "../helpers/client";
 import { answersIn, openConnection } from "../helpers/connection";
-import { createProject, startHost, type Host, type Project } from "../helpers/packed";
+import { startHost, useProject, type Host } from "../helpers/packed";
 import { startRedis, useRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
+import { use } from "../helpers/use";
 
 const keys = { secret: SECRET };
 
 const redis = useRedis();
 
 describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
-  let project: Project;
-  beforeAll(() => {
-    project = createProject(express);
-  });
-  afterAll(() => {
-    project.remove();
-  });
+  const project = useProject(express);
 
   const start = (settings: object = {}) =>
     startHost(project, "host.mjs", { redis: redis.url, options: { keys }, ...settings });
@@ -31,11 +26,7 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
   const any = ({ url }: Host, token: string) => call(url, "GET", "/any", { token });
 
   describe.each([{ parses: true }, { parses: false }])("where the app's parser: %o", (settings) => {
-    let host: Host;
-    beforeAll(async () => {
-      host = await start(settings);
-    });
-    afterAll(() => host.stop());
+    const host = use(() => start(settings));
 
     it("logs in, guards, and logs out: the token is refused from then on", async () => {
       const { access_token: token, user } = await signUp(host);
@@ -158,15 +149,13 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
   });
 
   describe("beside the app's own", () => {
-    let host: Host;
-    beforeAll(async () => {
-      host = await start({
+    const host = use(() =>
+      start({
         mountAt: "/auth",
         hasOwnAccounts: true,
         options: { keys, cookies: { secure: false, refreshPath: "/auth" } },
-      });
-    });
-    afterAll(() => host.stop());
+      }),
+    );
 
     it("leaves to the app what is the app's: its errors, its paths, also those under ours", async () => {
       expect(await statusAndBody(call(host.url, "GET", "/breaks"))).toEqual([

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createShards } from "../../src/redis/shards";
-import { call, me, register, type Tokens } from "../helpers/client";
+import { call, logout, me, register, type Tokens } from "../helpers/client";
 import { keySigner, vary } from "../helpers/jws";
 import { findPython } from "../helpers/python";
 import { useRedis } from "../helpers/redis";
@@ -70,8 +70,6 @@ const check = (token: string) =>
     env: { ...process.env, ...env },
   }).trim();
 
-const logout = (token: string) => call(service.url, "POST", "/api/auth/logout", { token });
-
 describe("the example in Python", () => {
   beforeEach(async () => {
     tokens = await register(service.url);
@@ -90,7 +88,7 @@ describe("the example in Python", () => {
     const answer = await call(service.url, "POST", "/api/auth/refresh", { body: { refresh_token } });
     const { access_token: later } = answer.body as Tokens;
     expect(check(later)).toBe(tokens.user.id);
-    expect((await logout(token)).status).toBe(200);
+    expect((await logout(service.url, token)).status).toBe(200);
     expect([check(token), check(later)]).toEqual(["401", "401"]);
   });
 

@@ -3,7 +3,16 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { verify as verifySignature } from "jsonwebtoken";
-import { call, eventually, expectRefusal, me, refresh, register, type Tokens } from "../helpers/client";
+import {
+  call,
+  eventually,
+  expectRefusal,
+  logout,
+  me,
+  refresh,
+  register,
+  type Tokens,
+} from "../helpers/client";
 import { curfew } from "../helpers/command";
 import { startFleet } from "../helpers/fleet";
 import { decodePart } from "../helpers/jws";
@@ -67,7 +76,7 @@ async function openAge(): Promise<Age> {
     Promise.all(Array.from({ length: count }, (_, at) => register(urls()[at % 3] ?? "")));
   const [staying, out, sleeping] = [await registered(2), await registered(2), await registered(4)];
   for (const { access_token: token } of out) {
-    expect((await call(anyUrl(), "POST", "/api/auth/logout", { token })).status).toBe(200);
+    expect((await logout(anyUrl(), token)).status).toBe(200);
   }
   const [kid, ...others] = new Set(
     [...staying, ...out, ...sleeping].flatMap((each) => [kidOf(each), refreshKidOf(each)]),

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { WebSocket } from "ws";
-import { call, expectRefusal, PASSWORD, type Answer, type Tokens } from "../helpers/client";
+import { call, expectRefusal, logout, PASSWORD, type Answer, type Tokens } from "../helpers/client";
 import { startHost, useProject } from "../helpers/packed";
 import { useRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
@@ -52,7 +52,7 @@ it("closes the WebSocket of whoever logs out at another instance, and only that"
   const [adas, bens] = [connect(ada), connect(ben)];
   await Promise.all([adas.welcome, bens.welcome]);
   const startedAt = performance.now();
-  await call(hosts[0].url, "POST", "/api/auth/logout", { token: ada.access_token });
+  await logout(hosts[0].url, ada.access_token);
   expect(await adas.ended).toBe("4401 token_revoked");
   expect(performance.now() - startedAt).toBeLessThan(1000);
   expect(await Promise.race([bens.ended, Promise.resolve("open")])).toBe("open");

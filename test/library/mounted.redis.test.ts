@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { call, eventually, expectRefusal, PASSWORD, type Answer, type Tokens } from "../helpers/client";
+import {
+  call,
+  eventually,
+  expectRefusal,
+  logout,
+  PASSWORD,
+  type Answer,
+  type Tokens,
+} from "../helpers/client";
 import { answersIn, openConnection } from "../helpers/connection";
 import { startHost, useProject, type Host } from "../helpers/packed";
 import { startRedis, useRedis } from "../helpers/redis";
@@ -35,7 +43,7 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
       expect(answer.body).toMatchObject({ auth: { sub: user.id, iss: "curfew", roles: [] } });
       // What is the app's is the app's: no header of ours stands on its own answers.
       expect(answer.headers.get("x-request-id")).toBeNull();
-      const out = await call(host.url, "POST", "/api/auth/logout", { token });
+      const out = await logout(host.url, token);
       expect(out.body).toEqual({ success: true, message: "Logged out successfully" });
       expect(out.headers.get("cache-control")).toBe("no-store");
       expect(out.headers.get("x-request-id")).toBeTruthy();
@@ -99,7 +107,7 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
     const { access_token: token } = await signUp(host);
     const slow = call(host.url, "GET", "/slow", { token });
     await eventually(async () => (await call(host.url, "GET", "/control/has-begun")).status === 204);
-    expect((await call(host.url, "POST", "/api/auth/logout", { token })).status).toBe(200);
+    expect((await logout(host.url, token)).status).toBe(200);
     expect((await call(host.url, "POST", "/control/release")).status).toBe(204);
     expect((await slow).status).toBe(200);
     expectRefusal(await call(host.url, "GET", "/slow", { token }), 401, "token_revoked");
@@ -126,7 +134,7 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
       await eventually(() => Promise.resolve(host.errors.some((line) => line.includes(id))));
     }
     expect((await any(host, token)).status).toBe(200);
-    expect((await call(host.url, "POST", "/api/auth/logout", { token })).status).toBe(200);
+    expect((await logout(host.url, token)).status).toBe(200);
     expectRefusal(await any(host, token), 401, "token_revoked");
     await host.stop();
   });
@@ -230,7 +238,7 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
     expect((await call(host.url, "GET", "/api/auth/sessions", { token })).body).toMatchObject({
       sessions: [{ current: true }],
     });
-    expect((await call(host.url, "POST", "/api/auth/logout", { token })).status).toBe(200);
+    expect((await logout(host.url, token)).status).toBe(200);
     for (const path of ["/twice", "/sub"]) {
       expectRefusal(await call(host.url, "GET", path, { token }), 401, "token_revoked");
     }
@@ -247,7 +255,7 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
     const { access_token: token, user } = await signUp(host);
     await own.kill();
     expectRefusal(await any(host, token), 503, "denylist_unavailable");
-    expectRefusal(await call(host.url, "POST", "/api/auth/logout", { token }), 503, "denylist_unavailable");
+    expectRefusal(await logout(host.url, token), 503, "denylist_unavailable");
     const body = { email: user.email, password: PASSWORD };
     expectRefusal(await call(host.url, "POST", "/api/auth/login", { body }), 503, "denylist_unavailable");
     await own.start();
@@ -267,7 +275,7 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
     const hosts = [await start(), await start()];
     const [first] = hosts as [Host];
     const { access_token: token, user } = await signUp(first);
-    await call(first.url, "POST", "/api/auth/logout", { token });
+    await logout(first.url, token);
     await sleep(700);
     for (const host of hosts) {
       const { body } = await call(host.url, "GET", "/revoked");

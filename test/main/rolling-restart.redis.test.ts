@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { call, expectRefusal, me, refresh, register, type Tokens } from "../helpers/client";
+import { expectRefusal, logout, me, refresh, register, type Tokens } from "../helpers/client";
 import { startFleet, type Fleet } from "../helpers/fleet";
 import { startLoad } from "../helpers/load";
 import { useRedis } from "../helpers/redis";
@@ -42,7 +42,7 @@ describe("logouts in flight when the process ends", () => {
     let successes = 0;
     const exit = once(victim.process, "exit");
     const outcomes = sessions.map(async ({ access_token: token }) => {
-      const answer = await call(victim.url, "POST", "/api/auth/logout", { token }).catch(() => undefined);
+      const answer = await logout(victim.url, token).catch(() => undefined);
       if (answer?.status !== 200) return false;
       successes += 1;
       if (successes === known) victim.process.kill(signal);

@@ -1,6 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { eventually, expectRefusal, me, refresh, register, untilReady, type Tokens } from "../helpers/client";
-import { logout } from "../helpers/leaving";
+import {
+  eventually,
+  expectRefusal,
+  logout,
+  me,
+  refresh,
+  register,
+  untilReady,
+  type Tokens,
+} from "../helpers/client";
 import { startPartitionable } from "../helpers/partition";
 import { untilAgreed, type TestRedis } from "../helpers/redis";
 import { useService } from "../helpers/service";
@@ -47,9 +55,10 @@ async function partition(): Promise<void> {
   await untilAgreed(async () => (await Promise.all(redis.nodes.map(isPrimary))).filter(Boolean).length > 1);
   promotedAt = performance.now();
   await untilAgreed(
-    async () => (await redis.primary()) !== primary && (await logout(far.url, leaves)).status === 200,
+    async () =>
+      (await redis.primary()) !== primary && (await logout(far.url, leaves.access_token)).status === 200,
   );
-  const there = [tolerant, trusting].map((service) => logout(service.url, stranded));
+  const there = [tolerant, trusting].map((service) => logout(service.url, stranded.access_token));
   loggedOutThere = (await Promise.all(there)).map(({ status }) => status);
   // Long enough for whoever would trust the old primary to say so.
   await sleep(2 * Number(TOLERANCE_MS));

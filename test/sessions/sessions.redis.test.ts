@@ -3,6 +3,7 @@ import {
   eventually,
   expectRefusal,
   login,
+  logout,
   me,
   PASSWORD,
   refresh,
@@ -220,7 +221,7 @@ describe("a stalled refresh", () => {
 
     const retried = await refreshed(service.url, next);
     expect(generationOf(retried)).toBe(2);
-    await call(service.url, "POST", "/api/auth/logout", { token: tokens.access_token });
+    await logout(service.url, tokens.access_token);
     expectRefusal(await me(service.url, retried.access_token), 401, "token_revoked");
     const ttl = await redis.admin.ttl(`curfew:denylist:sid:${sidOf(tokens)}`);
     expect(Date.now() / 1000 + ttl).toBeGreaterThan(Number(decodePart(retried.access_token, 1)["exp"]));
@@ -233,7 +234,7 @@ describe("the list of sessions", () => {
     const tablet = await login(service.url, phone.user.email);
     const laptop = await login(service.url, phone.user.email);
     await refreshed(service.url, laptop);
-    await call(service.url, "POST", "/api/auth/logout", { token: tablet.access_token });
+    await logout(service.url, tablet.access_token);
     const sessions = await list(phone);
     expect(sessions.map(({ id, current }) => [id, current])).toEqual([
       [sidOf(phone), true],

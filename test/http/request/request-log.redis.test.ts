@@ -3,6 +3,7 @@ import {
   call,
   eventually,
   login,
+  logout,
   me,
   refresh,
   register,
@@ -182,7 +183,7 @@ it("names the route, and nothing that stands below it or in its place", async ()
 
 it("tells of a revoked token's use at a route, not below it", async () => {
   const { access_token: token } = await register(service.url);
-  await call(service.url, "POST", "/api/auth/logout", { token });
+  await logout(service.url, token);
   const secret = "secret".repeat(4);
   const { headers } = await call(service.url, "GET", `/api/auth/verify/${secret}`, { token });
   const isOfThis = ({ request_id }: Line) => request_id === headers.get("x-request-id");

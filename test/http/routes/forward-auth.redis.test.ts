@@ -4,6 +4,7 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import {
   call,
   expectRefusal,
+  logout,
   me,
   register,
   untilReady,
@@ -355,7 +356,7 @@ describe("a gateway that takes only 200 for a yes", () => {
   );
 
   it("gets no yes for a bad token", async () => {
-    await call(service.url, "POST", "/api/auth/logout", { token: tokens.access_token });
+    await logout(service.url, tokens.access_token);
     expectRefusal(await verify("200"), 401, "token_revoked");
   });
 });

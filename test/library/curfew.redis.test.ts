@@ -9,10 +9,12 @@ import {
   type Revocation,
 } from "../../src/index";
 import { eventually } from "../helpers/client";
-import { startCluster, type TestCluster } from "../helpers/cluster";
+import { startCluster } from "../helpers/cluster";
+import { untilUp, useCurfew } from "../helpers/curfew";
 import { connectedUntilTestsEnd } from "../helpers/processes";
-import { startRedis, type TestRedis } from "../helpers/redis";
+import { startRedis, useRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
+import { use } from "../helpers/use";
 
 const keys = { secret: SECRET };
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -64,24 +66,9 @@ function listen(curfew: Curfew) {
   };
 }
 
-/** Until Redis has answered. */
-const untilUp = (curfew: Curfew) =>
-  eventually(() =>
-    curfew.revoke({ jti: "up", exp: 1 }).then(
-      () => true,
-      () => false,
-    ),
-  );
-
 describe("with a Redis", () => {
-  let redis: TestRedis;
-  let curfew: Curfew;
-  beforeAll(async () => {
-    redis = await startRedis();
-    curfew = open({ redis: redis.url, issuers });
-    await untilUp(curfew);
-  });
-  afterAll(() => redis.stop());
+  const redis = useRedis();
+  const curfew = useCurfew(() => ({ redis: redis.url, issuers }));
 
   it("revokes a token by its id, for as long as it would have lived, and says who and why", async () => {
     const [jti, exp] = [randomUUID(), inAnHour()];
@@ -246,11 +233,7 @@ describe("with a Redis", () => {
 });
 
 describe("with a Redis Cluster", () => {
-  let cluster: TestCluster;
-  beforeAll(async () => {
-    cluster = await startCluster();
-  }, 90_000);
-  afterAll(() => cluster.stop());
+  const cluster = use(() => startCluster(), 90_000);
 
   it("denies a token in every shard, tells of it once, and never reads from a replica", async () => {
     const { username, password, hostname, port } = new URL(cluster.nodes[0]?.url ?? "");

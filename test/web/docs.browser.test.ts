@@ -1,20 +1,13 @@
 import type { Page } from "playwright-core";
-import { startBrowser, type TestBrowser, type TestPage } from "../helpers/browser";
+import { startBrowser, type TestPage } from "../helpers/browser";
 import { call, eventually } from "../helpers/client";
-import { startService, type TestService } from "../helpers/service";
+import { useService } from "../helpers/service";
+import { use } from "../helpers/use";
 
 type Description = { paths: Record<string, Record<string, unknown>> };
 
-let service: TestService;
-let browser: TestBrowser;
-
-beforeAll(async () => {
-  [service, browser] = await Promise.all([startService({ REDIS_URL: "memory://" }), startBrowser()]);
-});
-
-afterAll(async () => {
-  await Promise.all([service.stop(), browser.stop()]);
-});
+const service = useService(() => ({ REDIS_URL: "memory://" }));
+const browser = use(() => startBrowser());
 
 async function openDocs(hash = ""): Promise<TestPage> {
   const opened = await browser.newPage();

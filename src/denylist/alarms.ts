@@ -76,7 +76,7 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
   }
 
   function tellLog({ token, latest, uses }: Watched): void {
-    const { entryKeys, ...names } = token ?? { entryKeys: [] };
+    const names = token && { sub: token.sub, sid: token.sid, jti: token.jti };
     logEvent(log, EVENT, { ...latest.about, ...names, uses, total }, token ? EVENT : TOO_MANY);
   }
 

@@ -31,7 +31,9 @@ export const Entry = Said.extend({
 export type Entry = z.infer<typeof Entry>;
 
 export const Uses = z.object({
-  uses: z.number().describe("How often it was refused, as far as was reported: each instance does once a minute"),
+  uses: z
+    .number()
+    .describe("How often it was refused, as far as was reported: each instance does once a minute"),
   last_used_at: text,
   ip: text,
   user_agent: text,

@@ -88,7 +88,9 @@ export function createEvents(redis: Redis, shards: Shards) {
 
     /** How many there are. */
     async count(): Promise<number> {
-      const counts = await redis.ask((client) => Promise.all(prefixes.map((each) => client.xlen(eventsKey(each)))));
+      const counts = await redis.ask((client) =>
+        Promise.all(prefixes.map((each) => client.xlen(eventsKey(each)))),
+      );
       return counts.reduce((sum, each) => sum + each, 0);
     },
 

@@ -17,7 +17,11 @@ export type Filter = {
 };
 
 /** A page of entries. Where more may follow, `next` says from where; a page may be empty and others follow all the same. */
-export type Page<Where> = { items: Entry[]; next: Where | undefined; progress: { looked: number; of: number } };
+export type Page<Where> = {
+  items: Entry[];
+  next: Where | undefined;
+  progress: { looked: number; of: number };
+};
 
 /** Within a step of a walk, the keys up to this one have been listed. */
 export type EntriesPlace = ScanPlace & { after: string; looked: number };
@@ -52,7 +56,7 @@ export function createListing(redis: Redis, shards: Shards, entries: Entries, ev
   }
 
   async function readMatching(keys: string[], filter: Filter): Promise<Entry[]> {
-    const places = keys.map(entries.placeOf).filter((place) => place !== undefined);
+    const places = keys.map((key) => entries.placeOf(key)).filter((place) => place !== undefined);
     const found = await entries.read(places);
     return found.filter((entry) => matches(entry, filter));
   }

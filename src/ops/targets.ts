@@ -15,7 +15,15 @@ export function readForeign(issuers: readonly TrustedIssuer[], name: string) {
   if (!issuer) return undefined;
   const { issuer: iss, clockLeadSeconds, maxLifetimeSeconds, sinceEpoch } = issuer;
   const id = name.slice(issuer.name.length + 1);
-  return { id, issuer: issuer.name, iss, keyId: keyIdOf(id), clockLeadSeconds, maxLifetimeSeconds, sinceEpoch };
+  return {
+    id,
+    issuer: issuer.name,
+    iss,
+    keyId: keyIdOf(id),
+    clockLeadSeconds,
+    maxLifetimeSeconds,
+    sinceEpoch,
+  };
 }
 
 /** The names of a genuine token, alive or not. A forged one proves nothing, and throws `invalid_request`. */

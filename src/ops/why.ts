@@ -24,7 +24,9 @@ const Named = z.object({
 export const Explanation = z.object({
   verdict: z
     .enum(["alive", "dead", "not_genuine", "unknown"])
-    .describe("unknown: nothing is denied by that jti, and whether there is such a token can't be told from it alone"),
+    .describe(
+      "unknown: nothing is denied by that jti, and whether there is such a token can't be told from it alone",
+    ),
   rules: z.array(Rule).describe("Every rule that refuses it; none if it is accepted"),
   token: Named.nullable().describe("What a genuine token says of itself"),
 });
@@ -52,10 +54,11 @@ export function createWhy({ tokens, refreshTokens, denylist, sessions, entries }
     return { rule, message, ...(entry && { entry }), ...(uses && { uses }) };
   }
 
-  const ruleOf = (refusal: Refusal): Promise<Rule> | Rule =>
-    refusal.rule === "epoch"
-      ? { rule: "epoch", message: `${EPOCH}: the denylist remembers since ${beganAt(refusal.epoch)}.` }
-      : withEntry(refusal.rule, ENTRY[refusal.rule], refusal.key);
+  async function ruleOf(refusal: Refusal): Promise<Rule> {
+    if (refusal.rule !== "epoch") return withEntry(refusal.rule, ENTRY[refusal.rule], refusal.key);
+    const since = beganAt(refusal.epoch);
+    return { rule: "epoch", message: `It is from before the denylist's epoch, which began at ${since}.` };
+  }
 
   const rulesAgainst = async (claims: Token): Promise<Rule[]> =>
     Promise.all((await denylist.refusalsOf(claims)).map(ruleOf));
@@ -78,7 +81,14 @@ export function createWhy({ tokens, refreshTokens, denylist, sessions, entries }
       const { sub, sid, exp } = refresh;
       const isLive = await sessions.isLive(refresh);
       const rules = isLive ? [] : [{ rule: "session", message: SESSION_OVER }];
-      const token = { kind: "refresh" as const, sub, jti: null, sid, issued_at: null, expires_at: rfc3339(exp) };
+      const token = {
+        kind: "refresh" as const,
+        sub,
+        jti: null,
+        sid,
+        issued_at: null,
+        expires_at: rfc3339(exp),
+      };
       return { verdict: isLive ? "alive" : "dead", rules, token };
     },
 
@@ -100,7 +110,6 @@ const ENTRY = {
   sid: "Its session was ended.",
   sub: "All tokens that its subject had up to then were revoked.",
 };
-const EPOCH = "The token is from before the denylist's epoch";
 const SESSION_OVER = "Its session is over, or the token was exchanged for a newer one.";
 
 type Judged = { claims: Token | undefined; rules: Rule[] };

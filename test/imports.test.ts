@@ -21,7 +21,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "log",
   ],
   core: ["auth", "sessions", "accounts", "denylist", "tokens", "issuers", "keys", "redis", "settings/table"],
-  settings: ["settings/table", "settings/kinds", "accounts", "issuers", "keys", "redis"],
+  settings: ["settings/table", "settings/kinds", "accounts", "issuers", "tokens", "keys", "redis"],
   auth: ["sessions", "accounts", "denylist", "tokens", "issuers", "errors"],
   // A session and its entries change together, in one script: it knows what the denylist's keys are.
   sessions: ["denylist", "tokens", "redis", "errors", "settings/table"],

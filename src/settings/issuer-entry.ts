@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration, isObject } from "./kinds";
+import { duration } from "./kinds";
 import type { TrustedIssuer } from "../issuers/foreign-tokens";
 import { ASYMMETRIC, PUBLIC_KEY_HINT, SYMMETRIC, type IssuerAlgorithm } from "../issuers/issuer-keys";
 import {
@@ -9,15 +9,19 @@ import {
   type Source,
   type Surroundings as KeySurroundings,
 } from "../issuers/key-source";
+import { CLOCK_ALLOWANCE_SECONDS } from "../tokens/access-tokens";
+import { isObject } from "../tokens/json";
 
 export type Surroundings = KeySurroundings & { ownIssuer: string };
 
 const DEFAULT_CLOCK_LEAD_SECONDS = 5;
-/** For so long, after all of somebody's devices were logged out, they can't sign in again. */
-const MAX_CLOCK_LEAD_SECONDS = 30;
 const DEFAULT_MAX_LIFETIME_SECONDS = 86_400;
 
-const clockLead = duration.text.refine((seconds = NaN) => seconds <= MAX_CLOCK_LEAD_SECONDS);
+/**
+ * No issuer's clock may be ahead by more than our own instances' clocks may be. It is kept short, because after a logout
+ * of all devices the user can't sign in again for as long.
+ */
+const clockLead = duration.text.refine((seconds = NaN) => seconds <= CLOCK_ALLOWANCE_SECONDS);
 
 /** The members of an issuer, each with what to write. */
 const MEMBERS = {
@@ -53,7 +57,9 @@ const MEMBERS = {
     .min(1)
     .describe(`a list of ${ASYMMETRIC.join(", ")}; with secret_env one of ${SYMMETRIC.join(", ")}`),
   typ: z.string().min(1).optional().describe("what its tokens' headers say as typ, or leave it out"),
-  clock_lead: clockLead.optional().describe("how far its clock may be ahead of ours: 1s to 30s"),
+  clock_lead: clockLead
+    .optional()
+    .describe(`how far its clock may be ahead of ours: 1s to ${CLOCK_ALLOWANCE_SECONDS}s`),
   max_lifetime: duration.text.optional().describe(String(duration.text.description)),
   since_epoch: z.boolean().optional().describe("true or false"),
 };

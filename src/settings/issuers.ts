@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { readIssuer, writeFor, type Refuse, type Surroundings } from "./issuer-entry";
-import { isObject } from "./kinds";
 import { readNamedFile } from "./named-file";
 import type { Reading } from "./reading";
 import type { TrustedIssuer } from "../issuers/foreign-tokens";
+import { isObject } from "../tokens/json";
 
 /** What is wrong with the list, and what to write instead. */
 type Problem = { found: string; write: string };

@@ -125,10 +125,7 @@ const rateText = z
 
 export const rate: Kind<Rate, string> = { text: rateText, value: rateText };
 
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-const object = z.custom<Record<string, unknown>>(isObject);
+const object = z.looseObject({});
 
 /** Options that stand in one object. What is read is whether they are on. */
 export const together: Kind<true, object> = {

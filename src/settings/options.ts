@@ -1,6 +1,5 @@
 import type { z } from "zod";
 import { checkTogether } from "./checks";
-import { isObject } from "./kinds";
 import type { IssuerEntry } from "./issuer-entry";
 import { readAppIssuers } from "./issuers";
 import { readKeys, type Key } from "./keys";
@@ -19,6 +18,7 @@ import {
 import type { Accounts } from "../accounts/accounts";
 import { readAccounts } from "../accounts/app-accounts";
 import type { AppClient } from "../redis/app-client";
+import { isObject } from "../tokens/json";
 
 /** What may be left out, and may be undefined, because that is what a setting that isn't set often is. */
 type Optional<T> = { [Name in keyof T]?: T[Name] | undefined };

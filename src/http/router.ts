@@ -7,8 +7,13 @@ import { step, type Security, type Step } from "./request/step";
 
 type Method = "get" | "post" | "delete" | "all";
 
-/** `headers` says of each what it holds. */
-export type SuccessAnswer = { description: string; headers?: Record<string, string>; schema?: z.ZodType };
+/** `headers` says of each what it holds. A body is JSON unless `mediaType` says otherwise. */
+export type SuccessAnswer = {
+  description: string;
+  headers?: Record<string, string>;
+  mediaType?: string;
+  schema?: z.ZodType;
+};
 
 /** What a route does, and what is said of it in the API's description. */
 export type Endpoint = {

@@ -10,8 +10,8 @@
 --       refresh_sibling_exp                    the same of that session
 --       reason                                 why, unless it is all devices
 --       all_devices                            1 or 0
--- Returns {'done', or 'dead' when all devices were asked for with a credential that can no longer ask for it; the last
--- event's id, or empty}. What the credentials name has been ended all the same.
+-- Returns {'done', or 'dead' when all devices were asked for with a credential that can no longer ask for it; what was
+-- revoked; the last event's id, or empty}. What the credentials name has been ended all the same.
 -- Atomic, so that whether a credential is alive and what follows from it can't be torn apart by a refresh or a second
 -- logout. One that fails half-way can be tried again, and then does the rest.
 
@@ -79,4 +79,4 @@ if args.access_sid ~= '' then
   deny(KEYS[4], fill(args.access_entry, 'reason', '"' .. reason .. '"'), tonumber(args.access_ttl_ms))
 end
 
-return { verdict, lastEventId }
+return { verdict, revoked, lastEventId }

@@ -15,7 +15,7 @@ export type EntryCount = {
 };
 
 const WALK_EVERY_MS = 60_000;
-/** Redis answers nobody else during a SCAN: of so many keys, it takes a fraction of a millisecond. */
+/** Redis answers nobody else during a SCAN: of so many keys, it takes about a millisecond. */
 const KEYS_PER_SCAN = 1000;
 /** So that a walk takes at most about a tenth of Redis's time. */
 const PAUSE_PER_SCAN = 10;

@@ -21,6 +21,8 @@ import type { ForeignTokens } from "./issuers/foreign-tokens";
 import type { KeyRing } from "./keys/key-ring";
 import { createRefreshTokens, type RefreshTokens } from "./tokens/refresh-tokens";
 import { createTokens, type Tokens } from "./auth/tokens";
+import type { TrustedIssuer } from "./issuers/foreign-tokens";
+import { createOps, type Ops } from "./ops/ops";
 
 /** The parts of the service and the library, wired together in one place. */
 export type Core = {
@@ -35,6 +37,7 @@ export type Core = {
   revoker: Revoker;
   revocations: Revocations;
   auth: Auth;
+  ops: Ops;
   passwords: Passwords;
   meter: Meter | undefined;
   log: Logger;
@@ -49,6 +52,7 @@ export type CoreOptions = AccessTokenOptions &
     shards: Shards;
     keys: KeyRing;
     foreignTokens: ForeignTokens & { close(): void };
+    issuers: readonly TrustedIssuer[];
     /** Left out, accounts are kept in Redis. */
     accounts?: Accounts | undefined;
     /** Left out, nothing is counted. */
@@ -67,11 +71,13 @@ export function createCore(options: CoreOptions): Core {
   const writer = createWriter(redis, shards, past, meter?.revoked);
   const asked = createDenylist(redis, shards, epochs, past);
   const denylist = meter?.timed(asked) ?? asked;
+  const accounts = options.accounts ?? createAccounts(redis, shards);
   const passwords = createPasswords(options.passwordMinLength);
+  const sessions = createSessions(redis, shards, writer, options);
   const auth = createAuth({
-    accounts: options.accounts ?? createAccounts(redis, shards),
+    accounts,
     passwords,
-    sessions: createSessions(redis, shards, writer, options),
+    sessions,
     foreignSessions: createForeignSessions(writer, clockToleranceSeconds),
     accessTokens,
     tokens,
@@ -82,6 +88,11 @@ export function createCore(options: CoreOptions): Core {
   const revoker = createRevoker(writer, shards, options);
   const alarms = createAlarms({ redis, shards, past, log });
   const revocations = createRevocations(redis, shards, log);
+  const ops = createOps({
+    ...{ redis, shards, tokens, refreshTokens, denylist, revoker, sessions },
+    issuers: options.issuers,
+    isUser: async (id) => (await accounts.findById(id)) !== undefined,
+  });
   function close(): void {
     stopWatching();
     revocations.close();
@@ -90,7 +101,7 @@ export function createCore(options: CoreOptions): Core {
   }
   return {
     ...{ redis, shards, keys, tokens, refreshTokens, denylist, epochs, alarms, revoker, revocations, auth },
-    ...{ passwords, meter, log },
+    ...{ ops, passwords, meter, log },
     close,
   };
 }

@@ -22,6 +22,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "metrics",
   ],
   core: [
+    "ops",
     "auth",
     "sessions",
     "accounts",
@@ -34,8 +35,9 @@ const MAY_IMPORT: Record<string, string[]> = {
     // What counts is told by those who are counted; only its type is needed here.
     "metrics",
   ],
+  settings: ["settings/table", "settings/kinds", "accounts", "issuers", "tokens", "keys", "redis"],
   metrics: ["accounts", "denylist", "redis", "errors"],
-  settings: ["settings/table", "settings/kinds", "accounts", "issuers", "keys", "redis"],
+  ops: ["auth", "sessions", "accounts", "denylist", "tokens", "issuers", "redis", "errors"],
   auth: ["sessions", "accounts", "denylist", "tokens", "issuers", "errors"],
   // A session and its entries change together, in one script: it knows what the denylist's keys are.
   sessions: ["denylist", "tokens", "redis", "errors", "settings/table"],

@@ -1,8 +1,7 @@
 import { normaliseEmail, type Account, type Accounts } from "../accounts/accounts";
 import type { Denylist } from "../denylist/denylist";
-import { NOBODY, type Requester } from "../denylist/entry";
+import { NOBODY, type Grounds, type Requester } from "../denylist/entry";
 import type { ForeignSessions } from "../denylist/foreign-sessions";
-import type { Grounds } from "../denylist/revoker";
 import { attempt, CurfewError } from "../errors";
 import type { Passwords } from "../accounts/passwords";
 import type { Opened, Session, Sessions } from "../sessions/sessions";
@@ -267,7 +266,7 @@ export function createAuth(parts: AuthParts): Auth {
     endOtherSessions: (caller, requester) =>
       sessions.endAll(caller.sub, "session_ended", requester, { except: caller.sid }),
 
-    endAllOf: (user, { reason, ...said }) => sessions.endAll(user, reason, NOBODY, said),
+    endAllOf: (user, { reason, requester = NOBODY, ...said }) => sessions.endAll(user, reason, requester, said),
 
     account: accountOf,
   };

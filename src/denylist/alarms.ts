@@ -6,7 +6,7 @@ import { logEvent, type LogEvent } from "../log/events";
 import { outsideBudgets } from "../redis/budget";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
-import { cutUserAgent, type Requester } from "./entry";
+import { cutUserAgent, usesKeyOf, type Requester } from "./entry";
 import { epochKey } from "./past/epochs";
 import { EVENTS_KEPT, eventsKey, type StreamEvent } from "./events";
 import type { Past } from "./past/past";
@@ -32,7 +32,7 @@ export type Alarms = {
 
 type AlarmParts = { redis: Redis; shards: Shards; past: Pick<Past, "witnessed">; log: Logger };
 
-type RevokedToken = { sub: string; sid?: string; jti: string };
+type RevokedToken = { sub: string; sid?: string; jti: string; entryKeys: readonly string[] };
 
 /** A token in use; without `token`, all those that there was no room for. `uses` counts those not reported yet. */
 type Watched = { token: RevokedToken | undefined; latest: Use; uses: number; timer: NodeJS.Timeout };
@@ -56,7 +56,8 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
   const watched = new Map<string, Watched>();
   let total = 0;
 
-  function tellEvent({ sub, sid = "", jti }: RevokedToken, { by, requester }: Use): void {
+  function tellEvent(token: RevokedToken, { by, requester }: Use, uses: number): void {
+    const { sub, sid = "", jti, entryKeys } = token;
     const prefix = shards.prefixOf(sub);
     const told = `${prefix}ratelimit:alarm:${digestOf(sub, jti)}`;
     const args = {
@@ -66,20 +67,23 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
       ip: requester.ip ?? "",
       user_agent: cutUserAgent(requester.userAgent) ?? "",
       quiet_ms: Math.floor(windowMs * QUIET_SHARE),
+      uses,
     };
+    const keys = [eventsKey(prefix), epochKey(prefix), told];
+    const records = entryKeys.flatMap((key) => [key, usesKeyOf(prefix, key)]);
     // If Redis doesn't accept the event, the log has it anyway.
-    redis.run(TELL_USE, [eventsKey(prefix), epochKey(prefix), told], args).catch(() => undefined);
+    redis.run(TELL_USE, [...keys, ...records], args).catch(() => undefined);
   }
 
-  function tellLog(each: Watched): void {
-    const { token, latest, uses } = each;
-    each.uses = 0;
-    logEvent(log, EVENT, { ...latest.about, ...token, uses, total }, token ? EVENT : TOO_MANY);
+  function tellLog({ token, latest, uses }: Watched): void {
+    const names = token && { sub: token.sub, sid: token.sid, jti: token.jti };
+    logEvent(log, EVENT, { ...latest.about, ...names, uses, total }, token ? EVENT : TOO_MANY);
   }
 
   function tell(each: Watched): void {
     tellLog(each);
-    if (each.token) tellEvent(each.token, each.latest);
+    if (each.token) tellEvent(each.token, each.latest, each.uses);
+    each.uses = 0;
   }
 
   /**
@@ -146,7 +150,7 @@ function revokedTokenOf(refusal: unknown): RevokedToken | undefined {
     return undefined;
   const { sub, sid, jti } = refusal.about;
   if (sub === undefined || jti === undefined) return undefined;
-  return { sub, jti, ...(sid !== undefined && { sid }) };
+  return { sub, jti, entryKeys: refusal.entryKeys, ...(sid !== undefined && { sid }) };
 }
 
 /** Foreign subjects and ids may be of any length. */

@@ -7,12 +7,16 @@ import { foreign, foreignKeys, jtiKey, probeKey, sidKey } from "./entry";
 import { beganAt, epochKey, type Epochs } from "./past/epochs";
 import type { Past } from "./past/past";
 
+/** A rule that refuses a verified token: an entry of its own, its session's or its subject's, by its key; or the epoch. */
+export type Refusal =
+  | { readonly rule: "jti" | "sid" | "sub"; readonly key: string }
+  | { readonly rule: "epoch"; readonly epoch: string };
+
 export type Denylist = {
-  /**
-   * Throws `token_revoked` for a verified token that its own entry, its session's or its subject's denies, or that is
-   * from before the epoch.
-   */
+  /** Throws `token_revoked` for a verified token that any rule refuses. */
   assertNotRevoked(token: AccessToken | ForeignToken): Promise<void>;
+  /** Returns every rule that refuses a verified token, whether or not it has expired. It is accepted if there is none. */
+  refusalsOf(token: AccessToken | ForeignToken): Promise<Refusal[]>;
   /** Throws unless a check would get an answer now, in every shard. */
   assertAnswering(): Promise<void>;
   /** Throws unless a logout could be written now, in every shard. */
@@ -25,27 +29,22 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
 
   // One key per command: while a slot moves to another node, each key is on one of the two, and each command follows
   // its own redirect. The entries come first: if the denylist is emptied in between, the epoch is gone as well.
-  async function assertOwn({ sub, jti, sid, epoch }: AccessToken): Promise<void> {
+  async function refusalsOfOwn({ sub, jti, sid, epoch }: AccessToken): Promise<Refusal[]> {
     const prefix = shards.prefixOf(sub);
+    const keys = { jti: jtiKey(prefix, jti), sid: sidKey(prefix, sid) };
     const [byJti, bySid, value] = await ask(prefix, (client) =>
-      Promise.all([
-        client.exists(jtiKey(prefix, jti)),
-        client.exists(sidKey(prefix, sid)),
-        client.get(epochKey(prefix)),
-      ]),
+      Promise.all([client.exists(keys.jti), client.exists(keys.sid), client.get(epochKey(prefix))]),
     );
     const current = await epochs.current(prefix, value);
-    if (byJti !== 0 || bySid !== 0) throw new CurfewError("token_revoked", { about: { sub, sid, jti } });
-    if (current !== epoch) {
-      epochs.tellLost(prefix, epoch);
-      throw new CurfewError("token_revoked", { about: { sub, sid, jti }, raisesEvent: false });
-    }
+    return [
+      ...(byJti === 0 ? [] : [{ rule: "jti", key: keys.jti } as const]),
+      ...(bySid === 0 ? [] : [{ rule: "sid", key: keys.sid } as const]),
+      ...(current === epoch ? [] : [{ rule: "epoch", epoch: current } as const]),
+    ];
   }
 
-  async function assertForeign(token: ForeignToken): Promise<void> {
-    const { jti, sid, iat, sinceEpoch } = token;
-    const sub = foreign(token.issuer, token.sub);
-    const prefix = shards.prefixOf(sub);
+  async function refusalsOfForeign(token: ForeignToken): Promise<Refusal[]> {
+    const prefix = shards.prefixOf(subjectOf(token));
     const keys = foreignKeys(prefix, token);
     const [bySub, byJti, bySid, value] = await ask(prefix, (client) =>
       Promise.all([
@@ -56,16 +55,32 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
       ]),
     );
     const current = await epochs.current(prefix, value);
-    const about = { sub, jti, ...(sid !== undefined && { sid }) };
-    if (byJti !== 0 || bySid !== 0 || isCutOff(bySub, Math.floor(iat))) {
-      throw new CurfewError("token_revoked", { about });
-    }
-    if (sinceEpoch && iat < beganAt(current))
-      throw new CurfewError("token_revoked", { about, raisesEvent: false });
+    const isFromBefore = token.sinceEpoch && token.iat < beganAt(current);
+    return [
+      ...(byJti === 0 ? [] : [{ rule: "jti", key: keys.jti } as const]),
+      ...(bySid === 0 || keys.sid === undefined ? [] : [{ rule: "sid", key: keys.sid } as const]),
+      ...(isCutOff(bySub, Math.floor(token.iat)) ? [{ rule: "sub", key: keys.sub } as const] : []),
+      ...(isFromBefore ? [{ rule: "epoch", epoch: current } as const] : []),
+    ];
   }
 
+  const refusalsOf = (token: AccessToken | ForeignToken) =>
+    token.kind === "foreign" ? refusalsOfForeign(token) : refusalsOfOwn(token);
+
   return {
-    assertNotRevoked: (token) => (token.kind === "foreign" ? assertForeign(token) : assertOwn(token)),
+    refusalsOf,
+
+    async assertNotRevoked(token) {
+      const refusals = await refusalsOf(token);
+      if (refusals.length === 0) return;
+      const entryKeys = refusals.flatMap((refusal) => (refusal.rule === "epoch" ? [] : [refusal.key]));
+      const sub = subjectOf(token);
+      // A token from before the epoch is evidence of a loss, not of a theft.
+      const raisesEvent = entryKeys.length > 0;
+      if (!raisesEvent && token.kind === "own") epochs.tellLost(shards.prefixOf(sub), token.epoch);
+      const about = { sub, jti: token.jti, ...(token.sid !== undefined && { sid: token.sid }) };
+      throw new CurfewError("token_revoked", { about, raisesEvent, entryKeys });
+    },
 
     async assertAnswering() {
       await Promise.all(
@@ -81,6 +96,9 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
     },
   };
 }
+
+const subjectOf = (token: AccessToken | ForeignToken) =>
+  token.kind === "foreign" ? foreign(token.issuer, token.sub) : token.sub;
 
 /** An entry that somebody wrote by hand has no cutoff, and denies every token of the subject. */
 function isCutOff(entry: string | null, iat: number): boolean {

@@ -8,7 +8,9 @@ export const REASONS = [
   "session_ended",
   "password_changed",
   "refresh_reused",
+  "revoked_by_ops",
   "revoked_by_client",
+  "logout_at_issuer",
 ] as const;
 
 export type Reason = (typeof REASONS)[number];
@@ -21,6 +23,14 @@ export const NOBODY: Requester = { ip: null, userAgent: null };
 
 /** Who does something to whose tokens, and when; `note` in their own words. `sub` is empty if it isn't known. */
 export type WriteContext = { sub: string; by: string; requester: Requester; nowMs: number; note?: string };
+
+/** Why, on whose behalf, in whose own words, and where the request for it came from, if there was one. */
+export type Grounds = { reason: Reason; by: string; note?: string; requester?: Requester };
+
+export const contextOf = (
+  sub: string,
+  { by, note, requester = NOBODY }: Omit<Grounds, "reason">,
+): WriteContext => ({ sub, by, requester, nowMs: Date.now(), ...(note !== undefined && { note }) });
 
 /** By whom and why a credential is ended: by its owner, or by a client that it was shown to. */
 export const endedBy = (sub: string, client: string | undefined): { by: string; reason: Reason } =>
@@ -55,6 +65,10 @@ export const jtiKey = (prefix: string, jti: string) => `${prefix}denylist:jti:${
 export const sidKey = (prefix: string, sid: string) => `${prefix}denylist:sid:${sid}`;
 /** Denies every token of a foreign subject that was issued up to the entry's cutoff. */
 export const subKey = (prefix: string, sub: string) => `${prefix}denylist:sub:${sub}`;
+
+/** Where the uses that an entry refused are counted, for as long as the entry lives. */
+export const usesKeyOf = (prefix: string, entryKey: string) =>
+  `${prefix}uses:${entryKey.slice(`${prefix}denylist:`.length)}`;
 
 /**
  * A foreign id (of a token, a session or a subject) with its issuer's name, so that equal ids of two issuers differ.

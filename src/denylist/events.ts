@@ -6,7 +6,7 @@ export const eventsKey = (prefix: string) => `${prefix}events`;
 export const EVENTS_KEPT = 100_000;
 
 export type StreamEvent =
-  Reason | "refresh_ahead" | "revoked_token_used" | "denylist_began" | "denylist_lost";
+  Reason | "lifted" | "refresh_ahead" | "revoked_token_used" | "denylist_began" | "denylist_lost";
 
 /** When each event is written. `docs/events.md` is printed from this table. */
 export const STREAM_EVENTS: Readonly<Record<StreamEvent, string>> = {
@@ -16,6 +16,9 @@ export const STREAM_EVENTS: Readonly<Record<StreamEvent, string>> = {
   password_changed: "A change of password ended the sessions from before.",
   refresh_reused: "A refresh token was used a second time, which ended its session.",
   revoked_by_client: "A client at `/oauth/revoke`, or the app that mounts Curfew, revoked it.",
+  revoked_by_ops: "Somebody of the ops staff revoked it; `by` says who, `note` why.",
+  logout_at_issuer: "The issuer told us that its user logged out there; `by` names the issuer.",
+  lifted: "Somebody of the ops staff deleted an entry; `by` says who, `note` why.",
   refresh_ahead: "A refresh token was newer than Redis knew: Redis went back in time. It was accepted.",
   revoked_token_used: "A revoked token was used; once a minute for each, from all instances together.",
   denylist_began: "The denylist began to remember, in a Redis that held none.",

@@ -1,6 +1,6 @@
-import { foreign, REASONS, type Reason } from "./entry";
+import { foreign, REASONS, type Grounds, type Reason } from "./entry";
 import type { Revocation } from "./revocation";
-import type { Grounds, NamedToken } from "./revoker";
+import type { NamedToken } from "./revoker";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../issuers/foreign-tokens";
 import { isPlainId } from "../tokens/ids";
@@ -8,8 +8,10 @@ import { isPlainId } from "../tokens/ids";
 /** Why, in one of these words; and a note in your own. */
 export type Why = { reason?: AppReason | undefined; note?: string | undefined };
 
-/** Not for an app to say: that a refresh token was used twice. */
-export type AppReason = Exclude<Reason, "refresh_reused">;
+/** Not for an app to say: that a refresh token was used twice, or that somebody else revoked it. */
+const NOT_THE_APPS = ["refresh_reused", "revoked_by_ops", "logout_at_issuer"] as const;
+
+export type AppReason = Exclude<Reason, (typeof NOT_THE_APPS)[number]>;
 
 /** One of Curfew's own tokens. In a cluster, `sub` (its subject) saves writing the entry to every shard. */
 export type TokenToRevoke = Why & { jti: string; exp: number; sub?: string | undefined };
@@ -67,7 +69,7 @@ export function readWhy(why: Why): Grounds {
   return { reason: known, by: "app", ...(note !== undefined && { note }) };
 }
 
-const APP_REASONS = REASONS.filter((reason) => reason !== "refresh_reused");
+const APP_REASONS = REASONS.filter((reason) => !NOT_THE_APPS.some((each) => each === reason)) as AppReason[];
 const WHY_HINT = `reason: ${APP_REASONS.join(" or ")}; note: ${NOTE_MAX} characters at most`;
 
 /** Whether a revocation ends these claims, so that a WebSocket or stream opened with them must be closed. */
@@ -80,7 +82,8 @@ export function isEndedBy(claims: AccessToken | ForeignToken, revocation: Revoca
     case "user":
       return true;
     case "session":
-      return revocation.sid === claims.sid;
+      // Only foreign sessions are revoked by their id alone.
+      return revocation.sid === claims.sid && (revocation.sub !== null || isForeign);
     case "token":
       // Only own tokens are revoked by their id alone.
       return revocation.jti === claims.jti && !(revocation.sub === null && isForeign);

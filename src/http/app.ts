@@ -23,7 +23,7 @@ import { createRequestLog, giveRequestId } from "./request/request-log";
 import { createRouter } from "./router";
 import { createMeEndpoint } from "./routes/users";
 
-/** `isStopping` is left out where nothing is ever stopped. */
+/** `isStopping` may be left out if the app never drains before it stops. */
 export type AppCore = Core & { meter: Meter; isStopping?: () => boolean };
 
 export type AppOptions = AuthTableOptions &
@@ -40,7 +40,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   const client = requireClient({ clients: options.clients, limitTries: limit.client, tell });
   const { revoke, introspect } = createOAuthEndpoints(auth, tell, alarms, meter);
 
-  /** Asked by servers: no page of another origin is let in, and none has a client's secret. */
+  /** Routes for servers: they get no CORS headers, because no page has a client's secret. */
   const serverTables: RouteTable[] = [
     { base: "/api/auth", routes: verifyRoutes },
     { base: "/api/v1/auth", routes: verifyRoutes },
@@ -90,7 +90,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   return app;
 }
 
-/** An API's policy: nothing of ours is to be run, framed or embedded. */
+/** A policy for an API: no answer may be run, framed or embedded. */
 const SECURITY_HEADERS = {
   contentSecurityPolicy: {
     useDefaults: false,

@@ -19,7 +19,7 @@ export type GuardParts = {
 /** Reads the token, verifies it and asks the denylist; throws unless it is genuine, alive and not revoked. */
 export type Check = (req: Request) => Promise<Token>;
 
-/** `methodOf` tells the method of the request that is asked about, where that isn't the one that asks. */
+/** `methodOf` returns the method of the request to judge, which isn't the request itself if a gateway asks. */
 export function createCheck(parts: GuardParts, methodOf = (req: Request) => req.method): Check {
   const { tokens, denylist, credentialsOf, assertNotCrossSite, meter } = parts;
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { outsideBudgets } from "../redis/budget";
-import type { Client, Redis } from "../redis/redis";
+import type { Redis } from "../redis/redis";
+import { SCAN_START, scanStep, type ScanPlace } from "../redis/scan";
 import type { Shards } from "../redis/shards";
 
 /** How many entries of each kind are alive. */
@@ -15,10 +16,8 @@ export type EntryCount = {
 };
 
 const WALK_EVERY_MS = 60_000;
-/** Redis answers nobody else during a SCAN: of so many keys, it takes about a millisecond. */
-const KEYS_PER_SCAN = 1000;
-/** So that a walk takes at most about a tenth of Redis's time. */
-const PAUSE_PER_SCAN = 10;
+/** Redis answers nobody else during a step, which takes about a millisecond: so a walk takes a tenth of Redis's time. */
+const PAUSE_PER_STEP = 10;
 
 const KINDS = { jti: "token", sid: "session", sub: "user" } as const;
 
@@ -26,34 +25,32 @@ const pauseFor = (ms: number): Promise<unknown> => sleep(ms, undefined, { ref: f
 
 /** Counts the entries by walking all of Redis's keys, slowly, and only while somebody asks how many there are. */
 export function createEntryCount(redis: Redis, shards: Shards, pause = pauseFor): EntryCount {
+  const pattern = `${shards.pattern}denylist:*`;
   let counts: EntryCounts | undefined;
   let isWalking = false;
   let walkedAt = -Infinity;
 
-  async function walkNode(node: Scanned, found: EntryCounts): Promise<void> {
-    let cursor = "0";
-    do {
+  async function count(): Promise<EntryCounts> {
+    const found: EntryCounts = { token: 0, session: 0, user: 0 };
+    let place: ScanPlace | undefined = SCAN_START;
+    while (place) {
       const askedAt = performance.now();
-      const [next, keys] = await redis.ask(() =>
-        node.scan(cursor, "MATCH", `${shards.pattern}denylist:*`, "COUNT", KEYS_PER_SCAN),
-      );
+      const { keys, next }: Awaited<ReturnType<typeof scanStep>> = await scanStep(redis, pattern, place);
       const tookMs = performance.now() - askedAt;
       for (const key of keys) {
         const kind = kindOf(key);
         if (kind) found[kind] += 1;
       }
-      cursor = next;
-      if (cursor !== "0") await pause(PAUSE_PER_SCAN * tookMs);
-    } while (cursor !== "0");
+      place = next;
+      if (place) await pause(PAUSE_PER_STEP * tookMs);
+    }
+    return found;
   }
 
   async function walk(): Promise<void> {
     isWalking = true;
     try {
-      const found: EntryCounts = { token: 0, session: 0, user: 0 };
-      const nodes = await redis.ask((client) => Promise.resolve(nodesOf(client)));
-      for (const node of nodes) await walkNode(node, found);
-      counts = found;
+      counts = await count();
     } catch {
       // A part of the entries is no figure to publish. The next walk may find all of them.
     } finally {
@@ -71,11 +68,6 @@ export function createEntryCount(redis: Redis, shards: Shards, pause = pauseFor)
     },
   };
 }
-
-type Scanned = Pick<Client, "scan">;
-
-/** In a cluster, each primary has some of the keys. */
-const nodesOf = (client: Client): Scanned[] => ("nodes" in client ? client.nodes("master") : [client]);
 
 /** Undefined for the epoch. */
 function kindOf(key: string): keyof EntryCounts | undefined {

@@ -1,21 +1,22 @@
 import { crc16 } from "./crc16";
 
 /**
- * Where each user's keys live. A shard is a complete denylist of its own, epoch included, whose keys share a hash tag and
- * so a slot of a Redis Cluster: no command and no script ever needs keys of two slots. Outside a cluster there is one.
+ * Where each user's keys are. A shard is a complete denylist, with its own epoch. Its keys share a hash tag, and so a
+ * slot of a Redis Cluster: no command or script needs keys from two slots. Outside a cluster there is one shard, with
+ * no tag.
  */
 export type Shards = {
-  /** What the keys of a subject (a user, an e-mail address, a client that is counted) begin with. */
+  /** The prefix of the keys of a subject: a user, an e-mail address or a rate-limited client. */
   prefixOf(subject: string): string;
   readonly prefixes: readonly string[];
-  /** Any of the prefixes, as a glob-style pattern. */
+  /** Matches what any shard's keys begin with, as SCAN's MATCH takes it. */
   readonly pattern: string;
 };
 
 export const createOneShard = (prefix: string): Shards => ({
   prefixOf: () => prefix,
   prefixes: [prefix],
-  pattern: prefix,
+  pattern: literally(prefix),
 });
 
 export function createShards(prefix: string, count: number): Shards {
@@ -23,6 +24,9 @@ export function createShards(prefix: string, count: number): Shards {
   return {
     prefixOf: (subject) => prefixes[crc16(subject) % count] ?? prefix,
     prefixes,
-    pattern: `${prefix}{s[0-9][0-9]}:`,
+    pattern: `${literally(prefix)}{s[0-9][0-9]}:`,
   };
 }
+
+/** In a pattern of Redis's, where some characters mean more than themselves. */
+const literally = (text: string) => text.replace(/[*?[\]\\^-]/g, "\\$&");

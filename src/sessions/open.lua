@@ -3,7 +3,7 @@
 -- KEYS  1–2 as in entries.lua   3 as in session.lua
 -- args  as in both, and: sid, access_exp (Unix seconds), expires_at, ends_at (RFC 3339), ttl_ms, limit
 -- Returns {the epoch the session was opened in, what was revoked}.
--- Atomic, so that a session that exists is always among its user's, where "every session" looks for it.
+-- Atomic, so that every session is in its user's list, where a logout of all devices looks for it.
 
 refuseLate()
 local epoch = readEpoch()

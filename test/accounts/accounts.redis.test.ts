@@ -1,19 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { hash } from "@node-rs/argon2";
 import { call, expectRefusal, login, me, PASSWORD, refresh, register, type Answer } from "../helpers/client";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { useService } from "../helpers/service";
 
-let redis: TestRedis;
-let service: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  service = await startService({ REDIS_URL: redis.url, PASSWORD_MIN_LENGTH: "8" });
-});
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
-});
+const redis = useRedis();
+const service = useService(() => ({ REDIS_URL: redis.url, PASSWORD_MIN_LENGTH: "8" }));
 
 const post = (path: string, body: unknown, token?: string) =>
   call(service.url, "POST", `/api/auth/${path}`, { body, ...(token && { token }) });

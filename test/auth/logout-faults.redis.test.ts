@@ -2,33 +2,22 @@ import {
   call,
   eventually,
   expectRefusal,
+  logout,
   me,
   refresh,
   register,
   untilReady,
   type Tokens,
 } from "../helpers/client";
-import { startProxy, type Proxy } from "../helpers/proxy";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { startProxy } from "../helpers/proxy";
+import { useRedis } from "../helpers/redis";
+import { useService } from "../helpers/service";
+import { use } from "../helpers/use";
 
 /** Rule 6: success is the truth. Redis is broken at every point of a logout; then it heals, and the truth is looked at. */
-let redis: TestRedis;
-let wire: Proxy;
-let service: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  wire = await startProxy(redis.port);
-  const url = redis.url.replace(String(redis.port), String(wire.port));
-  service = await startService({ REDIS_URL: url });
-});
-afterAll(async () => {
-  await service.stop();
-  await wire.stop();
-  await redis.stop();
-});
-
-const logout = (token: string) => call(service.url, "POST", "/api/auth/logout", { token });
+const redis = useRedis();
+const wire = use(() => startProxy(redis.port));
+const service = useService(() => ({ REDIS_URL: redis.url.replace(String(redis.port), String(wire.port)) }));
 
 /** Either all of the logout happened or nothing did. */
 async function isWhollyIn({ access_token, refresh_token }: Tokens): Promise<boolean> {
@@ -38,7 +27,7 @@ async function isWhollyIn({ access_token, refresh_token }: Tokens): Promise<bool
 }
 
 async function expectLoggedOut(tokens: Tokens): Promise<void> {
-  expect((await logout(tokens.access_token)).status).toBe(200);
+  expect((await logout(service.url, tokens.access_token)).status).toBe(200);
   expectRefusal(await me(service.url, tokens.access_token), 401, "token_revoked");
   expectRefusal(await refresh(service.url, tokens.refresh_token), 401, "refresh_token_invalid");
 }
@@ -54,7 +43,7 @@ describe("a connection that breaks", () => {
   it.each(cuts)("in the %s after %d bytes gives 503, and the next try succeeds", async (direction, bytes) => {
     const tokens = await register(service.url);
     wire.breakAfter(direction, bytes, "reset");
-    expectRefusal(await logout(tokens.access_token), 503, "denylist_unavailable");
+    expectRefusal(await logout(service.url, tokens.access_token), 503, "denylist_unavailable");
     wire.heal();
     await untilReady(service.url);
     // The request arrived whole exactly if the reply was what broke.
@@ -67,7 +56,7 @@ describe("a connection that breaks", () => {
     async (direction, bytes) => {
       const tokens = await register(service.url);
       wire.breakAfter(direction, bytes, "silence");
-      expectRefusal(await logout(tokens.access_token), 503, "denylist_unavailable");
+      expectRefusal(await logout(service.url, tokens.access_token), 503, "denylist_unavailable");
       wire.heal();
       await untilReady(service.url);
       await isWhollyIn(tokens);
@@ -121,7 +110,7 @@ describe("a Redis that refuses", () => {
     async (_title, breakIt, mendIt) => {
       const tokens = await register(service.url);
       await breakIt();
-      const answer = await logout(tokens.access_token);
+      const answer = await logout(service.url, tokens.access_token);
       await mendIt();
       expectRefusal(answer, 503, "denylist_unavailable");
       await untilReady(service.url);
@@ -133,7 +122,7 @@ describe("a Redis that refuses", () => {
   it("is hung: 503 in time, and what it does when it wakes up does no harm", async () => {
     const tokens = await register(service.url);
     process.kill(redis.pid, "SIGSTOP");
-    const answer = await logout(tokens.access_token);
+    const answer = await logout(service.url, tokens.access_token);
     process.kill(redis.pid, "SIGCONT");
     expectRefusal(answer, 503, "denylist_unavailable");
     // The logout that was given up is done after all.
@@ -144,7 +133,7 @@ describe("a Redis that refuses", () => {
   it("is stopped: 503 for logout and check alike, though the service lives and says that it isn't ready", async () => {
     const tokens = await register(service.url);
     wire.breakAfter("request", 0, "reset");
-    expectRefusal(await logout(tokens.access_token), 503, "denylist_unavailable");
+    expectRefusal(await logout(service.url, tokens.access_token), 503, "denylist_unavailable");
     expectRefusal(await me(service.url, tokens.access_token), 503, "denylist_unavailable");
     expectRefusal(await call(service.url, "GET", "/readyz"), 503, "denylist_unavailable");
     expect((await call(service.url, "GET", "/healthz")).status).toBe(200);

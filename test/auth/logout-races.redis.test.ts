@@ -1,7 +1,7 @@
 import {
-  call,
   expectRefusal,
   login,
+  logout,
   me,
   refresh,
   register,
@@ -10,29 +10,15 @@ import {
 } from "../helpers/client";
 import { readDeeds } from "../helpers/events";
 import { decodePart } from "../helpers/jws";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { startService, useService } from "../helpers/service";
 
 /** Two processes on one Redis. What they do at the same moment meets in Redis only. */
-let redis: TestRedis;
-let one: TestService;
-let two: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  [one, two] = await Promise.all([
-    startService({ REDIS_URL: redis.url }),
-    startService({ REDIS_URL: redis.url }),
-  ]);
-});
-afterAll(async () => {
-  await Promise.all([one.stop(), two.stop()]);
-  await redis.stop();
-});
+const redis = useRedis();
+const one = useService(() => ({ REDIS_URL: redis.url }));
+const two = useService(() => ({ REDIS_URL: redis.url }));
 
 const ROUNDS = 300;
-
-const logout = (service: TestService, token: string, body = {}) =>
-  call(service.url, "POST", "/api/auth/logout", { token, body });
 
 /** No access token of the session is accepted, and no refresh token of it gets another, on either process. */
 async function expectNothingUsable(first: Tokens, refreshes: Answer[]): Promise<void> {
@@ -50,7 +36,7 @@ it("what one process revokes the other refuses at once", async () => {
   for (let round = 0; round < 50; round += 1) {
     const tokens = await register(one.url);
     expect((await me(two.url, tokens.access_token)).status).toBe(200);
-    expect((await logout(one, tokens.access_token)).status).toBe(200);
+    expect((await logout(one.url, tokens.access_token)).status).toBe(200);
     expectRefusal(await me(two.url, tokens.access_token), 401, "token_revoked");
   }
 });
@@ -65,11 +51,11 @@ it("logout beats refresh, whichever comes first", async () => {
     const [loggedOut, ...refreshes] = await Promise.all(
       round % 2 === 0
         ? [
-            logout(one, tokens.access_token),
+            logout(one.url, tokens.access_token),
             Promise.all(headStart).then(() => refresh(two.url, tokens.refresh_token)),
           ]
         : [
-            Promise.all(headStart).then(() => logout(one, tokens.access_token)),
+            Promise.all(headStart).then(() => logout(one.url, tokens.access_token)),
             refresh(two.url, tokens.refresh_token),
             refresh(one.url, tokens.refresh_token),
           ],
@@ -95,7 +81,7 @@ it("logging out all devices beats their refreshes, and spares nobody who was log
     const [first] = devices as [Tokens, ...Tokens[]];
     const during = login(two.url, user.email);
     const [loggedOut, ...refreshes] = await Promise.all([
-      logout(one, first.access_token, { all_devices: true }),
+      logout(one.url, first.access_token, { all_devices: true }),
       ...devices.map(({ refresh_token }) => refresh(two.url, refresh_token)),
     ]);
     expect(loggedOut.status).toBe(200);
@@ -113,7 +99,7 @@ it("a hundred logouts of one token at once are a hundred successes and one entry
   const tokens = await register(one.url);
   const deeds = await readDeeds(redis);
   const answers = await Promise.all(
-    Array.from({ length: 100 }, (_, at) => logout(at % 2 === 0 ? one : two, tokens.access_token)),
+    Array.from({ length: 100 }, (_, at) => logout((at % 2 === 0 ? one : two).url, tokens.access_token)),
   );
   expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 100 }, () => 200));
   expect(await readDeeds(redis)).toHaveLength(deeds.length + 1);
@@ -130,7 +116,7 @@ it("a hundred refreshes of one token at once are a hundred successes and one suc
     ({ body }) => decodePart(`.${(body as Tokens).refresh_token}`, 1)["generation"],
   );
   expect(new Set(generations)).toEqual(new Set([1]));
-  expect((await logout(two, first.access_token)).status).toBe(200);
+  expect((await logout(two.url, first.access_token)).status).toBe(200);
   await expectNothingUsable(first, answers);
 });
 

@@ -1,36 +1,14 @@
 import { randomUUID } from "node:crypto";
-import {
-  call,
-  expectRefusal,
-  login,
-  me,
-  refresh,
-  register,
-  type Answer,
-  type Tokens,
-} from "../helpers/client";
+import { call, expectRefusal, login, logout, me, refresh, register, type Tokens } from "../helpers/client";
 import { readDeeds } from "../helpers/events";
 import { decodePart, forge, vary } from "../helpers/jws";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { SECRET, startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { SECRET, startService, useService } from "../helpers/service";
 
 const SUCCESS = { success: true, message: "Logged out successfully" };
 
-let redis: TestRedis;
-let service: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  service = await startService({ REDIS_URL: redis.url });
-});
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
-});
-
-type Body = { refresh_token?: string; all_devices?: boolean };
-
-const logout = (token: string | undefined, body?: Body): Promise<Answer> =>
-  call(service.url, "POST", "/api/auth/logout", { ...(token && { token }), ...(body && { body }) });
+const redis = useRedis();
+const service = useService(() => ({ REDIS_URL: redis.url }));
 
 const isAccepted = async (tokens: Tokens) => (await me(service.url, tokens.access_token)).status === 200;
 
@@ -52,7 +30,7 @@ describe("POST /api/auth/logout", () => {
   it("answers 200 with its JSON, and the token is refused from then on", async () => {
     const tokens = await register(service.url);
     expect(await isAccepted(tokens)).toBe(true);
-    const answer = await logout(tokens.access_token);
+    const answer = await logout(service.url, tokens.access_token);
     expect(answer).toMatchObject({ status: 200, body: SUCCESS });
     expect(answer.headers.get("cache-control")).toBe("no-store");
     await expectDead(tokens);
@@ -72,8 +50,7 @@ describe("POST /api/auth/logout", () => {
 
   it("names an unknown key and revokes nothing, because a typo must not log out one device only", async () => {
     const tokens = await register(service.url);
-    const body = { all_device: true } as Body;
-    const answer = await logout(tokens.access_token, body);
+    const answer = await logout(service.url, tokens.access_token, { all_device: true });
     expectRefusal(answer, 400, "invalid_request");
     expect(answer.body).toMatchObject({ details: [{ path: "all_device" }] });
     expect(await isAccepted(tokens)).toBe(true);
@@ -112,7 +89,7 @@ describe("rule 1: what a logout writes", () => {
     const before = await denylistKeys();
     const tokens = await register(service.url);
     const { jti, sid, iat, exp } = decodePart(tokens.access_token, 1);
-    await logout(tokens.access_token);
+    await logout(service.url, tokens.access_token);
     expect((await denylistKeys()).filter((key) => !before.includes(key) && !key.endsWith("epoch"))).toEqual([
       jtiKeyOf(tokens.access_token),
       sidKeyOf(tokens.access_token),
@@ -135,7 +112,7 @@ describe("rule 1: what a logout writes", () => {
   it("gives the token's entry the token's remaining lifetime", async () => {
     const { access_token } = await register(service.url);
     const exp = Number(decodePart(access_token, 1)["exp"]);
-    const [earliest] = [now(), await logout(access_token)];
+    const [earliest] = [now(), await logout(service.url, access_token)];
     const ttl = await redis.admin.pttl(jtiKeyOf(access_token));
     expect(ttl).toBeGreaterThanOrEqual(Math.floor((exp - now()) * 1000));
     expect(ttl).toBeLessThanOrEqual(Math.ceil((exp - earliest) * 1000));
@@ -144,7 +121,7 @@ describe("rule 1: what a logout writes", () => {
   it("gives the session's entry 30 s more than the last of its access tokens has", async () => {
     const tokens = await register(service.url);
     const next = (await refresh(service.url, tokens.refresh_token)).body as Tokens;
-    await logout(tokens.access_token);
+    await logout(service.url, tokens.access_token);
     const exp = Number(decodePart(next.access_token, 1)["exp"]);
     const ttl = await redis.admin.pttl(sidKeyOf(tokens.access_token));
     expect(ttl).toBeGreaterThan((exp + 29 - now()) * 1000);
@@ -155,7 +132,7 @@ describe("rule 1: what a logout writes", () => {
     const first = await register(service.url);
     const other = await login(service.url, first.user.email);
     const refreshed = (await refresh(service.url, first.refresh_token)).body as Tokens;
-    await logout(first.access_token);
+    await logout(service.url, first.access_token);
     await expectDead(first);
     await expectDead(refreshed);
     expect(await isAccepted(other)).toBe(true);
@@ -164,7 +141,7 @@ describe("rule 1: what a logout writes", () => {
   it("leaves a tombstone that says when and why, and one event", async () => {
     const { access_token, user } = await register(service.url);
     const { sid, jti } = decodePart(access_token, 1);
-    await logout(access_token);
+    await logout(service.url, access_token);
     expect(await redis.admin.hgetall(`curfew:session:${String(sid)}`)).toMatchObject({
       ended_reason: "logout",
       ended_at: expect.stringMatching(/Z$/) as string,
@@ -195,22 +172,24 @@ describe("rules 2 and 5: the credentials", () => {
     const first = await register(service.url);
     const second = (await refresh(service.url, first.refresh_token)).body as Tokens;
     const third = (await refresh(service.url, second.refresh_token)).body as Tokens;
-    expect((await logout(undefined, { refresh_token: first.refresh_token })).status).toBe(200);
+    expect((await logout(service.url, undefined, { refresh_token: first.refresh_token })).status).toBe(200);
     await expectDead(third);
-    expect((await logout(undefined, { refresh_token: third.refresh_token })).status).toBe(200);
+    expect((await logout(service.url, undefined, { refresh_token: third.refresh_token })).status).toBe(200);
   });
 
   it("ends the refresh token's session beside the access token's", async () => {
     const phone = await register(service.url);
     const tablet = await login(service.url, phone.user.email);
-    expect((await logout(phone.access_token, { refresh_token: tablet.refresh_token })).status).toBe(200);
+    expect(
+      (await logout(service.url, phone.access_token, { refresh_token: tablet.refresh_token })).status,
+    ).toBe(200);
     await expectDead(phone);
     await expectDead(tablet);
   });
 
   it("refuses somebody else's refresh token and revokes nothing", async () => {
     const [mine, theirs] = [await register(service.url), await register(service.url)];
-    const answer = await logout(mine.access_token, {
+    const answer = await logout(service.url, mine.access_token, {
       refresh_token: theirs.refresh_token,
       all_devices: true,
     });
@@ -225,14 +204,14 @@ describe("rules 2 and 5: the credentials", () => {
     await shortLived.stop();
     const mine = await login(service.url, old.user.email);
     while (now() < Number(decodePart(old.access_token, 1)["exp"])) await me(service.url, mine.access_token);
-    const answer = await logout(mine.access_token, { refresh_token: old.refresh_token });
+    const answer = await logout(service.url, mine.access_token, { refresh_token: old.refresh_token });
     expectRefusal(answer, 401, "refresh_token_invalid");
     expect(await isAccepted(mine)).toBe(true);
   });
 
   it("says token_missing without credentials", async () => {
-    expectRefusal(await logout(undefined), 401, "token_missing");
-    expectRefusal(await logout(undefined, { all_devices: true }), 401, "token_missing");
+    expectRefusal(await logout(service.url, undefined), 401, "token_missing");
+    expectRefusal(await logout(service.url, undefined, { all_devices: true }), 401, "token_missing");
   });
 
   it("refuses what is forged, beside whatever else is genuine, and writes nothing", async () => {
@@ -245,20 +224,28 @@ describe("rules 2 and 5: the credentials", () => {
       "no such key",
     );
     const forgedRefresh = `${tokens.refresh_token.slice(0, -6)}AAAAAA`;
-    expectRefusal(await logout(forgedAccess), 401, "token_invalid");
-    expectRefusal(await logout(forgedAccess, { refresh_token: tokens.refresh_token }), 401, "token_invalid");
-    expectRefusal(await logout(undefined, { refresh_token: forgedRefresh }), 401, "refresh_token_invalid");
+    expectRefusal(await logout(service.url, forgedAccess), 401, "token_invalid");
     expectRefusal(
-      await logout(tokens.access_token, { refresh_token: forgedRefresh }),
+      await logout(service.url, forgedAccess, { refresh_token: tokens.refresh_token }),
+      401,
+      "token_invalid",
+    );
+    expectRefusal(
+      await logout(service.url, undefined, { refresh_token: forgedRefresh }),
       401,
       "refresh_token_invalid",
     );
     expectRefusal(
-      await logout(undefined, { refresh_token: tokens.access_token }),
+      await logout(service.url, tokens.access_token, { refresh_token: forgedRefresh }),
       401,
       "refresh_token_invalid",
     );
-    expectRefusal(await logout(tokens.refresh_token), 401, "token_invalid");
+    expectRefusal(
+      await logout(service.url, undefined, { refresh_token: tokens.access_token }),
+      401,
+      "refresh_token_invalid",
+    );
+    expectRefusal(await logout(service.url, tokens.refresh_token), 401, "token_invalid");
     expect(await denylistKeys()).toEqual(before);
     expect(await isAccepted(tokens)).toBe(true);
     expect(await isAccepted(other)).toBe(true);
@@ -268,7 +255,7 @@ describe("rules 2 and 5: the credentials", () => {
 describe("rule 3: all devices", () => {
   it("spares a login that comes afterwards, even within the same second", async () => {
     const tokens = await register(service.url);
-    expect((await logout(tokens.access_token, { all_devices: true })).status).toBe(200);
+    expect((await logout(service.url, tokens.access_token, { all_devices: true })).status).toBe(200);
     const next = await login(service.url, tokens.user.email);
     expect(await isAccepted(next)).toBe(true);
     await expectDead(tokens);
@@ -277,38 +264,43 @@ describe("rule 3: all devices", () => {
   it("takes the refresh token of a live session alone", async () => {
     const phone = await register(service.url);
     const tablet = await login(service.url, phone.user.email);
-    expect((await logout(undefined, { refresh_token: phone.refresh_token, all_devices: true })).status).toBe(
-      200,
-    );
+    expect(
+      (await logout(service.url, undefined, { refresh_token: phone.refresh_token, all_devices: true }))
+        .status,
+    ).toBe(200);
     await expectDead(tablet);
   });
 
   it("is a success again with a credential that it ended itself, and spares who came since", async () => {
     const phone = await register(service.url);
     const tablet = await login(service.url, phone.user.email);
-    await logout(phone.access_token, { all_devices: true });
+    await logout(service.url, phone.access_token, { all_devices: true });
     const since = await login(service.url, phone.user.email);
-    expect((await logout(phone.access_token, { all_devices: true })).status).toBe(200);
-    expect((await logout(tablet.access_token, { all_devices: true })).status).toBe(200);
-    expect((await logout(undefined, { refresh_token: tablet.refresh_token, all_devices: true })).status).toBe(
-      200,
-    );
+    expect((await logout(service.url, phone.access_token, { all_devices: true })).status).toBe(200);
+    expect((await logout(service.url, tablet.access_token, { all_devices: true })).status).toBe(200);
+    expect(
+      (await logout(service.url, undefined, { refresh_token: tablet.refresh_token, all_devices: true }))
+        .status,
+    ).toBe(200);
     expect(await isAccepted(since)).toBe(true);
   });
 
   it("says 401 to a credential that is dead otherwise, and ends no more than what it names", async () => {
     const phone = await register(service.url);
     const tablet = await login(service.url, phone.user.email);
-    await logout(phone.access_token);
-    expectRefusal(await logout(phone.access_token, { all_devices: true }), 401, "token_revoked");
-    const onlyRefresh = await logout(undefined, { refresh_token: phone.refresh_token, all_devices: true });
+    await logout(service.url, phone.access_token);
+    expectRefusal(await logout(service.url, phone.access_token, { all_devices: true }), 401, "token_revoked");
+    const onlyRefresh = await logout(service.url, undefined, {
+      refresh_token: phone.refresh_token,
+      all_devices: true,
+    });
     expectRefusal(onlyRefresh, 401, "refresh_token_invalid");
     expect(await isAccepted(tablet)).toBe(true);
 
     const claims = { exp: Math.floor(now()) - 1, iat: Math.floor(now()) - 60 };
     const expired = vary(tablet.access_token, SECRET, { claims });
     const laptop = await login(service.url, phone.user.email);
-    expectRefusal(await logout(expired, { all_devices: true }), 401, "token_expired");
+    expectRefusal(await logout(service.url, expired, { all_devices: true }), 401, "token_expired");
     await expectDead(tablet);
     expect(await isAccepted(laptop)).toBe(true);
   });
@@ -317,7 +309,7 @@ describe("rule 3: all devices", () => {
     const phone = await register(service.url);
     const tablet = await login(service.url, phone.user.email);
     await redis.admin.set(jtiKeyOf(phone.access_token), "why", "EX", 900);
-    expectRefusal(await logout(phone.access_token, { all_devices: true }), 401, "token_revoked");
+    expectRefusal(await logout(service.url, phone.access_token, { all_devices: true }), 401, "token_revoked");
     await expectDead(phone);
     expect(await isAccepted(tablet)).toBe(true);
   });
@@ -330,7 +322,7 @@ describe("rule 4: dead credentials and the arithmetic of TTLs", () => {
   it("writes an entry in the last second of a token's life", async () => {
     const tokens = await register(service.url);
     const token = expiringIn(tokens, 0.9);
-    expect((await logout(token)).status).toBe(200);
+    expect((await logout(service.url, token)).status).toBe(200);
     const ttl = await redis.admin.pttl(jtiKeyOf(token));
     expect(ttl).not.toBe(-1);
     expect(ttl).toBeLessThanOrEqual(900);
@@ -343,16 +335,16 @@ describe("rule 4: dead credentials and the arithmetic of TTLs", () => {
     async (ago) => {
       const tokens = await register(service.url);
       const token = expiringIn(tokens, -ago);
-      expect((await logout(token)).status).toBe(200);
+      expect((await logout(service.url, token)).status).toBe(200);
       expect(await redis.admin.exists(jtiKeyOf(token))).toBe(0);
       await expectDead(tokens);
-      expect((await logout(token)).status).toBe(200);
+      expect((await logout(service.url, token)).status).toBe(200);
     },
   );
 
   it("takes the same token twice, keeps the first entry and shortens nothing", async () => {
     const { access_token } = await register(service.url);
-    await logout(access_token);
+    await logout(service.url, access_token);
     const [jtiKey, sidKey] = [jtiKeyOf(access_token), sidKeyOf(access_token)];
     const state = async () => [
       await redis.admin.get(jtiKey),
@@ -361,7 +353,7 @@ describe("rule 4: dead credentials and the arithmetic of TTLs", () => {
     ];
     const expiry = async (key: string) => Number(await redis.admin.call("PEXPIRETIME", key));
     const [first, jtiExpiry, sidExpiry] = [await state(), await expiry(jtiKey), await expiry(sidKey)];
-    expect((await logout(access_token)).status).toBe(200);
+    expect((await logout(service.url, access_token)).status).toBe(200);
     expect(await state()).toEqual(first);
     expect(await expiry(jtiKey)).toBeGreaterThanOrEqual(jtiExpiry);
     expect(await expiry(sidKey)).toBeGreaterThanOrEqual(sidExpiry);
@@ -378,7 +370,7 @@ describe("rule 4: dead credentials and the arithmetic of TTLs", () => {
     await redis.admin.set(jtiKeyOf(short.access_token), "why", "EX", 5);
     for (const tokens of [long, endless, short]) {
       expectRefusal(await me(service.url, tokens.access_token), 401, "token_revoked");
-      expect((await logout(tokens.access_token)).status).toBe(200);
+      expect((await logout(service.url, tokens.access_token)).status).toBe(200);
       expect(await redis.admin.get(jtiKeyOf(tokens.access_token))).toBe("why");
     }
     expect(await redis.admin.ttl(jtiKeyOf(long.access_token))).toBeGreaterThan(4900);
@@ -394,7 +386,7 @@ describe("rule 4: dead credentials and the arithmetic of TTLs", () => {
       expectRefusal(await me(service.url, token), 401, "token_expired");
       expect((await me(tolerant.url, token)).status).toBe(200);
       const exp = Number(decodePart(token, 1)["exp"]);
-      await call(tolerant.url, "POST", "/api/auth/logout", { token });
+      await logout(tolerant.url, token);
       const ttl = await redis.admin.pttl(jtiKeyOf(token));
       expect(ttl).toBeLessThanOrEqual(8000);
       expect(ttl).toBeGreaterThanOrEqual(Math.floor((exp + 10 - now()) * 1000));
@@ -408,7 +400,7 @@ describe("rule 4: dead credentials and the arithmetic of TTLs", () => {
     const tokens = await register(service.url);
     const sibling = expiringIn(tokens, 600);
     await redis.admin.del(`curfew:session:${sidOf(tokens.access_token)}`);
-    expect((await logout(tokens.access_token)).status).toBe(200);
+    expect((await logout(service.url, tokens.access_token)).status).toBe(200);
     expectRefusal(await me(service.url, sibling), 401, "token_revoked");
     expect(await redis.admin.ttl(sidKeyOf(sibling))).toBeGreaterThanOrEqual(900);
   });

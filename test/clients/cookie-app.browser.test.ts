@@ -2,15 +2,14 @@ import { createServer, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import type { Page } from "playwright-core";
-import { startBrowser, type TestBrowser } from "../helpers/browser";
+import { startBrowser } from "../helpers/browser";
 import { PASSWORD, register } from "../helpers/client";
 import { freePort } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { startService, useService } from "../helpers/service";
+import { use } from "../helpers/use";
 
 /** An app that keeps its tokens in cookies, for real: Chromium, its cookies, its preflights and what it says of where a request comes from. */
-let browser: TestBrowser;
 let pages: Server;
-let service: TestService;
 /** The service by the name under which the browser knows it. */
 let home: string;
 /** The same site as the service: its cookies go along with requests from there. */
@@ -37,14 +36,13 @@ beforeAll(async () => {
   friend = `http://localhost:${port}`;
   neighbour = `http://localhost:${neighbourPort}`;
   stranger = `http://127.0.0.1:${neighbourPort}`;
-
-  browser = await startBrowser();
-  service = await startService({ REDIS_URL: "memory://", CORS_ORIGINS: friend });
+});
+const browser = use(() => startBrowser());
+const service = useService(() => ({ REDIS_URL: "memory://", CORS_ORIGINS: friend }));
+beforeAll(() => {
   home = service.url.replace("127.0.0.1", "localhost");
 });
-afterAll(async () => {
-  await browser.stop();
-  await service.stop();
+afterAll(() => {
   pages.close();
 });
 

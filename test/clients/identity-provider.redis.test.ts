@@ -3,32 +3,21 @@ import { call, eventually, expectRefusal, me, refresh, register, type Tokens } f
 import { readDeeds } from "../helpers/events";
 import { startProvider, writeIssuers, type TestProvider } from "../helpers/provider";
 import { decodePart } from "../helpers/jws";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { useService } from "../helpers/service";
+import { use } from "../helpers/use";
 
-let redis: TestRedis;
-let clerk: TestProvider;
-let other: TestProvider;
-let prompt: TestProvider;
-let one: TestService;
-let two: TestService;
-beforeAll(async () => {
-  [redis, clerk, other, prompt] = await Promise.all([
-    startRedis(),
-    startProvider("clerk"),
-    startProvider("other", { since_epoch: false, clock_lead: "30s", max_lifetime: "1h" }),
-    startProvider("prompt", { clock_lead: "1s" }),
-  ]);
-  const env = { REDIS_URL: redis.url, TRUSTED_ISSUERS_FILE: writeIssuers(clerk, other, prompt) };
-  one = await startService(env);
-  two = await startService(env);
-  // The epoch's own second is over, so that whatever is minted from now on is of it.
-  await register(one.url);
-});
-afterAll(async () => {
-  await Promise.all([one.stop(), two.stop(), clerk.stop(), other.stop(), prompt.stop()]);
-  await redis.stop();
-});
+const redis = useRedis();
+const clerk = use(() => startProvider("clerk"));
+const other = use(() =>
+  startProvider("other", { since_epoch: false, clock_lead: "30s", max_lifetime: "1h" }),
+);
+const prompt = use(() => startProvider("prompt", { clock_lead: "1s" }));
+const env = () => ({ REDIS_URL: redis.url, TRUSTED_ISSUERS_FILE: writeIssuers(clerk, other, prompt) });
+const one = useService(env);
+const two = useService(env);
+// The epoch's own second is over, so that whatever is minted from now on is of it.
+beforeAll(() => register(one.url));
 
 const logout = (token: string, body?: object) =>
   call(one.url, "DELETE", "/v1/auth/session", { token, ...(body && { body }) });

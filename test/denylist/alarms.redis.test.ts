@@ -11,38 +11,33 @@ import { isAlarm, readEvents } from "../helpers/events";
 import { keepLog } from "../helpers/issuer";
 import { decodePart } from "../helpers/jws";
 import { askAsClient, CLIENT, writeClients } from "../helpers/oauth-client";
-import { startProvider, writeIssuers, type TestProvider } from "../helpers/provider";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { SECRET, startService, type TestService } from "../helpers/service";
+import { startProvider, writeIssuers } from "../helpers/provider";
+import { useRedis } from "../helpers/redis";
+import { SECRET, useService, type TestService } from "../helpers/service";
+import { use } from "../helpers/use";
 
 const EVENT = "revoked_token_used";
 const NOTHING_WITNESSED = { witnessed: () => undefined };
 const SILENT = pino({ level: "silent" });
 
-let redis: TestRedis;
-let clerk: TestProvider;
-let one: TestService;
-let two: TestService;
-beforeAll(async () => {
-  [redis, clerk] = await Promise.all([startRedis(), startProvider("clerk")]);
-  const env = {
-    REDIS_URL: redis.url,
-    OAUTH_CLIENTS_FILE: writeClients(CLIENT),
-    TRUSTED_ISSUERS_FILE: writeIssuers(clerk),
-  };
-  [one, two] = await Promise.all([startService(env), startService(env)]);
-});
 /** What a test opened in this process. */
 const opened: { close(): unknown }[] = [];
 function untilEnd<T extends { close(): unknown }>(it: T): T {
   opened.push(it);
   return it;
 }
-afterAll(async () => {
+afterAll(() => {
   for (const each of opened) each.close();
-  await Promise.all([one.stop(), two.stop(), clerk.stop()]);
-  await redis.stop();
 });
+const redis = useRedis();
+const clerk = use(() => startProvider("clerk"));
+const env = () => ({
+  REDIS_URL: redis.url,
+  OAUTH_CLIENTS_FILE: writeClients(CLIENT),
+  TRUSTED_ISSUERS_FILE: writeIssuers(clerk),
+});
+const one = useService(env);
+const two = useService(env);
 
 const jtiOf = (token: string) => String(decodePart(token, 1)["jti"]);
 const verify = ({ url }: TestService, token: string) => call(url, "GET", "/api/auth/verify", { token });

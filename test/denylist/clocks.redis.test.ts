@@ -1,26 +1,9 @@
-import { createCurfew, type Curfew } from "../../src/index";
-import { eventually } from "../helpers/client";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { SECRET } from "../helpers/service";
+import { useCurfew } from "../helpers/curfew";
+import { useRedis } from "../helpers/redis";
 
 /** An instance whose clock isn't Redis's. */
-let redis: TestRedis;
-let curfew: Curfew;
-beforeAll(async () => {
-  redis = await startRedis();
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  curfew = createCurfew({ redis: redis.url, keys: { secret: SECRET }, log, timeoutMs: 5000 });
-  await eventually(() =>
-    curfew.revoke({ jti: "up", exp: 1 }).then(
-      () => true,
-      () => false,
-    ),
-  );
-});
-afterAll(async () => {
-  await curfew.close();
-  await redis.stop();
-});
+const redis = useRedis();
+const curfew = useCurfew(() => ({ redis: redis.url }));
 afterEach(() => {
   jest.restoreAllMocks();
 });

@@ -1,35 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createCurfew, type Curfew } from "../../src/index";
 import { call, eventually, expectRefusal } from "../helpers/client";
-import { startProvider, writeIssuers, type TestProvider } from "../helpers/provider";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { SECRET, startService, type TestService } from "../helpers/service";
+import { useCurfew } from "../helpers/curfew";
+import { startProvider, writeIssuers } from "../helpers/provider";
+import { useRedis } from "../helpers/redis";
+import { useService } from "../helpers/service";
+import { use } from "../helpers/use";
 
 /** A cut-off and an entry that somebody wrote by hand, for one subject: neither takes anything from the other. */
-let redis: TestRedis;
-let clerk: TestProvider;
-let service: TestService;
-let curfew: Curfew;
-beforeAll(async () => {
-  [redis, clerk] = await Promise.all([
-    startRedis(),
-    startProvider("clerk", { since_epoch: false, clock_lead: "1s", max_lifetime: "1h" }),
-  ]);
-  service = await startService({ REDIS_URL: redis.url, TRUSTED_ISSUERS_FILE: writeIssuers(clerk) });
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const issuers = [clerk.entry as never];
-  curfew = createCurfew({ redis: redis.url, keys: { secret: SECRET }, log, issuers, timeoutMs: 5000 });
-  await eventually(() =>
-    curfew.revoke({ jti: "up", exp: 1 }).then(
-      () => true,
-      () => false,
-    ),
-  );
-});
-afterAll(async () => {
-  await Promise.all([curfew.close(), service.stop(), clerk.stop()]);
-  await redis.stop();
-});
+const redis = useRedis();
+const clerk = use(() => startProvider("clerk", { since_epoch: false, clock_lead: "1s", max_lifetime: "1h" }));
+const service = useService(() => ({ REDIS_URL: redis.url, TRUSTED_ISSUERS_FILE: writeIssuers(clerk) }));
+const curfew = useCurfew(() => ({ redis: redis.url, issuers: [clerk.entry as never] }));
 
 const verify = (token: string) => call(service.url, "GET", "/api/auth/verify", { token });
 const logout = (token: string) =>

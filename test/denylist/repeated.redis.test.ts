@@ -13,18 +13,15 @@ import { createOneShard } from "../../src/redis/shards";
 import type { AccessToken } from "../../src/tokens/access-tokens";
 import type { ForeignToken } from "../../src/issuers/foreign-tokens";
 import { eventually } from "../helpers/client";
-import { startRedis, type TestRedis } from "../helpers/redis";
+import { useRedis } from "../helpers/redis";
 
 /** What was revoked already changes nothing, and yet whoever is told that it is done remembers it. */
 const PREFIX = "curfew:";
 const EPOCH_KEY = `${PREFIX}denylist:epoch`;
 const log = pino({ level: "silent" });
 
-let redis: TestRedis;
+const redis = useRedis();
 let connections: Redis[];
-beforeAll(async () => {
-  redis = await startRedis();
-});
 beforeEach(async () => {
   connections = [];
   await redis.admin.flushall();
@@ -32,7 +29,6 @@ beforeEach(async () => {
 afterEach(() => {
   for (const connection of connections) connection.close();
 });
-afterAll(() => redis.stop());
 
 /** An instance that knows this Redis, and looks only when it is asked. */
 async function start() {

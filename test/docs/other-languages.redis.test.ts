@@ -4,11 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createShards } from "../../src/redis/shards";
-import { call, me, register, type Tokens } from "../helpers/client";
+import { call, logout, me, register, type Tokens } from "../helpers/client";
 import { keySigner, vary } from "../helpers/jws";
 import { findPython } from "../helpers/python";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { useService } from "../helpers/service";
 
 const PAGE = readFileSync("docs/other-languages.md", "utf8");
 
@@ -34,29 +34,26 @@ const signer = keySigner(createPrivateKey(pem));
 
 let python: string;
 let dir: string;
-let redis: TestRedis;
-let service: TestService;
 let tokens: Tokens;
 let env: NodeJS.ProcessEnv;
 
-beforeAll(async () => {
+beforeAll(() => {
   python = findPython();
   dir = mkdtempSync(join(tmpdir(), "curfew-python-"));
-  const [privateKeyFile, publicKeyFile] = [join(dir, "key.pem"), join(dir, "public.pem")];
-  writeFileSync(privateKeyFile, pem, { mode: 0o600 });
-  writeFileSync(publicKeyFile, createPublicKey(pem).export({ type: "spki", format: "pem" }));
-  redis = await startRedis();
-  service = await startService({
-    REDIS_URL: redis.url,
-    JWT_SECRET: "",
-    JWT_PRIVATE_KEY_FILE: privateKeyFile,
-  });
-  env = { CURFEW_PUBLIC_KEY_FILE: publicKeyFile, REDIS_URL: await addReader() };
+  writeFileSync(join(dir, "key.pem"), pem, { mode: 0o600 });
+  writeFileSync(join(dir, "public.pem"), createPublicKey(pem).export({ type: "spki", format: "pem" }));
 });
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
+afterAll(() => {
   rmSync(dir, { recursive: true });
+});
+const redis = useRedis();
+const service = useService(() => ({
+  REDIS_URL: redis.url,
+  JWT_SECRET: "",
+  JWT_PRIVATE_KEY_FILE: join(dir, "key.pem"),
+}));
+beforeAll(async () => {
+  env = { CURFEW_PUBLIC_KEY_FILE: join(dir, "public.pem"), REDIS_URL: await addReader() };
 });
 
 /** The user that the page describes, which may do no more than that. */
@@ -72,8 +69,6 @@ const check = (token: string) =>
     encoding: "utf8",
     env: { ...process.env, ...env },
   }).trim();
-
-const logout = (token: string) => call(service.url, "POST", "/api/auth/logout", { token });
 
 describe("the example in Python", () => {
   beforeEach(async () => {
@@ -93,7 +88,7 @@ describe("the example in Python", () => {
     const answer = await call(service.url, "POST", "/api/auth/refresh", { body: { refresh_token } });
     const { access_token: later } = answer.body as Tokens;
     expect(check(later)).toBe(tokens.user.id);
-    expect((await logout(token)).status).toBe(200);
+    expect((await logout(service.url, token)).status).toBe(200);
     expect([check(token), check(later)]).toEqual(["401", "401"]);
   });
 

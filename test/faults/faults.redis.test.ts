@@ -24,6 +24,7 @@ import {
 } from "../helpers/client";
 import { FAULTS } from "../helpers/faults";
 import { decodePart } from "../helpers/jws";
+import { use } from "../helpers/use";
 
 /** Whatever happens to Redis, nobody who logged out gets back in, and nobody waits for ever. */
 let stage: Stage | undefined;
@@ -164,11 +165,7 @@ it("never takes one answer for another's, whatever the wire does to them", () =>
   }));
 
 describe.each(["10", "0"])("a refresh that Redis left unanswered, with %s seconds of grace", (grace) => {
-  let here: Stage;
-  beforeAll(async () => {
-    here = await startStage({ REFRESH_GRACE_SECONDS: grace });
-  });
-  afterAll(() => here.stop());
+  const here = use(() => startStage({ REFRESH_GRACE_SECONDS: grace }));
 
   it.each(FAULTS.filter(({ name }) => ["hung", "black-holed", "writes paused"].includes(name)))(
     "$name: can be tried again with the same token",

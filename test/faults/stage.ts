@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { call, PASSWORD, refresh, type Answer, type Tokens } from "../helpers/client";
+import { call, logout, PASSWORD, refresh, type Answer, type Tokens } from "../helpers/client";
 import { startProxy, type Proxy } from "../helpers/proxy";
 import { startRedis, type TestRedis } from "../helpers/redis";
 import { startService, type TestService } from "../helpers/service";
@@ -46,7 +46,7 @@ export async function openSessions({ service: { url } }: Stage): Promise<Session
   const live = tokensOf(await call(url, "POST", "/api/auth/register", { body }));
   const leaving = tokensOf(await login(url, body.email));
   const revoked = tokensOf(await login(url, body.email));
-  assertSuccess(await logout(url, revoked));
+  assertSuccess(await logout(url, revoked.access_token));
   return { live, leaving, revoked };
 }
 
@@ -67,7 +67,7 @@ export async function askEverything(
     [
       check(url, live),
       check(url, revoked),
-      logout(url, leaving),
+      logout(url, leaving.access_token),
       login(url, live.user.email),
       refresh(url, live.refresh_token),
       readyz(url),
@@ -91,14 +91,11 @@ export async function isHealthy({ service: { url } }: Stage, { live, leaving }: 
   const { status, body } = await readyz(url);
   const { warnings = [] } = body as { warnings?: unknown[] };
   if (status !== 200 || warnings.length > 0) return false;
-  return (await logout(url, leaving)).status === 200;
+  return (await logout(url, leaving.access_token)).status === 200;
 }
 
 export const check = (url: string, { access_token: token }: Tokens) =>
   call(url, "GET", "/api/auth/verify", { token });
-
-export const logout = (url: string, { access_token: token }: Tokens) =>
-  call(url, "POST", "/api/auth/logout", { token });
 
 export const login = (url: string, email: string) =>
   call(url, "POST", "/api/auth/login", { body: { email, password: PASSWORD } });

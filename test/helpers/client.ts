@@ -59,6 +59,10 @@ export const me = (url: string, token: string) => call(url, "GET", "/api/users/m
 export const refresh = (url: string, refreshToken: string) =>
   call(url, "POST", "/api/auth/refresh", { body: { refresh_token: refreshToken } });
 
+/** Without an access token, `body` has the refresh token. */
+export const logout = (url: string, token: string | undefined, body?: object) =>
+  call(url, "POST", "/api/auth/logout", { ...(token !== undefined && { token }), ...(body && { body }) });
+
 /** Checks the whole of a refusal: status, code, challenge, and that nothing else is said. */
 export function expectRefusal(answer: Answer, status: number, code: string, scheme = "Bearer"): void {
   expect(answer.body).toMatchObject({ code });

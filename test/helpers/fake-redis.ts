@@ -105,6 +105,7 @@ export function createFakeRedis(first: FakeNode, ways: Way[] = ["checking"]): Fa
     mayForget: true,
     steadyLead: () => fake.steadyLead,
     deadlineMs: () => undefined,
+    infos: () => [],
     warnings: () => [],
     firstContact: Promise.resolve([]),
     close: () => undefined,

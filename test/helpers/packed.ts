@@ -5,13 +5,15 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { untilTestsEnd } from "./processes";
+import { use } from "./use";
 
 /** A project that has the package as npm would install it from a registry: what is packed, and what it asks for. */
 export type Project = {
   dir: string;
   /** Runs a program to its end, and gives what it printed. */
   run(...args: string[]): string;
-  remove(): void;
+  /** Removes it. */
+  stop(): void;
 };
 
 type Manifest = { dependencies: Record<string, string> };
@@ -19,7 +21,7 @@ type Manifest = { dependencies: Record<string, string> };
 const inRepository = (name: string) => resolve("node_modules", name);
 
 /** `express`: the name under which this repository has the project's own Express. */
-export function createProject(express: "express" | "express4"): Project {
+function createProject(express: "express" | "express4"): Project {
   const dir = mkdtempSync(join(tmpdir(), "curfew-project-"));
   const installed = join(dir, "node_modules/curfew");
   mkdirSync(installed, { recursive: true });
@@ -44,11 +46,14 @@ export function createProject(express: "express" | "express4"): Project {
   return {
     dir,
     run: (...args) => execFileSync(process.execPath, args, { cwd: dir, encoding: "utf8", timeout: 20_000 }),
-    remove: () => {
+    stop: () => {
       rmSync(dir, { recursive: true, force: true });
     },
   };
 }
+
+/** A project for all tests of a file or a describe. `express` as above. */
+export const useProject = (express: "express" | "express4"): Project => use(() => createProject(express));
 
 export type Host = { url: string; errors: string[]; exited: Promise<unknown>; stop(): Promise<void> };
 

@@ -9,6 +9,7 @@ import { Redis as Client } from "ioredis";
 import { parse } from "yaml";
 import { createClock } from "./clock";
 import { connectedUntilTestsEnd, untilTestsEnd } from "./processes";
+import { use } from "./use";
 
 const PASSWORD = "only-for-tests";
 
@@ -114,6 +115,9 @@ export async function startRedis(
     },
   };
 }
+
+/** A Redis for all tests of a file or a describe. */
+export const useRedis = (options: string[] = []): TestRedis => use(() => startRedis(options));
 
 /** Below those that the system gives to connections, one of which could take it before its server does. */
 const PORTS = { first: 15_000, count: 17_000 };

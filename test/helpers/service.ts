@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { untilTestsEnd } from "./processes";
+import { use } from "./use";
 
 /** A service process, as `node dist/main.js` starts it. */
 export type TestService = {
@@ -54,3 +55,6 @@ export async function startService(env: NodeJS.ProcessEnv, cwd?: string): Promis
     },
   };
 }
+
+/** A service for all tests of a file or a describe. Its environment is asked for once what was used before it is there. */
+export const useService = (env: () => NodeJS.ProcessEnv): TestService => use(() => startService(env()));

@@ -34,7 +34,7 @@ export async function openSessions({ url }: TestRedis, options: Partial<SessionO
     ...sessionsOn(redis),
     /** The same, of calls that Redis meets so much later than anybody waits for them. */
     late: (ms: number) => sessionsOn({ ...redis, deadlineMs: () => Date.now() - ms }),
-    close: () => {
+    stop: () => {
       redis.close();
     },
   };

@@ -43,6 +43,7 @@ const OPTIONS = {
   timeoutMs: 250,
   rateLimits: undefined,
   clients: [],
+  issuers: [],
   metricsToken: undefined,
 };
 

@@ -8,6 +8,7 @@ import {
   call,
   expectRefusal,
   login,
+  logout,
   me,
   refresh,
   register,
@@ -15,26 +16,20 @@ import {
   type Tokens,
 } from "../helpers/client";
 import { decodePart, encode, forge, hmacSigner, keySigner, malleate, vary } from "../helpers/jws";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { SECRET, startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { SECRET, useService } from "../helpers/service";
 
-let redis: TestRedis;
-let service: TestService;
+const redis = useRedis();
+const service = useService(() => ({ REDIS_URL: redis.url }));
 /** A genuine login. No test logs it out: after each of them it must still work. */
 let tokens: Tokens;
 
 beforeAll(async () => {
-  redis = await startRedis();
-  service = await startService({ REDIS_URL: redis.url });
   tokens = await register(service.url);
 });
 afterEach(async () => {
   expect((await me(service.url, tokens.access_token)).status).toBe(200);
   expect(service.process.exitCode).toBeNull();
-});
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
 });
 
 const withHeader = (authorization: string) =>
@@ -441,8 +436,7 @@ describe("a token that isn't genuine", () => {
 
   it("gets the same answer whatever is wrong with it, and nothing is asked of Redis", async () => {
     const revoked = await login(service.url, tokens.user.email);
-    const logout = await call(service.url, "POST", "/api/auth/logout", { token: revoked.access_token });
-    expect(logout.status).toBe(200);
+    expect((await logout(service.url, revoked.access_token)).status).toBe(200);
     expectRefusal(await me(service.url, revoked.access_token), 401, "token_revoked");
 
     const wrong = `${SECRET}x`;
@@ -547,21 +541,19 @@ describe("another kind of token", () => {
 describe("with an ES256 key", () => {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   let dir: string;
-  let es256: TestService;
-  beforeAll(async () => {
+  beforeAll(() => {
     dir = mkdtempSync(join(tmpdir(), "curfew-key-"));
-    const file = join(dir, "key.pem");
-    writeFileSync(file, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
-    es256 = await startService({
-      REDIS_URL: redis.url,
-      JWT_SECRET: "",
-      JWT_PRIVATE_KEY_FILE: file,
-    });
+    const pem = privateKey.export({ type: "pkcs8", format: "pem" });
+    writeFileSync(join(dir, "key.pem"), pem, { mode: 0o600 });
   });
-  afterAll(async () => {
-    await es256.stop();
+  afterAll(() => {
     rmSync(dir, { recursive: true });
   });
+  const es256 = useService(() => ({
+    REDIS_URL: redis.url,
+    JWT_SECRET: "",
+    JWT_PRIVATE_KEY_FILE: join(dir, "key.pem"),
+  }));
 
   it.each([
     ["the token, and refuses its other form", (token: string) => [token, malleate(token)] as const],
@@ -572,8 +564,7 @@ describe("with an ES256 key", () => {
     const [presented, other] = forms(own.access_token);
     expect(presented).not.toBe(other);
     for (const token of [presented, other]) expect((await me(es256.url, token)).status).toBe(200);
-    const logout = await call(es256.url, "POST", "/api/auth/logout", { token: presented });
-    expect(logout.status).toBe(200);
+    expect((await logout(es256.url, presented)).status).toBe(200);
     for (const token of [presented, other]) expectRefusal(await me(es256.url, token), 401, "token_revoked");
     const next = await login(es256.url, own.user.email);
     expect((await me(es256.url, next.access_token)).status).toBe(200);

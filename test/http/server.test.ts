@@ -2,18 +2,14 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { call, expectRefusal, register, type Answer } from "../helpers/client";
 import { basic, CLIENT, writeClients } from "../helpers/oauth-client";
-import { startService, type TestService } from "../helpers/service";
+import { useService } from "../helpers/service";
 
 /** How the service takes what no well-behaved client sends. Nothing here needs Redis. */
-let service: TestService;
-beforeAll(async () => {
-  service = await startService({
-    REDIS_URL: "memory://",
-    CORS_ORIGINS: "https://good.example,http://localhost:5173",
-    OAUTH_CLIENTS_FILE: writeClients(CLIENT),
-  });
-});
-afterAll(() => service.stop());
+const service = useService(() => ({
+  REDIS_URL: "memory://",
+  CORS_ORIGINS: "https://good.example,http://localhost:5173",
+  OAUTH_CLIENTS_FILE: writeClients(CLIENT),
+}));
 
 /** Sends bytes as they are and reads until the other side ends the connection. */
 async function sendRaw(...chunks: string[]): Promise<string> {

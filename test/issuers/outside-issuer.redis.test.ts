@@ -1,38 +1,32 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { call, expectRefusal, me, register } from "../helpers/client";
-import { startNginx, startUpstream, type TestServer } from "../helpers/nginx";
+import { startNginx, startUpstream } from "../helpers/nginx";
 import { askAsClient, CLIENT, writeClients } from "../helpers/oauth-client";
-import { startProvider, writeIssuers, type TestProvider } from "../helpers/provider";
+import { startProvider, writeIssuers } from "../helpers/provider";
 import { findPython } from "../helpers/python";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { useService } from "../helpers/service";
+import { use } from "../helpers/use";
 
 const run = promisify(execFile);
 
 /** The story of an app behind an outside provider, seen from everywhere: the guard, a gateway, a service that asks, and another language. */
-let redis: TestRedis;
-let provider: TestProvider;
-let service: TestService;
-let upstream: TestServer;
-let nginx: TestServer;
-beforeAll(async () => {
-  [redis, provider, upstream] = await Promise.all([startRedis(), startProvider("clerk"), startUpstream()]);
-  service = await startService({
-    REDIS_URL: redis.url,
-    TRUSTED_ISSUERS_FILE: writeIssuers(provider),
-    OAUTH_CLIENTS_FILE: writeClients(CLIENT),
-  });
-  nginx = await startNginx("docs/nginx.conf", {
+const redis = useRedis();
+const provider = use(() => startProvider("clerk"));
+const upstream = use(() => startUpstream());
+const service = useService(() => ({
+  REDIS_URL: redis.url,
+  TRUSTED_ISSUERS_FILE: writeIssuers(provider),
+  OAUTH_CLIENTS_FILE: writeClients(CLIENT),
+}));
+const nginx = use(() =>
+  startNginx("docs/nginx.conf", {
     "127.0.0.1:3000": new URL(service.url).host,
     "127.0.0.1:8000": new URL(upstream.url).host,
-  });
-  await register(service.url);
-});
-afterAll(async () => {
-  await Promise.all([nginx.stop(), upstream.stop(), service.stop(), provider.stop()]);
-  await redis.stop();
-});
+  }),
+);
+beforeAll(() => register(service.url));
 
 const introspect = (token: string) => askAsClient(service.url, "/oauth/introspect", { token });
 

@@ -3,34 +3,40 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { verify as verifySignature } from "jsonwebtoken";
-import { call, eventually, expectRefusal, me, refresh, register, type Tokens } from "../helpers/client";
+import {
+  call,
+  eventually,
+  expectRefusal,
+  logout,
+  me,
+  refresh,
+  register,
+  type Tokens,
+} from "../helpers/client";
 import { curfew } from "../helpers/command";
-import { startFleet, type Fleet } from "../helpers/fleet";
+import { startFleet } from "../helpers/fleet";
 import { decodePart } from "../helpers/jws";
 import { startLoad } from "../helpers/load";
-import { startRedis, type TestRedis } from "../helpers/redis";
+import { useRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
+import { use } from "../helpers/use";
 
 const [USERS, WEEKS_MS] = [4, 35 * 86_400_000];
 
-let redis: TestRedis;
-let fleet: Fleet;
 let dir: string;
 let list: string;
 /** Where the keys are, as the instances and the command are told. */
 let keySettings: NodeJS.ProcessEnv;
-beforeAll(async () => {
+beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), "curfew-rotation-"));
   list = join(dir, "keys.json");
   keySettings = { JWT_SECRET: SECRET };
-  redis = await startRedis();
-  fleet = await startFleet(env());
 });
-afterAll(async () => {
-  await fleet.stop();
-  await redis.stop();
+afterAll(() => {
   rmSync(dir, { recursive: true });
 });
+const redis = useRedis();
+const fleet = use(() => startFleet(env()));
 
 const env = () => ({
   REDIS_URL: redis.url,
@@ -70,7 +76,7 @@ async function openAge(): Promise<Age> {
     Promise.all(Array.from({ length: count }, (_, at) => register(urls()[at % 3] ?? "")));
   const [staying, out, sleeping] = [await registered(2), await registered(2), await registered(4)];
   for (const { access_token: token } of out) {
-    expect((await call(anyUrl(), "POST", "/api/auth/logout", { token })).status).toBe(200);
+    expect((await logout(anyUrl(), token)).status).toBe(200);
   }
   const [kid, ...others] = new Set(
     [...staying, ...out, ...sleeping].flatMap((each) => [kidOf(each), refreshKidOf(each)]),

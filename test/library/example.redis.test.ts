@@ -2,30 +2,23 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { WebSocket } from "ws";
-import { call, expectRefusal, PASSWORD, type Answer, type Tokens } from "../helpers/client";
-import { createProject, startHost, type Host, type Project } from "../helpers/packed";
-import { startRedis, type TestRedis } from "../helpers/redis";
+import { call, expectRefusal, logout, PASSWORD, type Answer, type Tokens } from "../helpers/client";
+import { startHost, useProject } from "../helpers/packed";
+import { useRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
+import { use } from "../helpers/use";
 
 /** `ended`: how it was closed, or why it never opened. */
 type Socket = { welcome: Promise<unknown>; ended: Promise<string> };
 
 const opened: WebSocket[] = [];
-let redis: TestRedis;
-let project: Project;
-let hosts: [Host, Host];
-beforeAll(async () => {
-  redis = await startRedis();
-  project = createProject("express");
-  const env = { REDIS_URL: redis.url, JWT_SECRET: SECRET, PORT: "0" };
-  const start = () => startHost(project, "examples/websocket.mjs", {}, env);
-  hosts = [await start(), await start()];
-});
-afterAll(async () => {
+const redis = useRedis();
+const project = useProject("express");
+const env = () => ({ REDIS_URL: redis.url, JWT_SECRET: SECRET, PORT: "0" });
+const useHost = () => use(() => startHost(project, "examples/websocket.mjs", {}, env()));
+const hosts = [useHost(), useHost()] as const;
+afterAll(() => {
   for (const socket of opened) socket.terminate();
-  await Promise.all(hosts.map((host) => host.stop()));
-  project.remove();
-  await redis.stop();
 });
 
 async function signUp(url = hosts[0].url): Promise<Tokens> {
@@ -59,7 +52,7 @@ it("closes the WebSocket of whoever logs out at another instance, and only that"
   const [adas, bens] = [connect(ada), connect(ben)];
   await Promise.all([adas.welcome, bens.welcome]);
   const startedAt = performance.now();
-  await call(hosts[0].url, "POST", "/api/auth/logout", { token: ada.access_token });
+  await logout(hosts[0].url, ada.access_token);
   expect(await adas.ended).toBe("4401 token_revoked");
   expect(performance.now() - startedAt).toBeLessThan(1000);
   expect(await Promise.race([bens.ended, Promise.resolve("open")])).toBe("open");

@@ -1,15 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { createProject, type Project } from "../helpers/packed";
+import { useProject } from "../helpers/packed";
 
-let project: Project;
-beforeAll(() => {
-  project = createProject("express");
-});
-afterAll(() => {
-  project.remove();
-});
+const project = useProject("express");
 
 const NAMES = ["CurfewError", "createCurfew", "isEndedBy"];
 

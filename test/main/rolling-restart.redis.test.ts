@@ -1,26 +1,17 @@
 import { once } from "node:events";
-import { call, expectRefusal, me, refresh, register, type Tokens } from "../helpers/client";
+import { expectRefusal, logout, me, refresh, register, type Tokens } from "../helpers/client";
 import { startFleet, type Fleet } from "../helpers/fleet";
 import { startLoad } from "../helpers/load";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { startService, useService, type TestService } from "../helpers/service";
 
-let redis: TestRedis;
-let steady: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  steady = await start();
-});
-afterAll(async () => {
-  await steady.stop();
-  await redis.stop();
-});
-
+const redis = useRedis();
 const envOf = (graceMs: number) => ({
   REDIS_URL: redis.url,
   SHUTDOWN_GRACE_MS: String(graceMs),
   LOG_LEVEL: "warn",
 });
+const steady = useService(() => envOf(0));
 const start = (graceMs = 0) => startService(envOf(graceMs));
 
 describe("three instances restarted one by one under load", () => {
@@ -51,7 +42,7 @@ describe("logouts in flight when the process ends", () => {
     let successes = 0;
     const exit = once(victim.process, "exit");
     const outcomes = sessions.map(async ({ access_token: token }) => {
-      const answer = await call(victim.url, "POST", "/api/auth/logout", { token }).catch(() => undefined);
+      const answer = await logout(victim.url, token).catch(() => undefined);
       if (answer?.status !== 200) return false;
       successes += 1;
       if (successes === known) victim.process.kill(signal);

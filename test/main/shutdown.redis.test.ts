@@ -4,21 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { call, eventually, expectRefusal, me, PASSWORD, register, untilReady } from "../helpers/client";
 import { answersIn, get, HAS_BEGUN, openConnection, postLater, type Connection } from "../helpers/connection";
-import { startRedis, type TestRedis } from "../helpers/redis";
+import { useRedis } from "../helpers/redis";
 import { startService, type TestService } from "../helpers/service";
 
 /** How one instance stops. */
-let redis: TestRedis;
+const redis = useRedis();
 let body: string;
 let token: string;
 beforeAll(async () => {
-  redis = await startRedis();
   const service = await start({});
   const { user, access_token } = await register(service.url);
   [token, body] = [access_token, JSON.stringify({ email: user.email, password: PASSWORD })];
   await service.stop();
 });
-afterAll(() => redis.stop());
 
 const start = (env: NodeJS.ProcessEnv) => startService({ REDIS_URL: redis.url, ...env });
 

@@ -1,25 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { call, eventually, login, me, PASSWORD, refresh, register } from "../helpers/client";
-import { logout, openDevices } from "../helpers/leaving";
+import { call, eventually, login, logout, me, PASSWORD, refresh, register } from "../helpers/client";
+import { openDevices } from "../helpers/leaving";
 import { risenIn, scrape, type Samples } from "../helpers/metrics";
 import { basic, CLIENT, writeClients } from "../helpers/oauth-client";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { startService, useService } from "../helpers/service";
 
-let redis: TestRedis;
-let service: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  service = await startService({
-    REDIS_URL: redis.url,
-    REFRESH_GRACE_SECONDS: "0",
-    OAUTH_CLIENTS_FILE: writeClients(CLIENT),
-  });
-});
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
-});
+const redis = useRedis();
+const service = useService(() => ({
+  REDIS_URL: redis.url,
+  REFRESH_GRACE_SECONDS: "0",
+  OAUTH_CLIENTS_FILE: writeClients(CLIENT),
+}));
 
 const read = () => scrape(service.url);
 
@@ -48,7 +40,7 @@ describe("curfew_checks_total", () => {
     expect(await rise(() => checkAll(tokens.access_token))).toEqual({ accepted: 3 });
     expect(await rise(() => checkAll("forged"))).toEqual({ token_invalid: 3 });
     expect(await rise(() => call(service.url, "GET", "/api/users/me"))).toEqual({ token_missing: 1 });
-    await logout(service.url, tokens);
+    await logout(service.url, tokens.access_token);
     expect(await rise(() => checkAll(tokens.access_token))).toEqual({ token_revoked: 3 });
     expect(await rise(() => introspect(tokens.refresh_token))).toEqual({ refresh_token_invalid: 1 });
   });
@@ -89,8 +81,8 @@ describe("curfew_revocations_total", () => {
   it("counts what was revoked, by reason, and a logout that is repeated once", async () => {
     const tokens = await register(service.url);
     const { email } = tokens.user;
-    expect(await rise(() => logout(service.url, tokens))).toEqual({ logout: 1 });
-    expect(await rise(() => logout(service.url, tokens))).toEqual({});
+    expect(await rise(() => logout(service.url, tokens.access_token))).toEqual({ logout: 1 });
+    expect(await rise(() => logout(service.url, tokens.access_token))).toEqual({});
 
     const [one, two] = [await login(service.url, email), await login(service.url, email)];
     const { access_token: token } = two;
@@ -141,7 +133,7 @@ describe("curfew_revocations_total", () => {
 
 it("counts the uses of revoked tokens that were refused", async () => {
   const tokens = await register(service.url);
-  await logout(service.url, tokens);
+  await logout(service.url, tokens.access_token);
   const rise = await riseOf("curfew_revoked_token_uses_total", async () => {
     await me(service.url, tokens.access_token);
     await verify(tokens.access_token);
@@ -175,7 +167,7 @@ it("counts requests by the route's pattern, whatever stands in the path", async 
 });
 
 it("counts the entries that are alive in Redis, also those that somebody wrote by hand", async () => {
-  await logout(service.url, await register(service.url));
+  await logout(service.url, (await register(service.url)).access_token);
   await redis.admin.set("curfew:denylist:sub:clerk:somebody", "why", "EX", 900);
   await redis.admin.set(`curfew:user-email:denylist:jti:${randomUUID()}`, "no entry");
   const other = await startService({ REDIS_URL: redis.url });

@@ -4,6 +4,7 @@ import {
   eventually,
   expectRefusal,
   login,
+  logout,
   me,
   PASSWORD,
   refresh,
@@ -12,28 +13,25 @@ import {
   untilReady,
   type Tokens,
 } from "../helpers/client";
-import { startCluster, type TestCluster } from "../helpers/cluster";
+import { startCluster } from "../helpers/cluster";
 import { decodePart } from "../helpers/jws";
-import { expectOut, logout, logOutWhile, openDevices } from "../helpers/leaving";
+import { expectOut, logOutWhile, openDevices } from "../helpers/leaving";
 import { scrape } from "../helpers/metrics";
 import type { TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { startService, useService } from "../helpers/service";
+import { use } from "../helpers/use";
 
 const DEVICES = 60;
 const shards = createShards("curfew:", 16);
 const { prefixes } = shards;
 const prefixOf = (user: string) => shards.prefixOf(user);
 
-let redis: TestCluster;
-let service: TestService;
-beforeAll(async () => {
-  redis = await startCluster();
-  service = await startService({ REDIS_MODE: "cluster", REDIS_URL: redis.url, REVOKE_MIN_REPLICAS: "1" });
-}, 60_000);
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
-});
+const redis = use(() => startCluster(), 60_000);
+const service = useService(() => ({
+  REDIS_MODE: "cluster",
+  REDIS_URL: redis.url,
+  REVOKE_MIN_REPLICAS: "1",
+}));
 
 const epochKeyOf = ({ user }: Tokens) => `${prefixOf(user.id)}denylist:epoch`;
 
@@ -51,7 +49,7 @@ async function registerApart(): Promise<[Tokens, Tokens, TestRedis, TestRedis]> 
 it("all that belongs to a user is in one shard, and users are spread over all of them", async () => {
   const tokens = await register(service.url);
   const { sid, jti } = decodePart(tokens.access_token, 1) as { sid: string; jti: string };
-  expect((await logout(service.url, tokens)).status).toBe(200);
+  expect((await logout(service.url, tokens.access_token)).status).toBe(200);
   const prefix = prefixOf(tokens.user.id);
   const keys = [
     ...[`denylist:jti:${jti}`, `denylist:sid:${sid}`, "denylist:epoch", "events"],
@@ -69,7 +67,7 @@ it("all that belongs to a user is in one shard, and users are spread over all of
 it("entries are counted on every primary", async () => {
   const apart = await registerApart();
   for (const tokens of apart.slice(0, 2) as Tokens[])
-    expect((await logout(service.url, tokens)).status).toBe(200);
+    expect((await logout(service.url, tokens.access_token)).status).toBe(200);
   const other = await startService({ REDIS_MODE: "cluster", REDIS_URL: redis.url });
   const read = async () => (await scrape(other.url)).get('curfew_denylist_entries{kind="token"}');
   await eventually(async () => (await read()) !== undefined);
@@ -120,7 +118,7 @@ it("no connection of ours may read from a replica", async () => {
 it("while a slot moves from node to node, verdicts are right or 503", async () => {
   const [stays, , from, to] = await registerApart();
   const leaves = await login(service.url, stays.user.email);
-  expect((await logout(service.url, leaves)).status).toBe(200);
+  expect((await logout(service.url, leaves.access_token)).status).toBe(200);
   // Denied by one key alone, its session's.
   const ended = await login(service.url, stays.user.email);
   const path = `/api/auth/sessions/${String(decodePart(ended.access_token, 1)["sid"])}`;
@@ -146,7 +144,7 @@ it("while a slot moves from node to node, verdicts are right or 503", async () =
   for (const wrong of ["stays 401", "left 200"]) expect([...seen]).not.toContain(wrong);
   expect([...seen]).toEqual(expect.arrayContaining(["stays 200", "left 401"]));
   await untilReady(service.url);
-  expect((await logout(service.url, stays)).status).toBe(200);
+  expect((await logout(service.url, stays.access_token)).status).toBe(200);
   await expectOut(service.url, [stays]);
 }, 60_000);
 
@@ -156,12 +154,12 @@ it("a logout that its shard's replica doesn't have is not done", async () => {
   const follower = await redis.replicaOf(home);
   try {
     process.kill(follower.pid, "SIGSTOP");
-    expectRefusal(await logout(service.url, tokens), 503, "denylist_unavailable");
-    expectRefusal(await logout(service.url, tokens), 503, "denylist_unavailable");
+    expectRefusal(await logout(service.url, tokens.access_token), 503, "denylist_unavailable");
+    expectRefusal(await logout(service.url, tokens.access_token), 503, "denylist_unavailable");
   } finally {
     process.kill(follower.pid, "SIGCONT");
   }
-  await eventually(async () => (await logout(service.url, tokens)).status === 200);
+  await eventually(async () => (await logout(service.url, tokens.access_token)).status === 200);
   await redis.untilSettled();
 }, 60_000);
 

@@ -15,7 +15,17 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis as Client } from "ioredis";
-import { call, eventually, expectRefusal, login, me, refresh, register, untilReady } from "../helpers/client";
+import {
+  call,
+  eventually,
+  expectRefusal,
+  login,
+  logout,
+  me,
+  refresh,
+  register,
+  untilReady,
+} from "../helpers/client";
 import { startService, type TestService } from "../helpers/service";
 
 const PATH = process.env["PATH"] ?? "";
@@ -98,8 +108,6 @@ async function askRedis<T>(question: (client: Client) => Promise<T>): Promise<T>
     client.disconnect();
   }
 }
-
-const logout = (url: string, token: string) => call(url, "POST", "/api/auth/logout", { token });
 
 async function expectLogoutWorks(url: string): Promise<void> {
   const { access_token: token } = await register(url);

@@ -1,20 +1,39 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { eventually, expectRefusal, me, refresh, register, untilReady, type Tokens } from "../helpers/client";
-import { logout } from "../helpers/leaving";
-import { startPartitionable, type Partitionable } from "../helpers/partition";
+import {
+  eventually,
+  expectRefusal,
+  logout,
+  me,
+  refresh,
+  register,
+  untilReady,
+  type Tokens,
+} from "../helpers/client";
+import { startPartitionable } from "../helpers/partition";
 import { untilAgreed, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { useService } from "../helpers/service";
+import { use } from "../helpers/use";
 
 /** Less than the sentinels wait before they take a primary for dead. */
 const TOLERANCE_MS = "1000";
 
 type Check = { startedAt: number; status: number };
 
-let redis: Partitionable;
+const redis = use(() => startPartitionable(), 90_000);
+const env = () => ({
+  REDIS_MODE: "sentinel",
+  REDIS_SENTINEL_NAME: redis.name,
+  REDIS_TIMEOUT_MS: "250",
+  REVOKE_MIN_REPLICAS: "1",
+});
 /** On the side of the sentinels and replicas, and on the side of the primary: with the tolerance, and without. */
-let far: TestService;
-let tolerant: TestService;
-let trusting: TestService;
+const far = useService(() => ({ ...env(), REDIS_URL: redis.url }));
+const tolerant = useService(() => ({
+  ...env(),
+  REDIS_URL: redis.nearUrl,
+  PARTITION_TOLERANCE_MS: TOLERANCE_MS,
+}));
+const trusting = useService(() => ({ ...env(), REDIS_URL: redis.nearUrl }));
 let leaves: Tokens;
 let stays: Tokens;
 let stranded: Tokens;
@@ -23,39 +42,23 @@ let checks: Check[] = [];
 /** What a logout is answered on the side of the old primary, once there is another. */
 let loggedOutThere: number[] = [];
 beforeAll(async () => {
-  redis = await startPartitionable();
-  const env = {
-    REDIS_MODE: "sentinel",
-    REDIS_SENTINEL_NAME: redis.name,
-    REDIS_TIMEOUT_MS: "250",
-    REVOKE_MIN_REPLICAS: "1",
-  };
-  const near = { ...env, REDIS_URL: redis.nearUrl };
-  [far, tolerant, trusting] = await Promise.all([
-    startService({ ...env, REDIS_URL: redis.url }),
-    startService({ ...near, PARTITION_TOLERANCE_MS: TOLERANCE_MS }),
-    startService(near),
-  ]);
   [leaves, stays, stranded] = [await register(far.url), await register(far.url), await register(far.url)];
   for (const { url } of [tolerant, trusting]) {
     await eventually(async () => (await me(url, leaves.access_token)).status === 200);
   }
-  await partition(far, tolerant);
+  await partition();
 }, 90_000);
-afterAll(async () => {
-  await Promise.all([far, tolerant, trusting].map((service) => service.stop()));
-  await redis.stop();
-});
 
-async function partition({ url }: TestService, { url: nearUrl }: TestService): Promise<void> {
+async function partition(): Promise<void> {
   const primary = await redis.cut();
-  const watching = watch(nearUrl, () => healedAt > 0);
+  const watching = watch(tolerant.url, () => healedAt > 0);
   await untilAgreed(async () => (await Promise.all(redis.nodes.map(isPrimary))).filter(Boolean).length > 1);
   promotedAt = performance.now();
   await untilAgreed(
-    async () => (await redis.primary()) !== primary && (await logout(url, leaves)).status === 200,
+    async () =>
+      (await redis.primary()) !== primary && (await logout(far.url, leaves.access_token)).status === 200,
   );
-  const there = [tolerant, trusting].map((service) => logout(service.url, stranded));
+  const there = [tolerant, trusting].map((service) => logout(service.url, stranded.access_token));
   loggedOutThere = (await Promise.all(there)).map(({ status }) => status);
   // Long enough for whoever would trust the old primary to say so.
   await sleep(2 * Number(TOLERANCE_MS));

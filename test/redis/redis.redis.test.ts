@@ -1,14 +1,10 @@
 import { call, expectRefusal, login, me, refresh, register, untilReady } from "../helpers/client";
 import { decodePart } from "../helpers/jws";
 import { startProxy } from "../helpers/proxy";
-import { startRedis, type TestRedis } from "../helpers/redis";
+import { useRedis } from "../helpers/redis";
 import { startService } from "../helpers/service";
 
-let redis: TestRedis;
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
+const redis = useRedis();
 
 it("replaces a connection that went dead without a word, while new ones would work", async () => {
   const wire = await startProxy(redis.port);

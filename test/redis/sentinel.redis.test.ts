@@ -3,6 +3,7 @@ import {
   eventually,
   expectRefusal,
   login,
+  logout,
   me,
   PASSWORD,
   refresh,
@@ -11,29 +12,19 @@ import {
   untilReady,
   type Tokens,
 } from "../helpers/client";
-import { expectOut, logout, logOutWhile, openDevices } from "../helpers/leaving";
-import { startSentinel, type TestSentinels } from "../helpers/sentinel";
-import { startService, type TestService } from "../helpers/service";
+import { expectOut, logOutWhile, openDevices } from "../helpers/leaving";
+import { startSentinel } from "../helpers/sentinel";
+import { useService } from "../helpers/service";
+import { use } from "../helpers/use";
 
 const DEVICES = 60;
 
-let redis: TestSentinels;
+const redis = use(() => startSentinel(), 60_000);
+const env = () => ({ REDIS_MODE: "sentinel", REDIS_URL: redis.url, REDIS_SENTINEL_NAME: redis.name });
 /** Waits for a replica at each logout. */
-let careful: TestService;
+const careful = useService(() => ({ ...env(), REVOKE_MIN_REPLICAS: "1" }));
 /** Believes the primary alone. */
-let trusting: TestService;
-beforeAll(async () => {
-  redis = await startSentinel();
-  const env = { REDIS_MODE: "sentinel", REDIS_URL: redis.url, REDIS_SENTINEL_NAME: redis.name };
-  [careful, trusting] = await Promise.all([
-    startService({ ...env, REVOKE_MIN_REPLICAS: "1" }),
-    startService(env),
-  ]);
-}, 60_000);
-afterAll(async () => {
-  await Promise.all([careful.stop(), trusting.stop()]);
-  await redis.stop();
-});
+const trusting = useService(env);
 
 async function replicas() {
   const primary = await redis.primary();
@@ -67,7 +58,7 @@ it("no logout that was acknowledged is lost when the primary is killed", async (
 it("an orderly failover costs nobody a session, and brings nobody back", async () => {
   const stays = await register(careful.url);
   const leaves = await login(careful.url, stays.user.email);
-  expect((await logout(careful.url, leaves)).status).toBe(200);
+  expect((await logout(careful.url, leaves.access_token)).status).toBe(200);
   const before = await redis.primary();
   await redis.failOver();
   await eventually(async () => (await redis.primary()) !== before);
@@ -85,9 +76,9 @@ it("a logout that no replica has is not done, though it is tried again, and chec
   const stopped = await replicas();
   try {
     for (const { pid } of stopped) process.kill(pid, "SIGSTOP");
-    expectRefusal(await logout(careful.url, leaves), 503, "denylist_unavailable");
+    expectRefusal(await logout(careful.url, leaves.access_token), 503, "denylist_unavailable");
     // This one changes nothing in Redis any more. What the first one wrote is as unconfirmed as before.
-    const again = logout(careful.url, leaves);
+    const again = logout(careful.url, leaves.access_token);
     expect((await me(careful.url, stays.access_token)).status).toBe(200);
     expectRefusal(await again, 503, "denylist_unavailable");
     const others = call(careful.url, "DELETE", "/api/auth/sessions", { token: stays.access_token });
@@ -95,7 +86,7 @@ it("a logout that no replica has is not done, though it is tried again, and chec
   } finally {
     for (const { pid } of stopped) process.kill(pid, "SIGCONT");
   }
-  await eventually(async () => (await logout(careful.url, leaves)).status === 200);
+  await eventually(async () => (await logout(careful.url, leaves.access_token)).status === 200);
   await expectOut(trusting.url, [leaves]);
   await mend();
 }, 60_000);
@@ -107,7 +98,7 @@ it("a logout that was acknowledged by the primary alone and died with it is noti
   for (const { admin } of await replicas()) await admin.config("SET", "masterauth", "wrong");
   await primary.admin.call("CLIENT", "KILL", "TYPE", "replica");
   await eventually(async () => (await primary.admin.info("replication")).includes("connected_slaves:0"));
-  expect((await logout(trusting.url, leaves)).status).toBe(200);
+  expect((await logout(trusting.url, leaves.access_token)).status).toBe(200);
   const password = new URL(primary.url).password;
   await primary.kill();
   for (const node of redis.nodes.filter((each) => each !== primary)) {

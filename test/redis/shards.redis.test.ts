@@ -1,12 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { createShards } from "../../src/redis/shards";
-import { freePort, startRedis, type TestRedis } from "../helpers/redis";
+import { freePort, startRedis } from "../helpers/redis";
+import { use } from "../helpers/use";
 
-let redis: TestRedis;
-beforeAll(async () => {
-  redis = await startRedis(["--cluster-enabled yes", `--cluster-port ${await freePort()}`]);
-});
-afterAll(() => redis.stop());
+const redis = use(async () => startRedis(["--cluster-enabled yes", `--cluster-port ${await freePort()}`]));
 
 const slotOf = async (key: string) => Number(await redis.admin.call("CLUSTER", "KEYSLOT", key));
 

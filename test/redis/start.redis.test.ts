@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { isDeepStrictEqual } from "node:util";
-import { check, login, logout } from "../faults/stage";
+import { check, login } from "../faults/stage";
 import {
   call,
   eventually,
   expectRefusal,
+  logout,
   me,
   PASSWORD,
   refresh,
@@ -84,7 +85,7 @@ async function expectNothingWorks(url: string, tokens: Tokens): Promise<void> {
     await call(url, "POST", "/api/auth/register", { body }),
     await login(url, user.email),
     await refresh(url, refresh_token),
-    await logout(url, tokens),
+    await logout(url, tokens.access_token),
     await call(url, "POST", "/api/v1/auth/logout", { body: { refresh_token } }),
   ];
   for (const answer of answers) expectRefusal(answer, 503, "denylist_unavailable");
@@ -109,7 +110,7 @@ describe("a service that is started before its Redis", () => {
       const before = await startService(place.env);
       const stays = await register(before.url);
       const left = await register(before.url);
-      expect((await logout(before.url, left)).status).toBe(200);
+      expect((await logout(before.url, left.access_token)).status).toBe(200);
       await before.stop();
       await place.leave();
 
@@ -133,7 +134,7 @@ describe("a service that is started before its Redis", () => {
       expectRefusal(await refresh(url, left.refresh_token), 401, "refresh_token_invalid");
       expect((await refresh(url, stays.refresh_token)).status).toBe(200);
       expect((await login(url, left.user.email)).status).toBe(200);
-      expect((await logout(url, await register(url))).status).toBe(200);
+      expect((await logout(url, (await register(url)).access_token)).status).toBe(200);
       expect((await call(url, "GET", "/readyz")).body).toMatchObject({ warnings: [] });
       await eventually(() => Promise.resolve(linesOf(service, "redis is ready").length > 0));
       expect(linesOf(service, "redis is ready")).toHaveLength(1);

@@ -1,7 +1,16 @@
 import { once } from "node:events";
 import { readInfo, warningsOf } from "../../src/redis/info";
-import { check, logout, timed } from "../faults/stage";
-import { eventually, expectRefusal, call, me, refresh, register, untilReady } from "../helpers/client";
+import { check, timed } from "../faults/stage";
+import {
+  eventually,
+  expectRefusal,
+  call,
+  logout,
+  me,
+  refresh,
+  register,
+  untilReady,
+} from "../helpers/client";
 import { startCluster } from "../helpers/cluster";
 import { startRedis, type TestRedis } from "../helpers/redis";
 import { SECRET, startService, type TestService } from "../helpers/service";
@@ -58,7 +67,7 @@ async function expectWorking({ url }: TestService): Promise<void> {
   const tokens = await register(url);
   expect((await check(url, tokens)).status).toBe(204);
   const next = (await refresh(url, tokens.refresh_token)).body as typeof tokens;
-  expect((await logout(url, next)).status).toBe(200);
+  expect((await logout(url, next.access_token)).status).toBe(200);
   for (const { access_token } of [tokens, next]) {
     expectRefusal(await me(url, access_token), 401, "token_revoked");
   }
@@ -195,7 +204,7 @@ describe("a Redis that lacks the replicas that a logout has to reach", () => {
     });
     expect(toldOf(service, "too_few_replicas")).toEqual([WARN]);
 
-    expectRefusal(await timed(logout(service.url, leaves)), 503, "denylist_unavailable");
+    expectRefusal(await timed(logout(service.url, leaves.access_token)), 503, "denylist_unavailable");
     expect((await check(service.url, stays)).status).toBe(204);
     // What it wrote is written: it only can't be promised.
     expectRefusal(await check(service.url, leaves), 401, "token_revoked");

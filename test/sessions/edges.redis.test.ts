@@ -1,28 +1,17 @@
 import { randomUUID } from "node:crypto";
 import type { AccessToken } from "../../src/tokens/access-tokens";
-import { startRedis, type TestRedis } from "../helpers/redis";
+import { useRedis } from "../helpers/redis";
 import { openSessions } from "../helpers/sessions";
+import { use } from "../helpers/use";
 
 const REQUESTER = { ip: "192.0.2.1", userAgent: "test" };
 const TOLERANCE_SECONDS = 60;
 const DAY_MS = 86_400_000;
 
-type Sessions = Awaited<ReturnType<typeof openSessions>>;
-
-let redis: TestRedis;
-let sessions: Sessions;
+const redis = useRedis();
+const sessions = use(() => openSessions(redis));
 /** Another instance, which puts up with clocks that differ. */
-let tolerant: Sessions;
-beforeAll(async () => {
-  redis = await startRedis();
-  sessions = await openSessions(redis);
-  tolerant = await openSessions(redis, { clockToleranceSeconds: TOLERANCE_SECONDS });
-});
-afterAll(async () => {
-  sessions.close();
-  tolerant.close();
-  await redis.stop();
-});
+const tolerant = use(() => openSessions(redis, { clockToleranceSeconds: TOLERANCE_SECONDS }));
 
 const now = () => Math.floor(Date.now() / 1000);
 const sessionKey = (sid: string) => `curfew:session:${sid}`;
@@ -127,7 +116,7 @@ describe("the list of sessions", () => {
     const lapsing = await openSessions(redis, { refreshTtlSeconds: 0 });
     const { user, sid } = await open({ on: lapsing });
     const { sid: other } = await open({ user });
-    lapsing.close();
+    lapsing.stop();
     expect(await redis.admin.exists(sessionKey(sid))).toBe(1);
     expect((await sessions.list(user)).map(({ id }) => id)).toEqual([other]);
   });

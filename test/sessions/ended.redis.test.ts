@@ -1,22 +1,15 @@
 import { randomUUID } from "node:crypto";
 import type { AccessToken } from "../../src/tokens/access-tokens";
-import { startRedis, type TestRedis } from "../helpers/redis";
+import { useRedis } from "../helpers/redis";
 import { openSessions } from "../helpers/sessions";
+import { use } from "../helpers/use";
 
 /** As long as they get: each is kept with a session that lives. */
 const REQUESTER = { ip: "2001:0db8:85a3:0000:0000:8a2e:0370:7334", userAgent: "x".repeat(500) };
 const DAY_MS = 86_400_000;
 
-let redis: TestRedis;
-let sessions: Awaited<ReturnType<typeof openSessions>>;
-beforeAll(async () => {
-  redis = await startRedis();
-  sessions = await openSessions(redis);
-});
-afterAll(async () => {
-  sessions.close();
-  await redis.stop();
-});
+const redis = useRedis();
+const sessions = use(() => openSessions(redis));
 
 const now = () => Math.floor(Date.now() / 1000);
 const sessionKey = (sid: string) => `curfew:session:${sid}`;

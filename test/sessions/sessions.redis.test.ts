@@ -3,6 +3,7 @@ import {
   eventually,
   expectRefusal,
   login,
+  logout,
   me,
   PASSWORD,
   refresh,
@@ -12,24 +13,13 @@ import {
 } from "../helpers/client";
 import { readDeeds } from "../helpers/events";
 import { decodePart } from "../helpers/jws";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { startRedis, useRedis } from "../helpers/redis";
+import { startService, useService } from "../helpers/service";
 
-let redis: TestRedis;
-let service: TestService;
+const redis = useRedis();
+const service = useService(() => ({ REDIS_URL: redis.url }));
 /** The same service without grace, so that a test needn't wait until it is over. */
-let strict: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  [service, strict] = await Promise.all([
-    startService({ REDIS_URL: redis.url }),
-    startService({ REDIS_URL: redis.url, REFRESH_GRACE_SECONDS: "0" }),
-  ]);
-});
-afterAll(async () => {
-  await Promise.all([service.stop(), strict.stop()]);
-  await redis.stop();
-});
+const strict = useService(() => ({ REDIS_URL: redis.url, REFRESH_GRACE_SECONDS: "0" }));
 
 const generationOf = (tokens: Tokens) => decodePart(`.${tokens.refresh_token}`, 1)["generation"];
 const sidOf = (tokens: Tokens) => String(decodePart(tokens.access_token, 1)["sid"]);
@@ -231,7 +221,7 @@ describe("a stalled refresh", () => {
 
     const retried = await refreshed(service.url, next);
     expect(generationOf(retried)).toBe(2);
-    await call(service.url, "POST", "/api/auth/logout", { token: tokens.access_token });
+    await logout(service.url, tokens.access_token);
     expectRefusal(await me(service.url, retried.access_token), 401, "token_revoked");
     const ttl = await redis.admin.ttl(`curfew:denylist:sid:${sidOf(tokens)}`);
     expect(Date.now() / 1000 + ttl).toBeGreaterThan(Number(decodePart(retried.access_token, 1)["exp"]));
@@ -244,7 +234,7 @@ describe("the list of sessions", () => {
     const tablet = await login(service.url, phone.user.email);
     const laptop = await login(service.url, phone.user.email);
     await refreshed(service.url, laptop);
-    await call(service.url, "POST", "/api/auth/logout", { token: tablet.access_token });
+    await logout(service.url, tablet.access_token);
     const sessions = await list(phone);
     expect(sessions.map(({ id, current }) => [id, current])).toEqual([
       [sidOf(phone), true],

@@ -1,20 +1,13 @@
 import type { Page } from "playwright-core";
-import { startBrowser, type TestBrowser, type TestPage } from "../helpers/browser";
+import { startBrowser, type TestPage } from "../helpers/browser";
 import { call, eventually } from "../helpers/client";
-import { startService, type TestService } from "../helpers/service";
+import { useService } from "../helpers/service";
+import { use } from "../helpers/use";
 
 type Description = { paths: Record<string, Record<string, unknown>> };
 
-let service: TestService;
-let browser: TestBrowser;
-
-beforeAll(async () => {
-  [service, browser] = await Promise.all([startService({ REDIS_URL: "memory://" }), startBrowser()]);
-});
-
-afterAll(async () => {
-  await Promise.all([service.stop(), browser.stop()]);
-});
+const service = useService(() => ({ REDIS_URL: "memory://" }));
+const browser = use(() => startBrowser());
 
 async function openDocs(hash = ""): Promise<TestPage> {
   const opened = await browser.newPage();
@@ -69,7 +62,7 @@ describe("the page at /docs", () => {
 
     expect(await routeOf(page, "POST /api/auth/login").isVisible()).toBe(true);
     expect(await page.locator(".route:visible", { hasText: "/api/v1/" }).count()).toBe(0);
-    await page.getByText("The same routes once more.").click();
+    await page.getByText("The same routes again.").click();
 
     await twin.waitFor();
   });
@@ -168,7 +161,7 @@ describe("the page at /docs", () => {
     const markup = "<img src=x onerror=alert(1)>";
     await page.route("**/readyz", (route) => route.fulfill({ status: 502, body: markup }));
     const strange = await tryRoute(page, "GET /readyz");
-    expect(strange.outcome).toMatch(/^502 Bad Gateway: It doesn’t say why/);
+    expect(strange.outcome).toMatch(/^502 Bad Gateway: The answer doesn’t look like Curfew’s/);
     expect(strange.content).toBe(markup);
 
     await page.route("**/readyz", (route) => route.abort("connectionrefused"));

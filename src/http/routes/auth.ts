@@ -35,7 +35,7 @@ export type AuthRouteParts = {
 export function createAuthEndpoints(parts: AuthRouteParts) {
   const { auth, cookies, credentialsOf, assertNotCrossSite, limit, tell } = parts;
 
-  /** Else somebody else's page could sign its visitor in to an account of its own. */
+  /** Otherwise another site's page could sign its visitor in to the attacker's account. */
   function assertMayHave(transport: Transport, req: Request): void {
     if (transport === "cookie") assertNotCrossSite(req);
   }
@@ -48,7 +48,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     try {
       await limit.rememberAddress(req, account.email);
     } catch (error) {
-      // Who is in stays in; the address is known the next time.
+      // The login has succeeded already. The address is remembered at the next one.
       if (!(error instanceof CurfewError)) throw error;
     }
     tell(req, event, { sub: account.id, sid });

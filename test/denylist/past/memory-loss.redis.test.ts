@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
-import { check, logout } from "../../faults/stage";
+import { check } from "../../faults/stage";
 import {
   call,
   eventually,
   expectRefusal,
   login,
+  logout,
   me,
   PASSWORD,
   refresh,
@@ -86,12 +87,12 @@ const LOSSES: [title: string, lose: () => Promise<unknown>][] = [
 describe.each(LOSSES)("%s", (_title, lose) => {
   it("whoever was in or out is out, and it is told once", async () => {
     const [stays, leaves] = [await register(service.url), await register(service.url)];
-    expect((await logout(service.url, leaves)).status).toBe(200);
+    expect((await logout(service.url, leaves.access_token)).status).toBe(200);
     await lose();
     await expectOut(service, leaves);
     await expectOut(service, stays);
     // A frontend must always be able to log out.
-    expect((await logout(service.url, stays)).status).toBe(200);
+    expect((await logout(service.url, stays.access_token)).status).toBe(200);
     await expectTold(leaves.refresh_token, stays.refresh_token);
   });
 
@@ -129,7 +130,7 @@ describe("an old snapshot", () => {
     const [stays, leaves] = [await register(service.url), await register(service.url)];
     await save();
     const epoch = await currentEpoch();
-    expect((await logout(service.url, leaves)).status).toBe(200);
+    expect((await logout(service.url, leaves.access_token)).status).toBe(200);
     await restore();
     await expectOut(service, leaves);
     await expectOut(service, stays);
@@ -140,7 +141,7 @@ describe("an old snapshot", () => {
 
   it("one that has everything is no loss", async () => {
     const [stays, leaves] = [await register(service.url), await register(service.url)];
-    expect((await logout(service.url, leaves)).status).toBe(200);
+    expect((await logout(service.url, leaves.access_token)).status).toBe(200);
     await save();
     await restore();
     await expectOut(service, leaves);
@@ -155,7 +156,7 @@ describe("an old snapshot", () => {
       const leaves = await register(service.url);
       await save();
       expect((await check(other.url, leaves)).status).toBe(204);
-      expect((await logout(service.url, leaves)).status).toBe(200);
+      expect((await logout(service.url, leaves.access_token)).status).toBe(200);
       expectRefusal(await check(other.url, leaves), 401, "token_revoked");
       await restore();
       await eventually(async () => (await check(other.url, leaves)).status === 401);
@@ -194,7 +195,7 @@ describe("the wrong database", () => {
     const elsewhere = await startService({ REDIS_URL: `${redis.url}/3` });
     try {
       const [stays, leaves] = [await register(service.url), await register(service.url)];
-      expect((await logout(service.url, leaves)).status).toBe(200);
+      expect((await logout(service.url, leaves.access_token)).status).toBe(200);
       await expectOut(elsewhere, leaves);
       await expectOut(elsewhere, stays);
       expect(told(elsewhere, "denylist_lost")).toHaveLength(1);
@@ -259,7 +260,7 @@ describe("several at once", () => {
     for (const tokens of granted) {
       if (epochOf(tokens) === epoch) expect((await check(service.url, tokens)).status).toBe(204);
       else await expectOut(service, tokens);
-      expect((await logout(service.url, tokens)).status).toBe(200);
+      expect((await logout(service.url, tokens.access_token)).status).toBe(200);
       await expectOut(service, tokens);
     }
     expect(answers.filter(({ status }) => status >= 300).map(({ status }) => status)).toEqual(

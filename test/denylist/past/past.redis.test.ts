@@ -1,11 +1,12 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
-import { check, logout } from "../../faults/stage";
+import { check } from "../../faults/stage";
 import {
   call,
   eventually,
   expectRefusal,
   login,
+  logout,
   me,
   refresh,
   register,
@@ -63,7 +64,7 @@ describe("an epoch that was seen to end is never believed again", () => {
     const [stays, leaves] = [await register(service.url), await register(service.url)];
     await save();
     const first = await currentEpoch();
-    expect((await logout(service.url, leaves)).status).toBe(200);
+    expect((await logout(service.url, leaves.access_token)).status).toBe(200);
     await redis.admin.flushall();
     await expectOut(service, leaves);
     const second = await currentEpoch();
@@ -78,9 +79,9 @@ describe("an epoch that was seen to end is never believed again", () => {
     const stays = await register(service.url);
     await redis.admin.call("SWAPDB", "0", "3");
     const guest = await register(service.url);
-    expect((await logout(service.url, guest)).status).toBe(200);
+    expect((await logout(service.url, guest.access_token)).status).toBe(200);
     // Whoever lives here is out there, and may be told so there.
-    expect((await logout(service.url, stays)).status).toBe(200);
+    expect((await logout(service.url, stays.access_token)).status).toBe(200);
     await redis.admin.call("SWAPDB", "0", "3");
     await expectOut(service, stays);
     await redis.admin.call("SWAPDB", "0", "3");
@@ -95,9 +96,9 @@ describe("a Redis that goes back in time without ending a connection", () => {
   it("is found out by the next one who logs out", async () => {
     const [leaves, other] = [await register(service.url), await register(service.url)];
     await save();
-    expect((await logout(service.url, leaves)).status).toBe(200);
+    expect((await logout(service.url, leaves.access_token)).status).toBe(200);
     await goBack();
-    expect((await logout(service.url, other)).status).toBe(200);
+    expect((await logout(service.url, other.access_token)).status).toBe(200);
     await expectOut(service, leaves);
     await expectOut(service, other);
   });
@@ -105,7 +106,7 @@ describe("a Redis that goes back in time without ending a connection", () => {
   it("is found out by itself", async () => {
     const leaves = await register(service.url);
     await save();
-    expect((await logout(service.url, leaves)).status).toBe(200);
+    expect((await logout(service.url, leaves.access_token)).status).toBe(200);
     await goBack();
     await eventually(async () => (await check(service.url, leaves)).status === 401);
     await expectOut(service, leaves);
@@ -118,7 +119,7 @@ it("an idle instance finds a loss within a second of its reconnect, without bein
   try {
     const leaves = await register(service.url);
     await save();
-    expect((await logout(service.url, leaves)).status).toBe(200);
+    expect((await logout(service.url, leaves.access_token)).status).toBe(200);
     await redis.kill();
     copyFileSync(join(redis.dir, "kept.rdb"), join(redis.dir, "dump.rdb"));
     await redis.start();
@@ -136,7 +137,7 @@ describe("curfew begin-epoch", () => {
   it("ends what a backup brought back, though no instance knows of it", async () => {
     const leaves = await register(service.url);
     await save();
-    expect((await logout(service.url, leaves)).status).toBe(200);
+    expect((await logout(service.url, leaves.access_token)).status).toBe(200);
     await service.stop();
     await redis.kill();
     copyFileSync(join(redis.dir, "kept.rdb"), join(redis.dir, "dump.rdb"));
@@ -175,7 +176,7 @@ it("a Redis whose clock is set ahead begins a new epoch, because entries are gon
   const warnings = async () => JSON.stringify((await call(one.url, "GET", "/readyz")).body);
   try {
     const [stays, leaves] = [await register(one.url), await register(one.url)];
-    expect((await logout(one.url, leaves)).status).toBe(200);
+    expect((await logout(one.url, leaves.access_token)).status).toBe(200);
     expect(await warnings()).not.toContain("clock_skew");
     timely.setClock(20 * 60);
     await eventually(async () => (await check(one.url, leaves)).status === 401);
@@ -189,7 +190,7 @@ it("a Redis whose clock is set ahead begins a new epoch, because entries are gon
     await expectIn(one, back);
     expect(logged(one, "denylist_lost")).toHaveLength(1);
     // As far as before, and so soon that nobody has looked meanwhile.
-    expect((await logout(one.url, back)).status).toBe(200);
+    expect((await logout(one.url, back.access_token)).status).toBe(200);
     timely.setClock(20 * 60);
     await eventually(() => Promise.resolve(logged(one, "denylist_lost").length === 2));
     expect((await check(one.url, back)).status).toBe(401);

@@ -2,35 +2,29 @@ import { Ajv2020, type AnySchema } from "ajv/dist/2020";
 import addFormats from "ajv-formats";
 import { call, login, PASSWORD, register, type Answer } from "../../helpers/client";
 import { basic, CLIENT, writeClients } from "../../helpers/oauth-client";
-import { startRedis, type TestRedis } from "../../helpers/redis";
-import { startService, type TestService } from "../../helpers/service";
+import { useRedis } from "../../helpers/redis";
+import { useService } from "../../helpers/service";
 
 type Media = { headers?: Record<string, object>; content?: { "application/json": { schema: AnySchema } } };
 type Operation = { responses: Record<string, Media>; requestBody?: Media };
 type Description = { openapi: string; paths: Record<string, Record<string, Operation>>; components: object };
 
-let redis: TestRedis;
-let service: TestService;
+const redis = useRedis();
+const service = useService(() => ({
+  REDIS_URL: redis.url,
+  RATE_LIMIT: "on",
+  RATE_LIMIT_LOGIN: "1000/m",
+  RATE_LIMIT_REGISTER: "1000/m",
+  RATE_LIMIT_ACCOUNT: "5/m",
+  OAUTH_CLIENTS_FILE: writeClients(CLIENT),
+}));
 let description: Description;
 let ajv: Ajv2020;
 beforeAll(async () => {
-  redis = await startRedis();
-  service = await startService({
-    REDIS_URL: redis.url,
-    RATE_LIMIT: "on",
-    RATE_LIMIT_LOGIN: "1000/m",
-    RATE_LIMIT_REGISTER: "1000/m",
-    RATE_LIMIT_ACCOUNT: "5/m",
-    OAUTH_CLIENTS_FILE: writeClients(CLIENT),
-  });
   description = (await call(service.url, "GET", "/openapi.json")).body as Description;
   ajv = new Ajv2020({ strict: false });
   addFormats(ajv);
   ajv.addSchema({ $id: "https://curfew/", ...description });
-});
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
 });
 
 const seen = new Set<string>();

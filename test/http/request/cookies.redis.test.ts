@@ -10,28 +10,20 @@ import {
   type Answer,
 } from "../../helpers/client";
 import { decodePart, vary } from "../../helpers/jws";
-import { startProxy, type Proxy } from "../../helpers/proxy";
-import { startRedis, type TestRedis } from "../../helpers/redis";
-import { SECRET, startService, type TestService } from "../../helpers/service";
+import { startProxy } from "../../helpers/proxy";
+import { useRedis } from "../../helpers/redis";
+import { SECRET, startService, useService } from "../../helpers/service";
+import { use } from "../../helpers/use";
 
-let redis: TestRedis;
-let wire: Proxy;
-let service: TestService;
-let production: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  wire = await startProxy(redis.port);
-  const REDIS_URL = redis.url.replace(String(redis.port), String(wire.port));
-  [service, production] = await Promise.all([
-    startService({ REDIS_URL }),
-    startService({ REDIS_URL, NODE_ENV: "production", HOST: "127.0.0.1" }),
-  ]);
-});
-afterAll(async () => {
-  await Promise.all([service.stop(), production.stop()]);
-  await wire.stop();
-  await redis.stop();
-});
+const redis = useRedis();
+const wire = use(() => startProxy(redis.port));
+const wiredUrl = () => redis.url.replace(String(redis.port), String(wire.port));
+const service = useService(() => ({ REDIS_URL: wiredUrl() }));
+const production = useService(() => ({
+  REDIS_URL: wiredUrl(),
+  NODE_ENV: "production",
+  HOST: "127.0.0.1",
+}));
 
 type Jar = Record<string, string>;
 

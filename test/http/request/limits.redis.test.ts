@@ -10,35 +10,23 @@ import {
   type Answer,
   type Tokens as Token,
 } from "../../helpers/client";
-import { startRedis, type TestRedis } from "../../helpers/redis";
-import { startService, type TestService } from "../../helpers/service";
+import { useRedis } from "../../helpers/redis";
+import { useService, type TestService } from "../../helpers/service";
 
-let redis: TestRedis;
+const redis = useRedis();
 /** No limits: for making accounts. */
-let open: TestService;
+const open = useService(() => ({ REDIS_URL: redis.url }));
 /** Two instances with limits, behind one proxy as far as they know, so that a test can come from any address. */
-let one: TestService;
-let two: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  const limited = {
-    REDIS_URL: redis.url,
-    RATE_LIMIT: "on",
-    TRUST_PROXY: "1",
-    RATE_LIMIT_REFRESH: "4/m",
-    RATE_LIMIT_LOGOUT: "4/m",
-    RATE_LIMIT_REGISTER: "10/m",
-  };
-  [open, one, two] = await Promise.all([
-    startService({ REDIS_URL: redis.url }),
-    startService(limited),
-    startService(limited),
-  ]);
+const limited = () => ({
+  REDIS_URL: redis.url,
+  RATE_LIMIT: "on",
+  TRUST_PROXY: "1",
+  RATE_LIMIT_REFRESH: "4/m",
+  RATE_LIMIT_LOGOUT: "4/m",
+  RATE_LIMIT_REGISTER: "10/m",
 });
-afterAll(async () => {
-  await Promise.all([open.stop(), one.stop(), two.stop()]);
-  await redis.stop();
-});
+const one = useService(limited);
+const two = useService(limited);
 
 let lastAddress = 0;
 const newAddress = () => `198.51.${Math.floor(++lastAddress / 250)}.${(lastAddress % 250) + 1}`;

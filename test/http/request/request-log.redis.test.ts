@@ -3,33 +3,26 @@ import {
   call,
   eventually,
   login,
+  logout,
   me,
   refresh,
   register,
   untilReady,
   type Tokens,
 } from "../../helpers/client";
-import { startRedis, type TestRedis } from "../../helpers/redis";
-import { SECRET, startService, type TestService } from "../../helpers/service";
+import { useRedis } from "../../helpers/redis";
+import { SECRET, useService } from "../../helpers/service";
 
 const CANARY = `canary ${randomUUID()}`;
 const NEXT = `another canary ${randomUUID()}`;
 
-let redis: TestRedis;
-let service: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  service = await startService({
-    REDIS_URL: redis.url,
-    LOG_LEVEL: "trace",
-    RATE_LIMIT: "on",
-    RATE_LIMIT_LOGIN: "9/m",
-  });
-});
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
-});
+const redis = useRedis();
+const service = useService(() => ({
+  REDIS_URL: redis.url,
+  LOG_LEVEL: "trace",
+  RATE_LIMIT: "on",
+  RATE_LIMIT_LOGIN: "9/m",
+}));
 
 type Line = { level: number; time: string; msg: string; request_id?: string; event?: string } & Record<
   string,
@@ -190,7 +183,7 @@ it("names the route, and nothing that stands below it or in its place", async ()
 
 it("tells of a revoked token's use at a route, not below it", async () => {
   const { access_token: token } = await register(service.url);
-  await call(service.url, "POST", "/api/auth/logout", { token });
+  await logout(service.url, token);
   const secret = "secret".repeat(4);
   const { headers } = await call(service.url, "GET", `/api/auth/verify/${secret}`, { token });
   const isOfThis = ({ request_id }: Line) => request_id === headers.get("x-request-id");

@@ -4,6 +4,7 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import {
   call,
   expectRefusal,
+  logout,
   me,
   register,
   untilReady,
@@ -12,9 +13,10 @@ import {
 } from "../../helpers/client";
 import { openConnection } from "../../helpers/connection";
 import { decodePart, vary } from "../../helpers/jws";
-import { startNginx, startUpstream, type TestServer } from "../../helpers/nginx";
-import { startRedis, type TestRedis } from "../../helpers/redis";
-import { SECRET, startService, type TestService } from "../../helpers/service";
+import { startNginx, startUpstream } from "../../helpers/nginx";
+import { useRedis } from "../../helpers/redis";
+import { SECRET, useService } from "../../helpers/service";
+import { use } from "../../helpers/use";
 
 /** What the application says of a request that it got. */
 type Seen = {
@@ -30,35 +32,20 @@ const IDENTITY = ["Subject", "Token-Id", "Session", "Issuer", "Roles", "Expires"
   (name) => `X-Auth-${name}`,
 );
 
-let redis: TestRedis;
-let service: TestService;
-let wire: Wire;
-let upstream: TestServer;
-let nginx: TestServer;
-/** A login of each test's own. */
-let tokens: Tokens;
-
-beforeAll(async () => {
-  redis = await startRedis();
-  [service, upstream] = await Promise.all([
-    startService({ REDIS_URL: redis.url, CORS_ORIGINS: "https://friend.example" }),
-    startUpstream(),
-  ]);
-  wire = await startWire(Number(new URL(service.url).port));
-  nginx = await startNginx("docs/nginx.conf", {
+const redis = useRedis();
+const service = useService(() => ({ REDIS_URL: redis.url, CORS_ORIGINS: "https://friend.example" }));
+const upstream = use(() => startUpstream());
+const wire = use(() => startWire(Number(new URL(service.url).port)));
+const nginx = use(() =>
+  startNginx("docs/nginx.conf", {
     "127.0.0.1:3000": `127.0.0.1:${wire.port}`,
     "127.0.0.1:8000": new URL(upstream.url).host,
-  });
-});
+  }),
+);
+/** A login of each test's own. */
+let tokens: Tokens;
 beforeEach(async () => {
   tokens = await register(service.url);
-});
-afterAll(async () => {
-  await nginx.stop();
-  await upstream.stop();
-  wire.stop();
-  await service.stop();
-  await redis.stop();
 });
 
 /** What nginx sends to Curfew, and over how many connections. */
@@ -369,7 +356,7 @@ describe("a gateway that takes only 200 for a yes", () => {
   );
 
   it("gets no yes for a bad token", async () => {
-    await call(service.url, "POST", "/api/auth/logout", { token: tokens.access_token });
+    await logout(service.url, tokens.access_token);
     expectRefusal(await verify("200"), 401, "token_revoked");
   });
 });

@@ -11,44 +11,38 @@ import {
 import { readDeeds } from "../../helpers/events";
 import { decodePart, vary } from "../../helpers/jws";
 import { askAsClient, basic, CLIENT, writeClients } from "../../helpers/oauth-client";
-import { startProvider, writeIssuers, type TestProvider } from "../../helpers/provider";
-import { startRedis, type TestRedis } from "../../helpers/redis";
-import { SECRET, startService, type TestService } from "../../helpers/service";
+import { startProvider, writeIssuers } from "../../helpers/provider";
+import { useRedis } from "../../helpers/redis";
+import { SECRET, startService, useService } from "../../helpers/service";
+import { use } from "../../helpers/use";
 
-let redis: TestRedis;
-let clerk: TestProvider;
-let silent: TestProvider;
-let stranger: TestProvider;
-let one: TestService;
-let two: TestService;
-beforeAll(async () => {
-  [redis, clerk, silent, stranger] = await Promise.all([
-    startRedis(),
-    startProvider("clerk"),
-    startProvider("silent"),
-    startProvider("stranger"),
-  ]);
-  await silent.stop();
-  const env = {
-    REDIS_URL: redis.url,
-    OAUTH_CLIENTS_FILE: writeClients(
-      CLIENT,
-      { id: "other", secret: "another" },
-      { id: "last", secret: "else" },
-    ),
-    TRUSTED_ISSUERS_FILE: writeIssuers(clerk, silent),
-  };
-  [one, two] = await Promise.all([
-    startService(env),
-    startService({ ...env, REFRESH_GRACE_SECONDS: "0", RATE_LIMIT: "on", RATE_LIMIT_LOGIN: "2/m" }),
-  ]);
-  // The epoch's own second is over, so that whatever is minted from now on is of it.
-  await register(one.url);
+const redis = useRedis();
+const clerk = use(() => startProvider("clerk"));
+/** Its keys can't be had. */
+const silent = use(async () => {
+  const provider = await startProvider("silent");
+  await provider.stop();
+  return { ...provider, stop: () => Promise.resolve() };
 });
-afterAll(async () => {
-  await Promise.all([one.stop(), two.stop(), clerk.stop(), stranger.stop()]);
-  await redis.stop();
+const stranger = use(() => startProvider("stranger"));
+const env = () => ({
+  REDIS_URL: redis.url,
+  OAUTH_CLIENTS_FILE: writeClients(
+    CLIENT,
+    { id: "other", secret: "another" },
+    { id: "last", secret: "else" },
+  ),
+  TRUSTED_ISSUERS_FILE: writeIssuers(clerk, silent),
 });
+const one = useService(env);
+const two = useService(() => ({
+  ...env(),
+  REFRESH_GRACE_SECONDS: "0",
+  RATE_LIMIT: "on",
+  RATE_LIMIT_LOGIN: "2/m",
+}));
+// The epoch's own second is over, so that whatever is minted from now on is of it.
+beforeAll(() => register(one.url));
 
 const introspect = (token: string, more: Record<string, string> = {}, url = one.url) =>
   askAsClient(url, "/oauth/introspect", { token, ...more });

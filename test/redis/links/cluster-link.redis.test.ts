@@ -1,13 +1,10 @@
 import { Cluster } from "ioredis";
 import pino from "pino";
 import { linkCluster } from "../../../src/redis/links/cluster-link";
-import { startCluster, type TestCluster } from "../../helpers/cluster";
+import { startCluster } from "../../helpers/cluster";
+import { use } from "../../helpers/use";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await startCluster();
-}, 90_000);
-afterAll(() => cluster.stop());
+const cluster = use(() => startCluster(), 90_000);
 afterEach(() => {
   jest.restoreAllMocks();
 });

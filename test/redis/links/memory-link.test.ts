@@ -13,24 +13,22 @@ import {
   register,
   type Tokens,
 } from "../../helpers/client";
-import { startProvider, writeIssuers, type TestProvider } from "../../helpers/provider";
-import { startService, type TestService } from "../../helpers/service";
+import { startProvider, writeIssuers } from "../../helpers/provider";
+import { startService, useService } from "../../helpers/service";
+import { use } from "../../helpers/use";
 
 /** memory:// runs the same scripts on ioredis-mock, whose Lua is another. What they promise must hold there too. */
-let service: TestService;
-let clerk: TestProvider;
-beforeAll(async () => {
-  clerk = await startProvider("clerk", { clock_lead: "1s", max_lifetime: "90d", since_epoch: false });
-  service = await startService({
-    REDIS_URL: "memory://",
-    TRUSTED_ISSUERS_FILE: writeIssuers(clerk),
-    REFRESH_GRACE_SECONDS: "0",
-    RATE_LIMIT: "on",
-    RATE_LIMIT_LOGIN: "20/m",
-    RATE_LIMIT_ACCOUNT: "20/m",
-  });
-});
-afterAll(() => Promise.all([service.stop(), clerk.stop()]));
+const clerk = use(() =>
+  startProvider("clerk", { clock_lead: "1s", max_lifetime: "90d", since_epoch: false }),
+);
+const service = useService(() => ({
+  REDIS_URL: "memory://",
+  TRUSTED_ISSUERS_FILE: writeIssuers(clerk),
+  REFRESH_GRACE_SECONDS: "0",
+  RATE_LIMIT: "on",
+  RATE_LIMIT_LOGIN: "20/m",
+  RATE_LIMIT_ACCOUNT: "20/m",
+}));
 
 const post = (path: string, token: string | undefined, body: unknown = {}) =>
   call(service.url, "POST", `/api/auth/${path}`, { body, ...(token && { token }) });

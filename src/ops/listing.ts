@@ -1,0 +1,131 @@
+import type { Redis } from "../redis/redis";
+import { countKeys, scanStep, SCAN_START, type ScanPlace } from "../redis/scan";
+import type { Shards } from "../redis/shards";
+import { jtiKey, sidKey, subKey } from "../denylist/entry";
+import { keyIdOf } from "../issuers/foreign-ids";
+import { KINDS, type Entries, type Entry, type Kind, type Place } from "./entries";
+import type { Batch, Event, Events, Placed, Positions } from "./events";
+
+/** Which entries are wanted; all that is left out is. `text` is found anywhere in an entry, in any case, as it is spelled. */
+export type Filter = {
+  kind?: Kind | undefined;
+  user?: string | undefined;
+  reason?: string | undefined;
+  text?: string | undefined;
+  /** Revoked at this time or later. */
+  since?: Date | undefined;
+};
+
+/** A page of entries. Where more may follow, `next` says from where; a page may be empty and others follow all the same. */
+export type Page<Where> = {
+  items: Entry[];
+  next: Where | undefined;
+  progress: { looked: number; of: number };
+};
+
+/** Within a step of a walk, the keys up to this one have been listed. */
+export type EntriesPlace = ScanPlace & { after: string; looked: number };
+
+const START: EntriesPlace = { ...SCAN_START, after: "", looked: 0 };
+/** So that a page that finds nothing comes soon, too. */
+const STEPS_MAX = 20;
+const EVENTS_AT_ONCE = 200;
+
+export type Listing = ReturnType<typeof createListing>;
+
+/** Lists entries, page by page, without ever holding Redis up. */
+export function createListing(redis: Redis, shards: Shards, entries: Entries, events: Events) {
+  /** All that are there, in no order, newest first within a page; also those that somebody wrote by hand. */
+  async function all(filter: Filter, limit: number, from: EntriesPlace = START): Promise<Page<EntriesPlace>> {
+    const pattern = `${shards.pattern}denylist:${filter.kind ? `${KINDS[filter.kind]}:` : ""}*`;
+    const items: Entry[] = [];
+    const of = await countKeys(redis);
+    let place: EntriesPlace | undefined = from;
+    for (let step = 0; place && step < STEPS_MAX && items.length < limit; step += 1) {
+      const { after, looked, ...scan }: EntriesPlace = place;
+      const { keys, next, looked: more } = await scanStep(redis, pattern, scan);
+      const left = [...new Set(keys)].filter((key) => key > after).sort();
+      const found = await readMatching(left, filter);
+      const taken = found.slice(0, limit - items.length);
+      items.push(...taken);
+      const last = taken.at(-1);
+      if (taken.length < found.length && last) place = { ...place, after: last.key };
+      else place = next && { ...next, after: "", looked: looked + more };
+    }
+    return { items: newestFirst(items), next: place, progress: { looked: place?.looked ?? of, of } };
+  }
+
+  async function readMatching(keys: string[], filter: Filter): Promise<Entry[]> {
+    const places = keys.map((key) => entries.placeOf(key)).filter((place) => place !== undefined);
+    const found = await entries.read(places);
+    return found.filter((entry) => matches(entry, filter));
+  }
+
+  /** Those whose revocation is among the events, newest first. Each is told of once, by the event that made it. */
+  async function newest(filter: Filter, limit: number, from?: Positions): Promise<Page<Positions>> {
+    const items: Entry[] = [];
+    let place: Positions | undefined = from ?? events.end;
+    let looked = 0;
+    for (let step = 0; place && step < STEPS_MAX && items.length < limit; step += 1) {
+      const batch: Batch = await events.before(place, EVENTS_AT_ONCE);
+      looked += batch.events.length;
+      place = batch.next;
+      const made = await madeBy(batch.events);
+      for (const { after, entries: here } of made) {
+        const matching = here.filter((entry) => matches(entry, filter));
+        if (items.length > 0 && items.length + matching.length > limit) {
+          place = after;
+          break;
+        }
+        items.push(...matching);
+      }
+    }
+    return { items, next: place, progress: { looked, of: await events.count() } };
+  }
+
+  /** The entries that each event made, as far as they are still there. */
+  async function madeBy(placed: readonly Placed[]) {
+    const named = placed.map(({ event, prefix }) => placesNamedBy(event, prefix));
+    const found = new Map((await entries.read(named.flat())).map((entry) => [entry.key, entry]));
+    return placed.map(({ event, after }, at) => ({
+      after,
+      entries: (named[at] ?? [])
+        .map(({ key }) => found.get(key))
+        .filter((entry) => entry !== undefined)
+        .filter(({ revoked_at }) => revoked_at === event.timestamp),
+    }));
+  }
+
+  return { all, newest };
+}
+
+/** A foreign subject is spelled `<issuer name>:<sub>`; an app's own ids may look like that, too. */
+const FOREIGN = /^([a-z0-9-]{1,32}):(.*)$/s;
+
+/** The keys of what an event says was revoked, own and foreign. */
+function placesNamedBy({ event, kind, sub, sid, jti }: Event, prefix: string): Place[] {
+  if (kind === null || event === "lifted") return [];
+  const [, issuer, name] = FOREIGN.exec(sub ?? "") ?? [];
+  const spellings = (id: string) =>
+    issuer === undefined ? [id] : [...new Set([id, `${issuer}:${id}`, `${issuer}:${keyIdOf(id)}`])];
+  const places = (of: Kind, id: string | null | undefined, key: typeof jtiKey) =>
+    id ? spellings(id).map((each) => ({ prefix, kind: of, id: each, key: key(prefix, each) })) : [];
+  return [
+    ...places("user", kind === "user" ? name : null, subKey),
+    ...places("session", sid, sidKey),
+    ...places("token", jti, jtiKey),
+  ];
+}
+
+function matches(entry: Entry, { kind, user, reason, text, since }: Filter): boolean {
+  return (
+    (kind === undefined || entry.kind === kind) &&
+    (user === undefined || entry.sub === user) &&
+    (reason === undefined || entry.reason === reason) &&
+    (since === undefined || (entry.revoked_at ?? "") >= since.toISOString()) &&
+    (text === undefined || Object.values(entry).join("\n").toLowerCase().includes(text.toLowerCase()))
+  );
+}
+
+const newestFirst = (items: Entry[]) =>
+  items.sort((one, other) => ((one.revoked_at ?? "") < (other.revoked_at ?? "") ? 1 : -1));

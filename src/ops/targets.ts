@@ -1,0 +1,52 @@
+import { subjectOf, type Token, type Tokens } from "../auth/tokens";
+import { foreign } from "../denylist/entry";
+import type { NamedToken } from "../denylist/revoker";
+import { CurfewError } from "../errors";
+import { keyIdOf } from "../issuers/foreign-ids";
+import type { TrustedIssuer } from "../issuers/foreign-tokens";
+
+/** What is to be revoked: a token as it is, or by its id and when it expires (Unix seconds); a session; a user. */
+export type Target =
+  { token: string } | { jti: string; exp: number } | { session: string } | { user: string };
+
+/** A name that begins with a trusted issuer's, and what the issuer calls it. */
+export function readForeign(issuers: readonly TrustedIssuer[], name: string) {
+  const issuer = issuers.find((each) => name.startsWith(`${each.name}:`));
+  if (!issuer) return undefined;
+  const { issuer: iss, clockLeadSeconds, maxLifetimeSeconds, sinceEpoch } = issuer;
+  const id = name.slice(issuer.name.length + 1);
+  return {
+    id,
+    issuer: issuer.name,
+    iss,
+    keyId: keyIdOf(id),
+    clockLeadSeconds,
+    maxLifetimeSeconds,
+    sinceEpoch,
+  };
+}
+
+/** The names of a genuine token, alive or not. A forged one proves nothing, and throws `invalid_request`. */
+export async function nameToken(tokens: Tokens, text: string): Promise<NamedToken> {
+  const token = await tokens.verify(text, { allowExpired: true }).catch(refuseForged);
+  const { jti, sid, iat, exp } = token;
+  return { sub: subjectOf(token), jti, ...(sid !== undefined && { sid }), iat, exp, ...issuedBy(token) };
+}
+
+/** A token by its id alone: one of ours, or a foreign one behind its issuer's name. */
+export function nameJti(issuers: readonly TrustedIssuer[], jti: string, exp: number): NamedToken {
+  const named = readForeign(issuers, jti);
+  if (!named) return { jti, exp };
+  return { jti: named.id, exp, foreign: { iss: named.iss, keyId: foreign(named.issuer, named.keyId) } };
+}
+
+const issuedBy = (token: Token) =>
+  token.kind === "foreign"
+    ? { foreign: { iss: token.iss, keyId: foreign(token.issuer, token.keyIds.jti) } }
+    : {};
+
+function refuseForged(error: unknown): never {
+  if (!(error instanceof CurfewError && error.code === "token_invalid")) throw error;
+  const message = "is not a genuine token of ours or of a trusted issuer";
+  throw new CurfewError("invalid_request", { details: [{ path: "token", message }] });
+}

@@ -1,0 +1,228 @@
+import { randomUUID } from "node:crypto";
+import type { Actor } from "../../src/ops/changes";
+import { createOneShard } from "../../src/redis/shards";
+import { eventually, PASSWORD } from "../helpers/client";
+import { readEvents } from "../helpers/events";
+import { forge, vary } from "../helpers/jws";
+import { SHARDS, useCore } from "../helpers/ops";
+import { useRedis } from "../helpers/redis";
+import { SECRET } from "../helpers/service";
+
+const ACTOR: Actor = { by: "ops:ada@example.com", note: "a lost phone" };
+const REQUESTER = { ip: "192.0.2.7", userAgent: "Pocket/1.0" };
+
+describe.each([
+  ["one shard", createOneShard("curfew:")],
+  ["several shards", SHARDS],
+])("ops, with %s", (_title, shards) => {
+  const redis = useRedis();
+  const core = useCore(redis, { shards });
+
+  async function signUp() {
+    const granted = await core.auth.register(`${randomUUID()}@example.com`, PASSWORD, REQUESTER);
+    const token = await core.tokens.verify(granted.accessToken);
+    if (token.kind === "foreign") throw new Error("It is one of ours.");
+    return { ...granted, token, user: token.sub, jti: token.jti };
+  }
+  const logout = ({ accessToken }: { accessToken: string }) =>
+    core.auth.logout(
+      { access: { token: accessToken, transport: "bearer" }, refresh: undefined, allDevices: false },
+      REQUESTER,
+    );
+  const why = (token: string) => core.ops.why.token(token);
+  const rulesOf = async (token: string) => (await why(token)).rules.map(({ rule }) => rule);
+
+  it("says that a token is alive, and whose it is", async () => {
+    const { accessToken, user, jti, sid } = await signUp();
+    expect(await why(accessToken)).toMatchObject({
+      verdict: "alive",
+      rules: [],
+      token: { kind: "own", sub: user, jti, sid },
+    });
+  });
+
+  it("names every entry that refuses a token: who, when, why and from where", async () => {
+    const someone = await signUp();
+    await logout(someone);
+    const { verdict, rules } = await why(someone.accessToken);
+    expect(verdict).toBe("dead");
+    expect(rules.map(({ rule }) => rule)).toEqual(["jti", "sid"]);
+    expect(rules[0]?.entry).toMatchObject({
+      ...{ kind: "token", id: someone.jti, jti: someone.jti, sub: someone.user, sid: someone.sid },
+      ...{ reason: "logout", by: someone.user, ip: "192.0.2.7", user_agent: "Pocket/1.0" },
+    });
+    expect(await core.ops.why.jti(someone.jti)).toMatchObject({
+      verdict: "dead",
+      rules: [{ rule: "jti" }, { rule: "sid" }],
+    });
+  });
+
+  it("never takes a forged token for evidence", async () => {
+    const someone = await signUp();
+    await logout(someone);
+    const forged = vary(someone.accessToken, "somebody else's secret of thirty-two bytes", {});
+    for (const token of [forged, forge({ alg: "none" }, someone.token, SECRET), "rubbish", ""]) {
+      expect(await why(token)).toEqual({
+        verdict: "not_genuine",
+        rules: [{ rule: "signature", message: expect.any(String) as string }],
+        token: null,
+      });
+    }
+  });
+
+  it("names the claim that is wrong in a token that is genuine", async () => {
+    const { accessToken } = await signUp();
+    expect(await rulesOf(vary(accessToken, SECRET, { claims: { aud: "others" } }))).toEqual(["aud"]);
+    const tooLong = vary(accessToken, SECRET, { claims: { exp: Math.floor(Date.now() / 1000) + 86_400 } });
+    expect(await why(tooLong)).toMatchObject({ verdict: "dead", rules: [{ rule: "lifetime" }] });
+  });
+
+  it("says that a token has expired, and what else refuses it", async () => {
+    const someone = await signUp();
+    const now = Math.floor(Date.now() / 1000);
+    const expired = vary(someone.accessToken, SECRET, { claims: { iat: now - 900, exp: now - 1 } });
+    expect(await rulesOf(expired)).toEqual(["exp"]);
+    await logout(someone);
+    expect(await rulesOf(expired)).toEqual(["exp", "jti", "sid"]);
+  });
+
+  it("says that a token is from before the epoch", async () => {
+    const { accessToken } = await signUp();
+    expect(await rulesOf(vary(accessToken, SECRET, { claims: { epoch: "1-gone" } }))).toEqual(["epoch"]);
+  });
+
+  it("explains refresh tokens too", async () => {
+    const someone = await signUp();
+    expect(await why(someone.refreshToken)).toMatchObject({ verdict: "alive", token: { kind: "refresh" } });
+    await logout(someone);
+    expect(await why(someone.refreshToken)).toMatchObject({ verdict: "dead", rules: [{ rule: "session" }] });
+  });
+
+  it("doesn't know a jti that nothing denies", async () => {
+    expect(await core.ops.why.jti(randomUUID())).toEqual({ verdict: "unknown", rules: [], token: null });
+  });
+
+  it("revokes one token, and not its session", async () => {
+    const someone = await signUp();
+    await core.ops.revoke({ token: someone.accessToken }, ACTOR);
+    const { rules } = await why(someone.accessToken);
+    expect(rules.map(({ rule }) => rule)).toEqual(["jti"]);
+    expect(rules[0]?.entry).toMatchObject({ reason: "revoked_by_ops", by: ACTOR.by, note: ACTOR.note });
+    expect(await core.ops.why.token(someone.refreshToken)).toMatchObject({ verdict: "alive" });
+  });
+
+  it("revokes a token by its id, a session, and a user", async () => {
+    const [one, two, three] = [await signUp(), await signUp(), await signUp()];
+    await core.ops.revoke({ jti: one.jti, exp: one.token.exp }, ACTOR);
+    await core.ops.revoke({ session: two.sid }, ACTOR);
+    await core.ops.revoke({ user: three.user }, ACTOR);
+    expect(await rulesOf(one.accessToken)).toEqual(["jti"]);
+    expect(await rulesOf(two.accessToken)).toEqual(["sid"]);
+    expect(await rulesOf(three.accessToken)).toEqual(["sid"]);
+    expect(await why(two.refreshToken)).toMatchObject({ verdict: "dead" });
+  });
+
+  it("refuses to revoke what isn't there, or was forged", async () => {
+    await expect(core.ops.revoke({ session: randomUUID() }, ACTOR)).rejects.toMatchObject({
+      code: "not_found",
+    });
+    await expect(core.ops.revoke({ user: randomUUID() }, ACTOR)).rejects.toMatchObject({ code: "not_found" });
+    await expect(core.ops.revoke({ token: "a.b.c" }, ACTOR)).rejects.toMatchObject({
+      code: "invalid_request",
+    });
+  });
+
+  it("lifts an entry, and says what still refuses the token", async () => {
+    const someone = await signUp();
+    await logout(someone);
+    const first = await core.ops.lift("token", someone.jti, ACTOR);
+    expect(first.lifted.id).toBe(someone.jti);
+    expect(first.stillRefusedBy.map(({ rule }) => rule)).toEqual(["sid"]);
+    const second = await core.ops.lift("session", someone.sid, ACTOR);
+    expect(second.stillRefusedBy).toEqual([]);
+    expect(await why(someone.accessToken)).toMatchObject({ verdict: "alive" });
+    expect(await why(someone.refreshToken)).toMatchObject({ verdict: "dead" });
+    await expect(core.ops.lift("token", someone.jti, ACTOR)).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("counts how often an entry refused a token", async () => {
+    const someone = await signUp();
+    await logout(someone);
+    const refused = await core.denylist.assertNotRevoked(someone.token).catch((error: unknown) => error);
+    core.alarms.raise(refused, {
+      by: "",
+      requester: { ip: "198.51.100.1", userAgent: "Thief/1" },
+      about: {},
+    });
+    const uses = { uses: 1, ip: "198.51.100.1", user_agent: "Thief/1" };
+    await expectEventually(async () => (await why(someone.accessToken)).rules, [{ uses }, { uses }]);
+  });
+
+  it("lists entries with filters, page by page, and finds those that were written by hand", async () => {
+    const someone = await signUp();
+    await logout(someone);
+    const prefix = shards.prefixOf("anybody");
+    await redis.admin.set(`${prefix}denylist:jti:by-hand*`, "a note", "EX", 100);
+    const seen = new Set<string>();
+    let place: Awaited<ReturnType<typeof core.ops.listing.all>>["next"];
+    do {
+      const page = await core.ops.listing.all({}, 2, place);
+      expect(page.items.length).toBeLessThanOrEqual(2);
+      for (const { key } of page.items) seen.add(key);
+      place = page.next;
+    } while (place);
+    const keys = (await redis.admin.keys("*denylist:[js]*")).sort();
+    expect([...seen].sort()).toEqual(keys);
+    const mine = await core.ops.listing.all({ user: someone.user }, 100);
+    expect(mine.items.map(({ kind }) => kind).sort()).toEqual(["session", "token"]);
+    const byHand = await core.ops.listing.all({ text: "by-hand*" }, 100);
+    expect(byHand.items).toMatchObject([{ kind: "token", id: "by-hand*", value: "a note", sub: null }]);
+    expect((await core.ops.listing.all({ text: "by-h*d" }, 100)).items).toEqual([]);
+  });
+
+  it("lists the newest revocations first, each once", async () => {
+    const people = [await signUp(), await signUp(), await signUp()];
+    for (const someone of people) {
+      await logout(someone);
+      // Within a millisecond, two shards' events have no order.
+      const now = Date.now();
+      await eventually(() => Promise.resolve(Date.now() > now));
+    }
+    const { items } = await core.ops.listing.newest({}, 6);
+    const newest = people.reverse().flatMap(({ sid, jti }) => [sid, jti]);
+    expect(items.map(({ id }) => id)).toEqual(newest);
+    const first = await core.ops.listing.newest({ kind: "token" }, 1);
+    const second = await core.ops.listing.newest({ kind: "token" }, 1, first.next);
+    expect([...first.items, ...second.items].map(({ id }) => id)).toEqual([newest[1], newest[3]]);
+  });
+
+  it("tells every event once, forwards and backwards", async () => {
+    const backwards = await core.ops.events.before(core.ops.events.end, 10_000);
+    const forwards: string[] = [];
+    for (let place: typeof backwards.next = core.ops.events.beginning; place;) {
+      const batch: typeof backwards = await core.ops.events.after(place, 3);
+      forwards.push(...batch.events.map(({ event }) => event.id));
+      place = batch.next;
+    }
+    expect(backwards.events.map(({ event }) => event.event).sort()).toHaveLength(forwards.length);
+    if (shards.prefixes.length === 1) expect(forwards).toHaveLength((await readEvents(redis)).length);
+  });
+
+  it("says how Redis is, and since when the denylist remembers", async () => {
+    const status = await core.ops.status();
+    expect(status.epochs.map(({ prefix }) => prefix)).toEqual(shards.prefixes);
+    expect(status.redis.nodes).toMatchObject([{ eviction_policy: "noeviction", replicas: 0 }]);
+  });
+});
+
+async function expectEventually(ask: () => Promise<unknown>, expected: unknown): Promise<void> {
+  const deadline = Date.now() + 5000;
+  for (;;) {
+    try {
+      expect(await ask()).toMatchObject(expected as object);
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+  }
+}

@@ -4,7 +4,18 @@ import { readSource, readSources, type Import, type Source } from "./helpers/imp
 const MAY_IMPORT: Record<string, string[]> = {
   index: ["curfew", "http", "auth", "accounts", "denylist", "settings", "errors"],
   main: ["core", "http", "settings", "issuers", "keys", "metrics", "redis", "log"],
-  cli: ["settings", "settings/table", "denylist", "keys", "redis", "errors"],
+  cli: [
+    "core",
+    "ops",
+    "settings",
+    "settings/table",
+    "accounts",
+    "denylist",
+    "issuers",
+    "keys",
+    "redis",
+    "errors",
+  ],
   curfew: ["core", "http", "settings", "auth", "denylist", "issuers", "redis"],
   http: [
     "core",
@@ -35,8 +46,8 @@ const MAY_IMPORT: Record<string, string[]> = {
     // What counts is told by those who are counted; only its type is needed here.
     "metrics",
   ],
-  settings: ["settings/table", "settings/kinds", "accounts", "issuers", "tokens", "keys", "redis"],
   metrics: ["accounts", "denylist", "redis", "errors"],
+  settings: ["settings/table", "settings/kinds", "accounts", "issuers", "tokens", "keys", "redis"],
   ops: ["auth", "sessions", "accounts", "denylist", "tokens", "issuers", "redis", "errors"],
   auth: ["sessions", "accounts", "denylist", "tokens", "issuers", "errors"],
   // A session and its entries change together, in one script: it knows what the denylist's keys are.

@@ -20,7 +20,7 @@ end
 local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
 local lastEventId = type(newest) == 'table' and newest[1] or ''
 
--- What a script that revokes has revoked, which it returns second, for whoever counts: '<reason> <how often>', or empty.
+-- What the script has revoked, which it returns second, for whoever counts: '<reason> <how often>', or empty.
 local revoked, revocations = '', 0
 
 local function readEpoch()

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { outsideBudgets } from "../redis/budget";
 import type { Redis } from "../redis/redis";
-import { SCAN_START, scanStep, type ScanPlace } from "../redis/scan";
+import { scanStep, SCAN_START, type ScanPlace, type ScanStep } from "../redis/scan";
 import type { Shards } from "../redis/shards";
 
 /** How many entries of each kind are alive. */
@@ -16,8 +16,8 @@ export type EntryCount = {
 };
 
 const WALK_EVERY_MS = 60_000;
-/** Redis answers nobody else during a step, which takes about a millisecond: so a walk takes a tenth of Redis's time. */
-const PAUSE_PER_STEP = 10;
+/** So that a walk takes at most about a tenth of Redis's time. */
+const PAUSE_PER_SCAN = 10;
 
 const KINDS = { jti: "token", sid: "session", sub: "user" } as const;
 
@@ -25,32 +25,27 @@ const pauseFor = (ms: number): Promise<unknown> => sleep(ms, undefined, { ref: f
 
 /** Counts the entries by walking all of Redis's keys, slowly, and only while somebody asks how many there are. */
 export function createEntryCount(redis: Redis, shards: Shards, pause = pauseFor): EntryCount {
-  const pattern = `${shards.pattern}denylist:*`;
   let counts: EntryCounts | undefined;
   let isWalking = false;
   let walkedAt = -Infinity;
 
-  async function count(): Promise<EntryCounts> {
-    const found: EntryCounts = { token: 0, session: 0, user: 0 };
-    let place: ScanPlace | undefined = SCAN_START;
-    while (place) {
-      const askedAt = performance.now();
-      const { keys, next }: Awaited<ReturnType<typeof scanStep>> = await scanStep(redis, pattern, place);
-      const tookMs = performance.now() - askedAt;
-      for (const key of keys) {
-        const kind = kindOf(key);
-        if (kind) found[kind] += 1;
-      }
-      place = next;
-      if (place) await pause(PAUSE_PER_STEP * tookMs);
-    }
-    return found;
-  }
-
   async function walk(): Promise<void> {
     isWalking = true;
     try {
-      counts = await count();
+      const found: EntryCounts = { token: 0, session: 0, user: 0 };
+      let place: ScanPlace | undefined = SCAN_START;
+      while (place) {
+        const askedAt = performance.now();
+        const step: ScanStep = await scanStep(redis, `${shards.pattern}denylist:*`, place);
+        const tookMs = performance.now() - askedAt;
+        for (const key of step.keys) {
+          const kind = kindOf(key);
+          if (kind) found[kind] += 1;
+        }
+        place = step.next;
+        if (place) await pause(PAUSE_PER_SCAN * tookMs);
+      }
+      counts = found;
     } catch {
       // A part of the entries is no figure to publish. The next walk may find all of them.
     } finally {

@@ -58,7 +58,10 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     summary: "Open an account and log in",
     body: Login,
     answers: { 201: { description: "The account exists, and its owner is logged in", schema: Tokens } },
-    errors: ["cross_site_request", "email_taken", "overloaded", "denylist_unavailable"],
+    errors: [
+      ...(["invalid_credentials", "cross_site_request", "email_taken"] as const),
+      ...(["overloaded", "denylist_unavailable"] as const),
+    ],
     async handle(req, res, { email, password, transport }) {
       assertMayHave(transport, req);
       const grant = await auth.register(email, password, requesterOf(req));

@@ -5,13 +5,14 @@ import { createAuth, type Auth } from "./auth/auth";
 import { createConfirmations } from "./denylist/past/confirmations";
 import { createAlarms, type Alarms } from "./denylist/alarms";
 import { createDenylist, type Denylist } from "./denylist/denylist";
-import { createEpochs } from "./denylist/past/epochs";
+import { createEpochs, type Epochs } from "./denylist/past/epochs";
 import { createForeignSessions } from "./denylist/foreign-sessions";
 import { createPast, type Past } from "./denylist/past/past";
 import { createRevocations, type Revocations } from "./denylist/revocations";
 import { createRevoker, type Revoker } from "./denylist/revoker";
 import { createWriter, type Writer } from "./denylist/writer";
 import { createPasswords, type Passwords } from "./accounts/passwords";
+import type { Meter } from "./metrics/meter";
 import type { Redis } from "./redis/redis";
 import { createSessions, type SessionOptions, type Sessions } from "./sessions/sessions";
 import type { Shards } from "./redis/shards";
@@ -32,12 +33,14 @@ export type Base = {
   past: Past;
   writer: Writer;
   denylist: Denylist;
+  epochs: Epochs;
   sessions: Sessions;
   passwords: Passwords;
   revoker: Revoker;
   revocations: Revocations;
   /** The accounts in Redis. An app's own aren't among them. */
   people: People;
+  meter: Meter | undefined;
   log: Logger;
 };
 
@@ -45,22 +48,25 @@ export type BaseOptions = SessionOptions &
   Pick<Settings, "partitionToleranceMs" | "passwordMinLength"> & {
     redis: Redis;
     shards: Shards;
+    /** Left out, nothing is counted. */
+    meter?: Meter | undefined;
     log: Logger;
   };
 
 /** Starts no timers. Whoever connected Redis closes it. */
 export function createBase(options: BaseOptions): Base {
-  const { redis, shards, log, partitionToleranceMs, passwordMinLength } = options;
+  const { redis, shards, meter, log, partitionToleranceMs, passwordMinLength } = options;
   const epochs = createEpochs(redis, log);
   const past = createPast(redis, epochs, createConfirmations(redis, partitionToleranceMs));
-  const writer = createWriter(redis, shards, past);
+  const writer = createWriter(redis, shards, past, meter?.revoked);
+  const denylist = createDenylist(redis, shards, epochs, past);
   const sessions = createSessions(redis, shards, writer, options);
   const passwords = createPasswords(passwordMinLength);
   const accounts = createAccounts(redis, shards);
   const directory = createDirectory(redis, shards);
   return {
-    ...{ redis, shards, past, writer, sessions, passwords, log },
-    denylist: createDenylist(redis, shards, epochs, past),
+    ...{ redis, shards, past, writer, epochs, sessions, passwords, meter, log },
+    denylist: meter?.timed(denylist) ?? denylist,
     revoker: createRevoker(writer, shards, options),
     revocations: createRevocations(redis, shards, log),
     people: createPeople({ accounts, directory, passwords, sessions, writer, shards }),

@@ -3,6 +3,8 @@ import helmet from "helmet";
 import type { OAuthClient } from "../settings/clients";
 import type { Settings } from "../settings/table";
 import type { Core } from "../core";
+import { createMetrics } from "../metrics/metrics";
+import type { Meter } from "../metrics/meter";
 import { withBudget } from "../redis/budget";
 import { requireForm } from "./request/body";
 import { requireClient } from "./request/client-guard";
@@ -12,21 +14,23 @@ import { createDescription, docs, docsFiles } from "./routes/docs";
 import { createErrorHandler, notFound } from "./answer/error-handler";
 import { createReadyz, healthz } from "./routes/health";
 import { createPublishedKeys } from "./routes/keys";
+import { allowScrapes, createMetricsEndpoint } from "./routes/metrics";
 import { neverCached } from "./answer/never-cached";
 import { createOAuthEndpoints } from "./routes/oauth";
 import type { RouteTable } from "./answer/openapi";
+import { createRequestCount } from "./request/request-count";
 import { createRequestLog, giveRequestId } from "./request/request-log";
 import { createRouter } from "./router";
 import { createMeEndpoint } from "./routes/users";
 
 /** `isStopping` may be left out if the app never drains before it stops. */
-export type AppCore = Core & { isStopping?: () => boolean };
+export type AppCore = Core & { meter: Meter; isStopping?: () => boolean };
 
 export type AppOptions = AuthTableOptions &
-  Pick<Settings, "trustProxy" | "timeoutMs"> & { clients: readonly OAuthClient[] };
+  Pick<Settings, "trustProxy" | "timeoutMs" | "metricsToken"> & { clients: readonly OAuthClient[] };
 
 export function createApp(core: AppCore, options: AppOptions): Express {
-  const { auth, keys, denylist, alarms, redis, log } = core;
+  const { auth, keys, denylist, alarms, redis, meter, log } = core;
   const { isStopping = () => false } = core;
   const { authRoutes, logoutRoute, verifyRoutes, token, limit, cookies, tell } = createAuthTable(
     core,
@@ -34,7 +38,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   );
 
   const client = requireClient({ clients: options.clients, limitTries: limit.client, tell });
-  const { revoke, introspect } = createOAuthEndpoints(auth, tell, alarms);
+  const { revoke, introspect } = createOAuthEndpoints(auth, tell, alarms, meter);
 
   /** Routes for servers: they get no CORS headers, because no page has a client's secret. */
   const serverTables: RouteTable[] = [
@@ -47,6 +51,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
         ["post", "/introspect", client, requireForm, introspect],
       ],
     },
+    { base: "", routes: [["get", "/metrics", createMetricsEndpoint(createMetrics(core))]] },
   ];
   const tables: RouteTable[] = [
     { base: "/api/auth", routes: authRoutes("json") },
@@ -69,12 +74,13 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   app.disable("x-powered-by");
   app.disable("etag");
   app.set("trust proxy", options.trustProxy);
-  app.use(giveRequestId, createRequestLog(log));
+  app.use(giveRequestId, createRequestLog(log), createRequestCount(meter));
   app.use((_req, _res, next) => {
     withBudget(options.timeoutMs, next);
   });
   app.use(helmet(SECURITY_HEADERS));
-  app.use(["/api", "/v1", "/oauth"], neverCached);
+  app.use(["/api", "/v1", "/oauth", "/metrics"], neverCached);
+  app.use("/metrics", allowScrapes(options.metricsToken));
   for (const { base, routes } of serverTables) app.use(base, createRouter(routes));
   app.use(createCrossOriginSharing(options.trustedOrigins));
   app.use("/docs", docsFiles);

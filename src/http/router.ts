@@ -7,8 +7,13 @@ import { step, type Security, type Step } from "./request/step";
 
 type Method = "get" | "post" | "delete" | "all";
 
-/** `headers` describes each header. */
-export type SuccessAnswer = { description: string; headers?: Record<string, string>; schema?: z.ZodType };
+/** `headers` describes each header. A body is JSON unless `mediaType` says otherwise. */
+export type SuccessAnswer = {
+  description: string;
+  headers?: Record<string, string>;
+  mediaType?: string;
+  schema?: z.ZodType;
+};
 
 /** What a route does, and how OpenAPI describes it. */
 export type Endpoint = {

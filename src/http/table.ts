@@ -23,7 +23,7 @@ export type LogoutAnswer = "json" | "no-content";
  * Returns the routes to log in and out, for the service and for apps that mount them, and the parts they are made of.
  */
 export function createAuthTable(core: Core, options: AuthTableOptions) {
-  const { auth, tokens, refreshTokens, denylist, redis, shards, log } = core;
+  const { auth, tokens, refreshTokens, denylist, redis, shards, meter, log } = core;
   const cookies = createCookies(options.cookies);
   const credentialsOf = createCredentials(cookies, refreshTokens);
   const assertNotCrossSite = createCrossSiteCheck(options.trustedOrigins);
@@ -31,7 +31,7 @@ export function createAuthTable(core: Core, options: AuthTableOptions) {
   const tell = createTell(log);
   const limit = createLimits({ redis, shards, credentialsOf }, options.rateLimits);
 
-  const guard = { tokens, denylist, credentialsOf, assertNotCrossSite };
+  const guard = { tokens, denylist, credentialsOf, assertNotCrossSite, meter };
   const check = createCheck(guard);
   const token = requireToken(check);
   const forwardedToken = requireToken(createCheck(guard, originalMethod));

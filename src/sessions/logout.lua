@@ -10,7 +10,7 @@
 --       refresh_sibling_exp                    the same for the refresh token's session
 --       reason                                 the reason to record, unless all devices are logged out
 --       all_devices                            1 or 0
--- Returns {verdict, the last event's id or empty}. The verdict is 'done', or 'dead' if all devices were asked for with
+-- Returns {verdict, what was revoked, the last event's id or empty}. The verdict is 'done', or 'dead' if all devices were asked for with
 -- a credential that is no longer alive; the sessions that the credentials name have been ended all the same.
 -- Atomic, so that no refresh or second logout comes between checking a credential and acting on it.
 -- A logout that fails half-way can be tried again, and then does the rest.
@@ -79,4 +79,4 @@ if args.access_sid ~= '' then
   deny(KEYS[4], fill(args.access_entry, 'reason', '"' .. reason .. '"'), tonumber(args.access_ttl_ms))
 end
 
-return { verdict, lastEventId }
+return { verdict, revoked, lastEventId }

@@ -126,8 +126,8 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         ...times,
         limit: SESSIONS_PER_USER,
       };
-      const epoch = await writer.run(context, work(OPEN, context, args));
-      return { refreshToken: { sub: user, sid, generation: 0, exp, endsAt }, epoch: String(epoch) };
+      const [epoch] = (await writer.run(context, work(OPEN, context, args))) as [string];
+      return { refreshToken: { sub: user, sid, generation: 0, exp, endsAt }, epoch };
     },
 
     /**
@@ -150,7 +150,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         keep_young: Number(keepYoung),
       };
       const reply = await writer.run(context, work(ROTATE, context, args));
-      const [verdict, epoch, next] = reply as [string, string, number];
+      const [verdict, , epoch, next] = reply as [string, string, string, number];
       if (verdict === "reused") throw new CurfewError("refresh_token_reused", { about: { sub: user, sid } });
       if (verdict !== "rotated") throw new CurfewError("refresh_token_invalid");
       return { refreshToken: { ...token, generation: next, exp }, epoch };

@@ -14,5 +14,7 @@ export const readEnvironment = (env: NodeJS.ProcessEnv): Reading<"text"> =>
     },
     nameOf: (path, row) => row?.variable ?? path,
     quote: (text, { isSecret }) =>
-      isSecret ? undefined : `read ${JSON.stringify(String(text).slice(0, MAX_QUOTED_LENGTH))}`,
+      isSecret
+        ? "it can't be used as it is"
+        : `read ${JSON.stringify(String(text).slice(0, MAX_QUOTED_LENGTH))}`,
   });

@@ -289,6 +289,18 @@ export const TABLE = {
     },
   },
 
+  /**
+   * Who may read `/metrics`: whoever sends this as `Authorization: Bearer …`. Without it, requests from the same machine
+   * that came through no proxy (docs/monitoring.md).
+   */
+  metricsToken: {
+    variable: "METRICS_TOKEN",
+    kind: matching(
+      /^[\x21-\x7e]{16,256}$/,
+      "16 or more letters, digits and signs, as `openssl rand -hex 24` makes them",
+    ),
+    isSecret: true,
+  },
   /** The lowest level that is logged. */
   logLevel: {
     variable: "LOG_LEVEL",

@@ -4,6 +4,7 @@ import request from "supertest";
 import { CurfewError } from "../../src/errors";
 import { createApp } from "../../src/http/app";
 import { createCore } from "../../src/core";
+import { createMeter } from "../../src/metrics/meter";
 import { connectMemory } from "../../src/redis/links/memory-link";
 import type { Redis } from "../../src/redis/redis";
 import { createOneShard } from "../../src/redis/shards";
@@ -11,6 +12,7 @@ import { createAccessTokens } from "../../src/tokens/access-tokens";
 import { createForeignTokens } from "../../src/issuers/foreign-tokens";
 import { createKeyRing } from "../../src/keys/key-ring";
 import { readSecret } from "../../src/keys/keys";
+import { readConfig } from "../../src/settings/config";
 import { PASSWORD } from "../helpers/client";
 import { SECRET } from "../helpers/service";
 
@@ -21,28 +23,12 @@ function createTestApp(redis: Redis = connectMemory(250)) {
   const keys = createKeyRing(readSecret(SECRET));
   const shards = createOneShard("curfew:");
   const foreignTokens = createForeignTokens([], { clockToleranceSeconds: 0, log });
-  const core = createCore({ ...OPTIONS, redis, shards, keys, foreignTokens, log });
-  return { app: createApp(core, OPTIONS), printed };
+  const meter = createMeter();
+  const core = createCore({ ...OPTIONS, redis, shards, keys, foreignTokens, meter, log });
+  return { app: createApp({ ...core, meter }, OPTIONS), printed };
 }
 
-const OPTIONS = {
-  issuer: "curfew",
-  audience: "curfew",
-  accessTtlSeconds: 900,
-  refreshTtlSeconds: 3600,
-  sessionMaxTtlSeconds: 7200,
-  refreshGraceSeconds: 10,
-  clockToleranceSeconds: 0,
-  partitionToleranceMs: 0,
-  passwordMinLength: 8,
-  cookies: { secure: false, refreshPath: "/api" },
-  trustedOrigins: [],
-  trustProxy: 0,
-  timeoutMs: 250,
-  rateLimits: undefined,
-  clients: [],
-  issuers: [],
-};
+const OPTIONS = readConfig({ JWT_SECRET: SECRET, REDIS_URL: "memory://", RATE_LIMIT: "off" });
 
 const { app } = createTestApp();
 const email = "someone@example.com";

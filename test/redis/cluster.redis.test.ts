@@ -13,9 +13,11 @@ import {
   untilReady,
   type Tokens,
 } from "../helpers/client";
+import { curfew } from "../helpers/command";
 import { startCluster } from "../helpers/cluster";
 import { decodePart } from "../helpers/jws";
 import { expectOut, logOutWhile, openDevices } from "../helpers/leaving";
+import { scrape } from "../helpers/metrics";
 import type { TestRedis } from "../helpers/redis";
 import { startService, useService } from "../helpers/service";
 import { use } from "../helpers/use";
@@ -61,6 +63,20 @@ it("all that belongs to a user is in one shard, and users are spread over all of
     const { admin } = await redis.primaryOf(`${each}denylist:epoch`);
     expect(await admin.get(`${each}denylist:epoch`)).toMatch(/^\d+-[0-9a-f]+$/);
   }
+});
+
+it("entries are counted on every primary", async () => {
+  const apart = await registerApart();
+  for (const tokens of apart.slice(0, 2) as Tokens[])
+    expect((await logout(service.url, tokens.access_token)).status).toBe(200);
+  const other = await startService({ REDIS_MODE: "cluster", REDIS_URL: redis.url });
+  const read = async () => (await scrape(other.url)).get('curfew_denylist_entries{kind="token"}');
+  await eventually(async () => (await read()) !== undefined);
+  const homes = new Set(await Promise.all(prefixes.map((prefix) => redis.primaryOf(`${prefix}events`))));
+  const keys = await Promise.all([...homes].map(({ admin }) => admin.keys("*denylist:jti:*")));
+  expect(keys.filter((some) => some.length > 0).length).toBeGreaterThan(1);
+  expect(await read()).toBe(keys.flat().length);
+  await other.stop();
 });
 
 it("a node that loses its memory logs out those whose shards it had, and nobody else", async () => {
@@ -131,6 +147,18 @@ it("while a slot moves from node to node, verdicts are right or 503", async () =
   await untilReady(service.url);
   expect((await logout(service.url, stays.access_token)).status).toBe(200);
   await expectOut(service.url, [stays]);
+}, 60_000);
+
+it("curfew manages accounts on every node, and a replica has what it ended", async () => {
+  const [one, other] = await registerApart();
+  const env = { REDIS_MODE: "cluster", REDIS_URL: redis.url, REVOKE_MIN_REPLICAS: "1" };
+  const { stdout } = await curfew(["users", "list"], env);
+  for (const { user } of [one, other]) {
+    expect(stdout).toContain(user.id);
+    expect(await curfew(["users", "disable", user.email], env)).toMatchObject({ exitCode: 0, stderr: "" });
+    expect((await curfew(["users", "delete", user.email, "--yes"], env)).exitCode).toBe(0);
+  }
+  await expectOut(service.url, [one, other]);
 }, 60_000);
 
 it("a logout that its shard's replica doesn't have is not done", async () => {

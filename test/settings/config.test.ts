@@ -143,6 +143,7 @@ const WRONG: readonly (readonly [name: string, value: string, write: string])[] 
 const WRONG_SECRETS: typeof WRONG = [
   ["JWT_SECRET", "hunter2-hunter2", "the output of `openssl rand -base64 48`"],
   ["REDIS_URL", "http://curfew:hunter2@redis.internal", "redis://user:password@host:6379"],
+  ["METRICS_TOKEN", "hunter2-hunter2", "16 or more letters, digits and signs"],
 ];
 const FILES = ["JWT_PRIVATE_KEY_FILE", "JWT_VERIFY_KEYS_FILE", "TRUSTED_ISSUERS_FILE", "OAUTH_CLIENTS_FILE"];
 
@@ -208,6 +209,7 @@ describe("a secret", () => {
     ["REDIS_URL", { REDIS_URL: "http://curfew:hunter2@redis.internal:6379" }],
     ["REDIS_URL", { REDIS_URL: "curfew:hunter2@redis.internal:6379" }],
     ["REDIS_URL", { REDIS_URL: "redis://curfew:hunter2@redis.internal:port" }],
+    ["METRICS_TOKEN", { METRICS_TOKEN: "hunter2 with a blank in it" }],
   ])("is never repeated: %s of %j", (name, env) => {
     const told = expectProblem(env, name);
     expect(told).not.toContain("hunter2");
@@ -551,6 +553,11 @@ describe("lists", () => {
       expectProblem({ TRUST_PROXY }, "TRUST_PROXY");
     },
   );
+});
+
+it("METRICS_TOKEN is read as it stands, and an empty one counts as none", () => {
+  expect(readConfig({ METRICS_TOKEN: "0123456789abcdef" }).metricsToken).toBe("0123456789abcdef");
+  expect(readConfig({ METRICS_TOKEN: "" }).metricsToken).toBeUndefined();
 });
 
 it("RATE_LIMIT=off switches every limit off, and a limit is read with its window", () => {

@@ -96,14 +96,16 @@ function requestBodyOf(body: z.ZodType, mediaType: string): object {
 
 const successesOf = ({ answers }: Endpoint) =>
   Object.fromEntries(
-    Object.entries(answers).map(([status, { description, headers, schema }]) => [
-      status,
-      {
-        description,
-        ...(headers && { headers: headersOf(headers) }),
-        ...(schema && { content: { "application/json": { schema: jsonSchema(schema, "output") } } }),
-      },
-    ]),
+    Object.entries(answers).map(
+      ([status, { description, headers, mediaType = "application/json", schema }]) => [
+        status,
+        {
+          description,
+          ...(headers && { headers: headersOf(headers) }),
+          ...(schema && { content: { [mediaType]: { schema: jsonSchema(schema, "output") } } }),
+        },
+      ],
+    ),
   );
 
 const headersOf = (headers: Record<string, string>) =>

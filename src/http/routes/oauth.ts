@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Auth } from "../../auth/auth";
 import type { Alarms } from "../../denylist/alarms";
 import { CurfewError, type ErrorCode } from "../../errors";
+import type { Meter } from "../../metrics/meter";
 import type { RefreshToken } from "../../tokens/refresh-tokens";
 import { audienceOf, subjectOf, type Token } from "../../auth/tokens";
 import { clientOf, requesterOf } from "../request/caller";
@@ -38,10 +39,12 @@ const Introspection = z.discriminatedUnion("active", [
 type Introspection = z.infer<typeof Introspection>;
 
 /** RFC 7009 and RFC 7662, for clients: services that receive tokens, own or foreign. */
-export function createOAuthEndpoints(auth: Auth, tell: Tell, alarms: Alarms) {
+export function createOAuthEndpoints(auth: Auth, tell: Tell, alarms: Alarms, meter: Meter) {
+  const check = meter.countVerdicts((token: string) => auth.introspect(token));
+
   async function introspectionOf(req: Request, token: string): Promise<Introspection> {
     try {
-      return describe(await auth.introspect(token));
+      return describe(await check(token));
     } catch (error) {
       if (!(error instanceof CurfewError && MEANS_DEAD.has(error.code))) throw error;
       alarms.raise(error, useOf(req, clientOf(req)));

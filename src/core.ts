@@ -4,13 +4,14 @@ import { createAuth, type Auth } from "./auth/auth";
 import { createConfirmations } from "./denylist/past/confirmations";
 import { createAlarms, type Alarms } from "./denylist/alarms";
 import { createDenylist, type Denylist } from "./denylist/denylist";
-import { createEpochs } from "./denylist/past/epochs";
+import { createEpochs, type Epochs } from "./denylist/past/epochs";
 import { createForeignSessions } from "./denylist/foreign-sessions";
 import { createPast } from "./denylist/past/past";
 import { createRevocations, type Revocations } from "./denylist/revocations";
 import { createRevoker, type Revoker } from "./denylist/revoker";
 import { createWriter } from "./denylist/writer";
-import { createPasswords } from "./accounts/passwords";
+import { createPasswords, type Passwords } from "./accounts/passwords";
+import type { Meter } from "./metrics/meter";
 import type { Redis } from "./redis/redis";
 import { createSessions, type SessionOptions } from "./sessions/sessions";
 import type { Shards } from "./redis/shards";
@@ -31,11 +32,14 @@ export type Core = {
   tokens: Tokens;
   refreshTokens: RefreshTokens;
   denylist: Denylist;
+  epochs: Epochs;
   alarms: Alarms;
   revoker: Revoker;
   revocations: Revocations;
   auth: Auth;
   ops: Ops;
+  passwords: Passwords;
+  meter: Meter | undefined;
   log: Logger;
   /** Stops all timers. Whoever connected Redis closes it. */
   close(): void;
@@ -51,24 +55,28 @@ export type CoreOptions = AccessTokenOptions &
     issuers: readonly TrustedIssuer[];
     /** Left out, accounts are kept in Redis. */
     accounts?: Accounts | undefined;
+    /** Left out, nothing is counted. */
+    meter?: Meter | undefined;
     log: Logger;
   };
 
 export function createCore(options: CoreOptions): Core {
-  const { redis, shards, keys, foreignTokens, log, clockToleranceSeconds } = options;
+  const { redis, shards, keys, foreignTokens, meter, log, clockToleranceSeconds } = options;
   const accessTokens = createAccessTokens(options);
   const refreshTokens = createRefreshTokens(keys);
   const tokens = createTokens(accessTokens, foreignTokens);
   const epochs = createEpochs(redis, log);
   const past = createPast(redis, epochs, createConfirmations(redis, options.partitionToleranceMs));
   const stopWatching = past.watch(shards.prefixes);
-  const writer = createWriter(redis, shards, past);
-  const denylist = createDenylist(redis, shards, epochs, past);
+  const writer = createWriter(redis, shards, past, meter?.revoked);
+  const asked = createDenylist(redis, shards, epochs, past);
+  const denylist = meter?.timed(asked) ?? asked;
+  const passwords = createPasswords(options.passwordMinLength);
   const accounts = options.accounts ?? createAccounts(redis, shards);
   const sessions = createSessions(redis, shards, writer, options);
   const auth = createAuth({
     accounts,
-    passwords: createPasswords(options.passwordMinLength),
+    passwords,
     sessions,
     foreignSessions: createForeignSessions(writer, clockToleranceSeconds),
     accessTokens,
@@ -92,7 +100,21 @@ export function createCore(options: CoreOptions): Core {
     foreignTokens.close();
   }
   return {
-    ...{ redis, shards, keys, tokens, refreshTokens, denylist, alarms, revoker, revocations, auth, ops, log },
+    ...{
+      redis,
+      shards,
+      keys,
+      tokens,
+      refreshTokens,
+      denylist,
+      epochs,
+      alarms,
+      revoker,
+      revocations,
+      auth,
+      ops,
+    },
+    ...{ passwords, meter, log },
     close,
   };
 }

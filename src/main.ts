@@ -7,6 +7,7 @@ import { readConfig, type Config } from "./settings/config";
 import { createApp } from "./http/app";
 import { listen, type Listening } from "./http/server";
 import { createCore } from "./core";
+import { createMeter } from "./metrics/meter";
 import { DATA_DIR } from "./settings/redis";
 import { startEmbeddedRedis } from "./redis/embedded";
 import { mayEvict } from "./redis/info";
@@ -116,8 +117,9 @@ function createService(config: Config, redis: Redis, log: Logger, isStopping: ()
   const shards =
     config.redis.mode === "cluster" ? createShards(prefix, config.shards) : createOneShard(prefix);
   const foreignTokens = createForeignTokens(issuers, { clockToleranceSeconds, log });
-  const core = createCore({ ...config, redis, shards, keys, foreignTokens, log });
-  return createApp({ ...core, isStopping }, config);
+  const meter = createMeter();
+  const core = createCore({ ...config, redis, shards, keys, foreignTokens, meter, log });
+  return createApp({ ...core, meter, isStopping }, config);
 }
 
 const urlOf = (host: string, port: number) => `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;

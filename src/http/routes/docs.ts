@@ -7,7 +7,7 @@ import { endpoint } from "../router";
 
 const WEB = join(__dirname, "../../web");
 
-/** A page's policy: what it needs comes from us, and it talks to us alone. */
+/** A policy for pages: they load from, and talk to, this service only. */
 const pagePolicy = helmet.contentSecurityPolicy({
   useDefaults: false,
   directives: {
@@ -22,7 +22,7 @@ const pagePolicy = helmet.contentSecurityPolicy({
   },
 });
 
-/** The tables come late, because the description is a row of one of them. */
+/** The tables are given as a function, because this endpoint is itself in one of them. */
 export function createDescription(tables: () => readonly RouteTable[], accessCookie: string) {
   let description: object | undefined;
   return endpoint({

@@ -8,7 +8,7 @@ import { createApp } from "./http/app";
 import { listen, type Listening } from "./http/server";
 import { createCore } from "./core";
 import { createMeter } from "./metrics/meter";
-import { DATA_DIR } from "./settings/redis";
+import { DATA_DIR, KEPT_SECRET_FILE } from "./settings/redis";
 import { startEmbeddedRedis } from "./redis/embedded";
 import { mayEvict } from "./redis/info";
 import { reasonOf } from "./redis/reason";
@@ -19,7 +19,6 @@ import { findKeptSecret, readKeptSecret } from "./keys/kept-secret";
 import { createForeignTokens } from "./issuers/foreign-tokens";
 import { createKeyRing } from "./keys/key-ring";
 
-const KEPT_SECRET_FILE = join(DATA_DIR, "jwt-secret");
 const EXIT_MISCONFIGURED = 78;
 const REDIS_START_TIMEOUT_MS = 2000;
 const QUIET_MS = 1000;

@@ -4,7 +4,18 @@ import { readSource, readSources, type Import, type Source } from "./helpers/imp
 const MAY_IMPORT: Record<string, string[]> = {
   index: ["curfew", "http", "auth", "accounts", "denylist", "settings", "errors"],
   main: ["core", "http", "settings", "issuers", "keys", "metrics", "redis", "log"],
-  cli: ["settings", "settings/table", "denylist", "keys", "redis", "errors"],
+  cli: [
+    "core",
+    "ops",
+    "settings",
+    "settings/table",
+    "accounts",
+    "denylist",
+    "issuers",
+    "keys",
+    "redis",
+    "errors",
+  ],
   curfew: ["core", "http", "settings", "auth", "denylist", "issuers", "redis"],
   http: [
     "core",

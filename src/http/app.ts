@@ -33,7 +33,7 @@ export type AppOptions = AuthTableOptions &
   Pick<Settings, "trustProxy" | "timeoutMs" | "metricsToken"> & { clients: readonly OAuthClient[] };
 
 export function createApp(core: AppCore, options: AppOptions): Express {
-  const { auth, ops, keys, denylist, alarms, redis, meter, log } = core;
+  const { auth, ops, people, keys, denylist, alarms, redis, meter, log } = core;
   const { isStopping = () => false } = core;
   const { authRoutes, logoutRoute, verifyRoutes, token, limit, cookies, tell } = createAuthTable(
     core,
@@ -44,7 +44,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   const { revoke, introspect } = createOAuthEndpoints(auth, tell, alarms, meter);
 
   const opsRole = requireRole("ops");
-  const { list, show, why, sessions, status } = createOpsEndpoints(ops);
+  const { list, show, why, sessions, status } = createOpsEndpoints(ops, people);
   const { revoke: revokeByOps, lift } = createOpsChanges({ ops, auth, tell });
 
   /** Routes for servers: they get no CORS headers, because no page has a client's secret. */

@@ -1,9 +1,13 @@
+import { join } from "node:path";
 import type { Reading } from "./reading";
 import { readNodes, readSingle, type Address } from "../redis/address";
 import { hasKeyPrefix, readAppClient, type AppRedis } from "../redis/app-client";
 
 /** Where a service outside production keeps the secret and the Redis data that it creates. */
 export const DATA_DIR = ".data";
+
+/** The secret that signs tokens there, unless a key is configured. */
+export const KEPT_SECRET_FILE = join(DATA_DIR, "jwt-secret");
 
 /** Where Redis is or, without a URL, which kind the service starts itself. */
 export type RedisSource = Address | { mode: "embedded" } | { mode: "memory" };

@@ -175,7 +175,7 @@ it("counts requests by the route's pattern, whatever stands in the path", async 
 });
 
 it("counts the entries that are alive in Redis, also those that somebody wrote by hand", async () => {
-  await logout(service.url, await register(service.url));
+  await logout(service.url, (await register(service.url)).access_token);
   await redis.admin.set("curfew:denylist:sub:clerk:somebody", "why", "EX", 900);
   await redis.admin.set(`curfew:user-email:denylist:jti:${randomUUID()}`, "no entry");
   const other = await startService({ REDIS_URL: redis.url });

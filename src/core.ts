@@ -114,8 +114,7 @@ export function createCore(options: CoreOptions): Core {
   });
   const alarms = createAlarms({ redis, shards, past, log });
   const ops = createOps({
-    ...{ ...base, tokens, refreshTokens, issuers: options.issuers },
-    isUser: async (id) => (await accounts.findById(id)) !== undefined,
+    ...{ ...base, tokens, refreshTokens, accounts, issuers: options.issuers },
   });
   function close(): void {
     stopWatching();

@@ -20,6 +20,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   curfew: ["core", "http", "settings", "auth", "denylist", "issuers", "redis"],
   http: [
     "core",
+    "ops",
     "settings",
     "settings/table",
     "settings/kinds",

@@ -6,7 +6,8 @@ import type { Core } from "../core";
 import { createMetrics } from "../metrics/metrics";
 import type { Meter } from "../metrics/meter";
 import { withBudget } from "../redis/budget";
-import { requireForm } from "./request/body";
+import { requireRole } from "./guard";
+import { readJson, requireForm, requireJson } from "./request/body";
 import { requireClient } from "./request/client-guard";
 import { createAuthTable, type AuthTableOptions } from "./table";
 import { createCrossOriginSharing } from "./request/cross-origin";
@@ -17,6 +18,9 @@ import { createPublishedKeys } from "./routes/keys";
 import { allowScrapes, createMetricsEndpoint } from "./routes/metrics";
 import { neverCached } from "./answer/never-cached";
 import { createOAuthEndpoints } from "./routes/oauth";
+import { createOpsEndpoints } from "./routes/ops";
+import { createEventStream } from "./routes/ops-events";
+import { createOpsChanges } from "./routes/ops-changes";
 import type { RouteTable } from "./answer/openapi";
 import { createRequestCount } from "./request/request-count";
 import { createRequestLog, giveRequestId } from "./request/request-log";
@@ -30,7 +34,7 @@ export type AppOptions = AuthTableOptions &
   Pick<Settings, "trustProxy" | "timeoutMs" | "metricsToken"> & { clients: readonly OAuthClient[] };
 
 export function createApp(core: AppCore, options: AppOptions): Express {
-  const { auth, keys, denylist, alarms, redis, meter, log } = core;
+  const { auth, ops, people, revocations, keys, denylist, alarms, redis, meter, log } = core;
   const { isStopping = () => false } = core;
   const { authRoutes, logoutRoute, verifyRoutes, token, limit, cookies, tell } = createAuthTable(
     core,
@@ -39,6 +43,11 @@ export function createApp(core: AppCore, options: AppOptions): Express {
 
   const client = requireClient({ clients: options.clients, limitTries: limit.client, tell });
   const { revoke, introspect } = createOAuthEndpoints(auth, tell, alarms, meter);
+
+  const opsRole = requireRole("ops");
+  const { list, show, why, sessions, status } = createOpsEndpoints(ops, people);
+  const events = createEventStream({ events: ops.events, denylist, revocations, isStopping });
+  const { revoke: revokeByOps, lift } = createOpsChanges({ ops, auth, tell });
 
   /** Routes for servers: they get no CORS headers, because no page has a client's secret. */
   const serverTables: RouteTable[] = [
@@ -56,6 +65,19 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   const tables: RouteTable[] = [
     { base: "/api/auth", routes: authRoutes("json") },
     { base: "/api/v1/auth", routes: authRoutes("no-content") },
+    {
+      base: "/api/ops",
+      routes: [
+        ["get", "/revocations", token, opsRole, list],
+        ["post", "/revocations", token, opsRole, requireJson, revokeByOps],
+        ["get", "/revocations/:kind/:id", token, opsRole, show],
+        ["delete", "/revocations/:kind/:id", token, opsRole, readJson, lift],
+        ["post", "/why", token, opsRole, requireJson, why],
+        ["get", "/users/:id/sessions", token, opsRole, sessions],
+        ["get", "/events", token, opsRole, events],
+        ["get", "/status", token, opsRole, status],
+      ],
+    },
     {
       base: "",
       routes: [

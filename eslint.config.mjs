@@ -2,7 +2,16 @@ import js from "@eslint/js";
 import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
-const BROWSER = ["AbortSignal", "Event", "addEventListener", "document", "fetch", "history", "location"];
+const BROWSER = [
+  "AbortSignal",
+  "Event",
+  "URLSearchParams",
+  "addEventListener",
+  "document",
+  "fetch",
+  "history",
+  "location",
+];
 
 export default defineConfig(
   { ignores: ["dist/", ".data/", "eslint.config.mjs"] },

@@ -83,7 +83,7 @@ export function createCore(options: CoreOptions): Core {
   const ops = createOps({
     ...{ redis, shards, tokens, refreshTokens, denylist, revoker, sessions },
     issuers: options.issuers,
-    isUser: async (id) => (await accounts.findById(id)) !== undefined,
+    accounts,
   });
   function close(): void {
     stopWatching();

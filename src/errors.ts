@@ -72,7 +72,7 @@ const ROWS = {
   insufficient_role: {
     status: 403,
     message: "The token lacks a role that this requires.",
-    when: "The token lacks a role that the route requires (only in apps that mount Curfew).",
+    when: "The token lacks a role that the route requires: `ops` under `/api/ops`, or one that an app which mounts Curfew asks for.",
     todo: "Ask whoever gives roles.",
   },
   own_session_required: {

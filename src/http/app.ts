@@ -4,7 +4,8 @@ import type { OAuthClient } from "../settings/clients";
 import type { Settings } from "../settings/table";
 import type { Core } from "../core";
 import { withBudget } from "../redis/budget";
-import { requireForm } from "./request/body";
+import { requireRole } from "./guard";
+import { readJson, requireForm, requireJson } from "./request/body";
 import { requireClient } from "./request/client-guard";
 import { createAuthTable, type AuthTableOptions } from "./table";
 import { createCrossOriginSharing } from "./request/cross-origin";
@@ -14,6 +15,8 @@ import { createReadyz, healthz } from "./routes/health";
 import { createPublishedKeys } from "./routes/keys";
 import { neverCached } from "./answer/never-cached";
 import { createOAuthEndpoints } from "./routes/oauth";
+import { createOpsEndpoints } from "./routes/ops";
+import { createOpsChanges } from "./routes/ops-changes";
 import type { RouteTable } from "./answer/openapi";
 import { createRequestLog, giveRequestId } from "./request/request-log";
 import { createRouter } from "./router";
@@ -26,7 +29,7 @@ export type AppOptions = AuthTableOptions &
   Pick<Settings, "trustProxy" | "timeoutMs"> & { clients: readonly OAuthClient[] };
 
 export function createApp(core: AppCore, options: AppOptions): Express {
-  const { auth, keys, denylist, alarms, redis, log } = core;
+  const { auth, ops, keys, denylist, alarms, redis, log } = core;
   const { isStopping = () => false } = core;
   const { authRoutes, logoutRoute, verifyRoutes, token, limit, cookies, tell } = createAuthTable(
     core,
@@ -35,6 +38,10 @@ export function createApp(core: AppCore, options: AppOptions): Express {
 
   const client = requireClient({ clients: options.clients, limitTries: limit.client, tell });
   const { revoke, introspect } = createOAuthEndpoints(auth, tell, alarms);
+
+  const opsRole = requireRole("ops");
+  const { list, show, why, sessions, status } = createOpsEndpoints(ops);
+  const { revoke: revokeByOps, lift } = createOpsChanges({ ops, auth, tell });
 
   /** Asked by servers: no page of another origin is let in, and none has a client's secret. */
   const serverTables: RouteTable[] = [
@@ -51,6 +58,18 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   const tables: RouteTable[] = [
     { base: "/api/auth", routes: authRoutes("json") },
     { base: "/api/v1/auth", routes: authRoutes("no-content") },
+    {
+      base: "/api/ops",
+      routes: [
+        ["get", "/revocations", token, opsRole, list],
+        ["post", "/revocations", token, opsRole, requireJson, revokeByOps],
+        ["get", "/revocations/:kind/:id", token, opsRole, show],
+        ["delete", "/revocations/:kind/:id", token, opsRole, readJson, lift],
+        ["post", "/why", token, opsRole, requireJson, why],
+        ["get", "/users/:id/sessions", token, opsRole, sessions],
+        ["get", "/status", token, opsRole, status],
+      ],
+    },
     {
       base: "",
       routes: [

@@ -1,8 +1,8 @@
 import type { Request } from "express";
 import type { Denylist } from "../denylist/denylist";
 import { CurfewError } from "../errors";
-import type { Token, Tokens } from "../auth/tokens";
-import { knownOf } from "./request/caller";
+import { rolesOf, type Token, type Tokens } from "../auth/tokens";
+import { callerOf, knownOf } from "./request/caller";
 import type { Credential, ReadCredentials } from "./request/credentials";
 import { isStateChanging } from "./request/cross-site";
 import { step, type Step } from "./request/step";
@@ -49,3 +49,15 @@ export function requireToken(check: Check): Step {
     "token",
   );
 }
+
+/** Throws unless the token has one of the roles. */
+export function assertHasRole(token: Token, roles: readonly string[]): void {
+  if (!rolesOf(token).some((role) => roles.includes(role))) throw new CurfewError("insufficient_role");
+}
+
+/** Behind requireToken, lets a request through only with a token that has the role. */
+export const requireRole = (role: string): Step =>
+  step(["insufficient_role"], function roleGuard(req, _res, next) {
+    assertHasRole(callerOf(req), [role]);
+    next();
+  });

@@ -1,9 +1,9 @@
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
-import { CurfewError } from "../errors";
 import type { Core } from "../core";
 import { withBudget } from "../redis/budget";
-import { rolesOf, type Token } from "../auth/tokens";
+import type { Token } from "../auth/tokens";
 import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./table";
+import { assertHasRole } from "./guard";
 import { createErrorHandler } from "./answer/error-handler";
 import type { Middleware } from "./middleware";
 import { neverCached } from "./answer/never-cached";
@@ -41,9 +41,7 @@ export function createMount(core: Core, options: MountOptions): Mount {
 
   async function checkAll(req: Request, roles: readonly string[] | undefined): Promise<Token> {
     const claims = await withBudget(options.timeoutMs, () => check(req));
-    if (roles && !rolesOf(claims).some((role) => roles.includes(role))) {
-      throw new CurfewError("insufficient_role");
-    }
+    if (roles) assertHasRole(claims, roles);
     return claims;
   }
 

@@ -2,6 +2,7 @@ import { Router, type Request, type RequestHandler, type Response } from "expres
 import type { z } from "zod";
 import { CurfewError, type ErrorCode } from "../errors";
 import { readBody } from "./request/body";
+import { readParameters } from "./request/parameters";
 import { nameRoute } from "./request/request-log";
 import { step, type Security, type Step } from "./request/step";
 
@@ -14,6 +15,8 @@ export type SuccessAnswer = { description: string; headers?: Record<string, stri
 export type Endpoint = {
   readonly summary: string;
   readonly body: z.ZodType | undefined;
+  /** What may stand behind the path's question mark. Left out, nobody looks. */
+  readonly query: z.ZodObject | undefined;
   readonly answers: Readonly<Record<number, SuccessAnswer>>;
   readonly errors: readonly ErrorCode[];
   /** Which credentials it judges itself. */
@@ -25,22 +28,26 @@ export type Endpoint = {
 export type Route = readonly [method: Method, path: string, ...steps: Step[], endpoint: Endpoint];
 
 /** An endpoint: its input is parsed, it makes one call, it answers. */
-export function endpoint<Body = undefined>(options: {
+export function endpoint<Body = undefined, Query = undefined>(options: {
   summary: string;
   body?: z.ZodType<Body>;
+  query?: z.ZodObject & z.ZodType<Query>;
   answers: Record<number, SuccessAnswer>;
   errors?: ErrorCode[];
   security?: Security;
-  handle: (req: Request, res: Response, body: Body) => Promise<void> | void;
+  handle: (req: Request, res: Response, body: Body, query: Query) => Promise<void> | void;
 }): Endpoint {
-  const { summary, body, answers, errors = [], security, handle } = options;
+  const { summary, body, query, answers, errors = [], security, handle } = options;
+  const bodyOf = (req: Request) => (body ? readBody(body, req.body) : (undefined as Body));
+  const queryOf = (req: Request) => (query ? readParameters(query, req.query) : (undefined as Query));
   return {
     summary,
     body,
+    query,
     answers,
-    errors: body ? ["invalid_request", ...errors] : errors,
+    errors: body || query ? ["invalid_request", ...errors] : errors,
     security,
-    handler: (req, res) => handle(req, res, body ? readBody(body, req.body) : (undefined as Body)),
+    handler: (req, res) => handle(req, res, bodyOf(req), queryOf(req)),
   };
 }
 

@@ -29,6 +29,16 @@ const ROWS = {
     level: "info",
     when: "A client revoked a token at `/oauth/revoke`; `client` is its id.",
   },
+  revoked_by_ops: {
+    namedBy: "event",
+    level: "info",
+    when: "Somebody of the ops staff revoked a token, a session or a user (`kind` and `id`); `by` says who, `note` why.",
+  },
+  lifted: {
+    namedBy: "event",
+    level: "info",
+    when: "Somebody of the ops staff deleted an entry (`kind` and `id`); `by` says who, `note` why.",
+  },
   client_refused: {
     namedBy: "event",
     level: "warn",

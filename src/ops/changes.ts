@@ -1,7 +1,7 @@
 import type { Tokens } from "../auth/tokens";
 import { NOBODY, type Grounds } from "../denylist/entry";
 import { beganAt, epochKey } from "../denylist/past/epochs";
-import type { Revoker } from "../denylist/revoker";
+import type { NamedToken, Revoker } from "../denylist/revoker";
 import { CurfewError } from "../errors";
 import { keyIdOf } from "../issuers/foreign-ids";
 import type { TrustedIssuer } from "../issuers/foreign-tokens";
@@ -24,13 +24,19 @@ export type ChangesParts = {
   issuers: readonly TrustedIssuer[];
   /** Whether there is an account with this id. */
   isUser: (id: string) => Promise<boolean>;
+  userIdOf: (text: string) => Promise<string>;
 };
 
 export type Changes = ReturnType<typeof createChanges>;
 
 /** Revokes and lifts in the name of ops staff. Each resolves only when Redis has acknowledged it. */
 export function createChanges(parts: ChangesParts) {
-  const { redis, tokens, revoker, sessions, entries, why, issuers, isUser } = parts;
+  const { redis, tokens, revoker, sessions, entries, why, issuers, isUser, userIdOf } = parts;
+
+  async function revokeToken(token: NamedToken, grounds: Grounds): Promise<{ kind: Kind; id: string }> {
+    await revoker.token(token, grounds);
+    return { kind: "token", id: token.foreign?.keyId ?? token.jti };
+  }
 
   async function revokeSession(sid: string, grounds: Grounds): Promise<void> {
     const named = readForeign(issuers, sid);
@@ -58,15 +64,20 @@ export function createChanges(parts: ChangesParts) {
 
   return {
     /**
-     * A token is denied alone, and its session lives on. Throws `invalid_request` for a token that isn't genuine, and
-     * `not_found` for a session or a user that there isn't.
+     * A token is denied alone, and its session lives on. Returns what was revoked, by its id. Throws `invalid_request`
+     * for a token that isn't genuine, and `not_found` for a session or a user that there isn't.
      */
-    async revoke(target: Target, actor: Actor): Promise<void> {
+    async revoke(target: Target, actor: Actor): Promise<{ kind: Kind; id: string }> {
       const grounds: Grounds = { ...actor, reason: "revoked_by_ops" };
-      if ("token" in target) await revoker.token(await nameToken(tokens, target.token), grounds);
-      else if ("jti" in target) await revoker.token(nameJti(issuers, target.jti, target.exp), grounds);
-      else if ("session" in target) await revokeSession(target.session, grounds);
-      else await revokeUser(target.user, grounds);
+      if ("token" in target) return revokeToken(await nameToken(tokens, target.token), grounds);
+      if ("jti" in target) return revokeToken(nameJti(issuers, target.jti, target.exp), grounds);
+      if ("session" in target) {
+        await revokeSession(target.session, grounds);
+        return { kind: "session", id: target.session };
+      }
+      const id = await userIdOf(target.user);
+      await revokeUser(id, grounds);
+      return { kind: "user", id };
     },
 
     /**

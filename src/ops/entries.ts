@@ -39,6 +39,8 @@ export const Uses = z.object({
   user_agent: text,
 });
 
+export type Uses = z.infer<typeof Uses>;
+
 export type Entries = ReturnType<typeof createEntries>;
 
 /** Where a key stands: in which shard, and what it denies. */
@@ -81,7 +83,7 @@ export function createEntries(redis: Redis, shards: Shards) {
     },
 
     /** How often the entry refused a token; undefined if it never did. */
-    async usesOf(key: string): Promise<z.infer<typeof Uses> | undefined> {
+    async usesOf(key: string): Promise<Uses | undefined> {
       const prefix = shards.prefixes.find((each) => key.startsWith(`${each}denylist:`)) ?? "";
       const record = await redis.ask((client) => client.hgetall(usesKeyOf(prefix, key)));
       return record["uses"] === undefined ? undefined : toUses(record);

@@ -30,6 +30,8 @@ type Row = { at: number; id: string; fields: string[] };
 const ID = /^\d{1,15}-\d{1,15}$/;
 const BEGINNING = "-";
 const END = "+";
+/** More than Redis ever counts in a millisecond. */
+const COUNT_MAX = 999_999_999_999_999;
 
 /** Reads the streams of events as one: by time, and in a cluster from all shards. */
 export function createEvents(redis: Redis, shards: Shards) {
@@ -78,12 +80,17 @@ export function createEvents(redis: Redis, shards: Shards) {
       return walk(place, rows, count, "newer");
     },
 
-    /** The place behind the last event that there is now. */
-    async now(): Promise<Positions> {
+    /** The place after which the last `count` events are, so many as there are now. */
+    async last(count: number): Promise<Positions> {
       const rows = await redis.ask((client) =>
-        readEach((key) => client.xrevrange(key, "+", "-", "COUNT", 1)),
+        readEach((key) => client.xrevrange(key, "+", "-", "COUNT", Math.max(count, 1))),
       );
-      return prefixes.map((_prefix, at) => rows.find((row) => row.at === at)?.id ?? BEGINNING);
+      const newest = rows.sort((one, other) => (isLater(one.id, other.id) ? -1 : 1));
+      const wanted = newest.slice(0, count);
+      return prefixes.map((_prefix, at) => {
+        const first = wanted.findLast((row) => row.at === at);
+        return first ? justBefore(first.id) : (newest.find((row) => row.at === at)?.id ?? BEGINNING);
+      });
     },
 
     /** How many there are. */
@@ -104,6 +111,12 @@ export function createEvents(redis: Redis, shards: Shards) {
 }
 
 export const writePositions = (place: Positions) => place.join(",");
+
+/** No event has this id, but a place may. */
+function justBefore(id: string): string {
+  const [ms = 0, count = 0] = id.split("-").map(Number);
+  return count > 0 ? `${ms}-${count - 1}` : `${ms - 1}-${COUNT_MAX}`;
+}
 
 const exclusive = (id: string) => (id === BEGINNING || id === END ? id : `(${id}`);
 

@@ -1,3 +1,4 @@
+import { leftMs } from "../redis/budget";
 import type { Redis } from "../redis/redis";
 import { countKeys, scanStep, SCAN_START, type ScanPlace } from "../redis/scan";
 import type { Shards } from "../redis/shards";
@@ -29,6 +30,8 @@ export type EntriesPlace = ScanPlace & { after: string; looked: number };
 const START: EntriesPlace = { ...SCAN_START, after: "", looked: 0 };
 /** So that a page that finds nothing comes soon, too. */
 const STEPS_MAX = 20;
+/** How much of a request's time with Redis may be used up when a page looks further. A step takes far less than the rest. */
+const TIME_SHARE = 0.5;
 const EVENTS_AT_ONCE = 200;
 
 export type Listing = ReturnType<typeof createListing>;
@@ -41,7 +44,8 @@ export function createListing(redis: Redis, shards: Shards, entries: Entries, ev
     const items: Entry[] = [];
     const of = await countKeys(redis);
     let place: EntriesPlace | undefined = from;
-    for (let step = 0; place && step < STEPS_MAX && items.length < limit; step += 1) {
+    const isTime = createTimer();
+    for (let step = 0; place && step < STEPS_MAX && items.length < limit && isTime(); step += 1) {
       const { after, looked, ...scan }: EntriesPlace = place;
       const { keys, next, looked: more } = await scanStep(redis, pattern, scan);
       const left = [...new Set(keys)].filter((key) => key > after).sort();
@@ -66,7 +70,8 @@ export function createListing(redis: Redis, shards: Shards, entries: Entries, ev
     const items: Entry[] = [];
     let place: Positions | undefined = from ?? events.end;
     let looked = 0;
-    for (let step = 0; place && step < STEPS_MAX && items.length < limit; step += 1) {
+    const isTime = createTimer();
+    for (let step = 0; place && step < STEPS_MAX && items.length < limit && isTime(); step += 1) {
       const batch: Batch = await events.before(place, EVENTS_AT_ONCE);
       looked += batch.events.length;
       place = batch.next;
@@ -97,6 +102,12 @@ export function createListing(redis: Redis, shards: Shards, entries: Entries, ev
   }
 
   return { all, newest };
+}
+
+/** Whether there is time for another step. There always is for the first, and where no request waits. */
+function createTimer(): () => boolean {
+  const totalMs = leftMs(Infinity);
+  return () => leftMs(Infinity) >= totalMs * (1 - TIME_SHARE);
 }
 
 /** A foreign subject is spelled `<issuer name>:<sub>`; an app's own ids may look like that, too. */

@@ -2,6 +2,7 @@ import { subjectOf, type Token, type Tokens } from "../auth/tokens";
 import { foreign } from "../denylist/entry";
 import type { NamedToken } from "../denylist/revoker";
 import { CurfewError } from "../errors";
+import { isPlainId } from "../tokens/ids";
 import { keyIdOf } from "../issuers/foreign-ids";
 import type { TrustedIssuer } from "../issuers/foreign-tokens";
 
@@ -33,9 +34,13 @@ export async function nameToken(tokens: Tokens, text: string): Promise<NamedToke
   return { sub: subjectOf(token), jti, ...(sid !== undefined && { sid }), iat, exp, ...issuedBy(token) };
 }
 
-/** A token by its id alone: one of ours, or a foreign one behind its issuer's name. */
+/** A token by its id alone: one of ours, or a foreign one behind its issuer's name. No other could be refused by it. */
 export function nameJti(issuers: readonly TrustedIssuer[], jti: string, exp: number): NamedToken {
   const named = readForeign(issuers, jti);
+  if (!named && !isPlainId(jti)) {
+    const message = "is neither the id of a token of ours nor one behind the name of a trusted issuer";
+    throw new CurfewError("invalid_request", { details: [{ path: "jti", message }] });
+  }
   if (!named) return { jti, exp };
   return { jti: named.id, exp, foreign: { iss: named.iss, keyId: foreign(named.issuer, named.keyId) } };
 }

@@ -73,6 +73,18 @@ describe("the page at /docs", () => {
     await routeOf(page, "DELETE /api/v1/auth/sessions/{id}").getByLabel("id, in the path").waitFor();
   });
 
+  it("sends what is asked for in the query", async () => {
+    const { page } = await openDocs("#get-api-ops-revocations");
+    const route = routeOf(page, "GET /api/ops/revocations");
+    const asked = page.waitForRequest((request) => request.url().includes("/api/ops/"));
+
+    await route.getByLabel("q, in the query").fill("a&b");
+    await route.getByLabel("order, in the query: any, newest").fill("newest");
+    await route.getByRole("button", { name: "Try it" }).click();
+
+    expect((await asked).url()).toBe(`${service.url}/api/ops/revocations?q=a%26b&order=newest`);
+  });
+
   it("shows what is for servers, and has nothing to send it with", async () => {
     const { page } = await openDocs("#post-oauth-introspect");
     const route = routeOf(page, "POST /oauth/introspect");

@@ -70,12 +70,7 @@ function operationOf(base: string, route: Route): object {
   const endpoint = endpointOf(route);
   const errors = [...stepsOf(route).flatMap(({ errors }) => errors), ...endpoint.errors, "internal" as const];
   const { security } = [...stepsOf(route), endpoint].find((each) => each.security) ?? {};
-  const parameters = [...route[1].matchAll(/:(\w+)/g)].map(([, name]) => ({
-    name,
-    in: "path",
-    required: true,
-    schema: { type: "string" },
-  }));
+  const parameters = [...pathParametersOf(route[1]), ...queryParametersOf(endpoint.query)];
   return {
     summary: endpoint.summary,
     tags: [base === "" ? "others" : base],
@@ -85,6 +80,20 @@ function operationOf(base: string, route: Route): object {
     responses: { ...successesOf(endpoint), ...refusalsOf(errors), default: OTHER },
   };
 }
+
+const pathParametersOf = (path: string) =>
+  [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: "path",
+    required: true,
+    schema: { type: "string" },
+  }));
+
+const queryParametersOf = (query: Endpoint["query"]) =>
+  Object.entries(query?.shape ?? {}).map(([name, part]) => {
+    const { description, ...schema } = jsonSchema(part as z.ZodType, "input");
+    return { name, in: "query", required: false, ...(description && { description }), schema };
+  });
 
 const mediaTypeOf = (route: Route) =>
   stepsOf(route).includes(requireForm) ? "application/x-www-form-urlencoded" : "application/json";
@@ -128,7 +137,7 @@ function refusalsOf(codes: readonly ErrorCode[]): object {
 
 const pathOf = (path: string) => path.replace(/\{\/\*\w+\}$/, "").replace(/:(\w+)/g, "{$1}");
 
-function jsonSchema(schema: z.ZodType, io: "input" | "output"): object {
+function jsonSchema(schema: z.ZodType, io: "input" | "output") {
   const described = z.toJSONSchema(schema, { io });
   delete described.$schema;
   return described;

@@ -101,7 +101,7 @@ export function readBody<T>(schema: z.ZodType<T>, body: unknown): T {
   throw new CurfewError("invalid_request", { details: result.error.issues.flatMap(problemsOf) });
 }
 
-function problemsOf(issue: z.core.$ZodIssue): Problem[] {
+export function problemsOf(issue: z.core.$ZodIssue): Problem[] {
   const path = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({

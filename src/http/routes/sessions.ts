@@ -2,20 +2,11 @@ import { z } from "zod";
 import type { Auth } from "../../auth/auth";
 import { ownCallerOf, requesterOf } from "../request/caller";
 import type { Tell } from "../request/request-log";
+import { answerOf, Session } from "../answer/session-answer";
 import { endpoint } from "../router";
 
 const Sessions = z.object({
-  sessions: z.array(
-    z.object({
-      id: z.string(),
-      current: z.boolean(),
-      created_at: z.iso.datetime(),
-      last_used_at: z.iso.datetime(),
-      expires_at: z.iso.datetime(),
-      ip: z.string().nullable(),
-      user_agent: z.string().nullable(),
-    }),
-  ),
+  sessions: z.array(Session.extend({ current: z.boolean() })),
 });
 
 export function createSessionEndpoints(auth: Auth, tell: Tell) {
@@ -28,13 +19,8 @@ export function createSessionEndpoints(auth: Auth, tell: Tell) {
       const sessions = await auth.sessions(caller);
       res.json({
         sessions: sessions.map((session) => ({
-          id: session.id,
+          ...answerOf(session),
           current: session.id === caller.sid,
-          created_at: session.createdAt,
-          last_used_at: session.lastUsedAt,
-          expires_at: session.expiresAt,
-          ip: session.ip,
-          user_agent: session.userAgent,
         })),
       } satisfies z.infer<typeof Sessions>);
     },

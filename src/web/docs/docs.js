@@ -117,11 +117,15 @@ function routeDetails(route) {
   return details;
 }
 
-function parameterLabel({ name }) {
-  const input = element("input", { name: `path:${name}`, required: true, autocomplete: "off" });
+function parameterLabel({ name, in: place, description = "", schema }) {
+  const input = element("input", { name: `${place}:${name}`, autocomplete: "off" });
   // To a browser, one or two dots are another path, encoded or not.
-  Object.assign(input, { pattern: "(?!\\.{1,2}$).+", title: "anything but one or two dots" });
-  return element("label", {}, element("span", {}, element("code", {}, name), ", in the path"), input);
+  const pathOnly = { required: true, pattern: "(?!\\.{1,2}$).+", title: "anything but one or two dots" };
+  if (place === "path") Object.assign(input, pathOnly);
+  else Object.assign(input, { placeholder: schema.default ?? "", title: description });
+  const choices = schema.enum ? `: ${schema.enum.join(", ")}` : "";
+  const words = element("span", {}, element("code", {}, name), `, in the ${place}${choices}`);
+  return element("label", {}, words, input);
 }
 
 function showBody(details, schema) {
@@ -196,7 +200,7 @@ function exampleValue(name, schema) {
   return EXAMPLES[name] ?? schema.default ?? schema.const ?? schema.enum?.[0] ?? BLANKS[schema.type] ?? null;
 }
 
-async function tryRoute({ path }, form) {
+async function tryRoute({ path, operation }, form) {
   const answer = form.querySelector(".answer");
   const tell = (kind, words) => {
     answer.dataset.kind = kind;
@@ -206,7 +210,7 @@ async function tryRoute({ path }, form) {
   tell("waiting", "Sending …");
   showContent(answer, [], "");
   try {
-    const { url, options } = requestOf(path, form.elements);
+    const { url, options } = requestOf(path, operation, form.elements);
     const { response, text } = await send(url, options);
     const body = parsed(text);
     tell(response.ok ? "good" : "bad", statusOf(response) + wordsFor(response, body));
@@ -217,8 +221,12 @@ async function tryRoute({ path }, form) {
   }
 }
 
-function requestOf(path, fields) {
-  const url = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(fields[`path:${name}`].value));
+function requestOf(path, { parameters = [] }, fields) {
+  const inPath = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(fields[`path:${name}`].value));
+  const asked = parameters
+    .filter(({ name, in: place }) => place === "query" && fields[`query:${name}`].value !== "")
+    .map(({ name }) => [name, fields[`query:${name}`].value]);
+  const url = asked.length === 0 ? inPath : `${inPath}?${new URLSearchParams(asked)}`;
   const options = { method: fields.method.value, headers: {} };
   const token = accessToken.value.trim();
   if (/[^\x20-\x7e]/.test(token)) throw new Error("Not sent: no header can carry this access token.");

@@ -1,0 +1,36 @@
+// What is shown in place of an answer, so that it helps.
+
+import { button, element } from "./element.js";
+
+const RETRY_MS = 3000;
+
+const HELP = {
+  0: ["Nobody answers", "The service may be stopped, or your network is away."],
+  404: ["There is no such thing", "It may be over, or lifted. Look whether the id is complete."],
+  503: [
+    "Redis can’t be reached; nothing is accepted until it can",
+    "Every check and every logout answers 503 meanwhile. The page tries again by itself.",
+  ],
+};
+
+/** Shows why something failed, with a button to try again; what may mend itself is tried again anyway. */
+export function showFailure(place, error, retry) {
+  const [title, help] = HELP[error.status] ?? ["That didn’t work", ""];
+  const again = button("Try again", () => void retry(), "");
+  const words = [
+    element("h3", {}, title),
+    element("p", {}, help),
+    element("p", { className: "quiet" }, error.message),
+  ];
+  const box = element(
+    "section",
+    { className: "card failure", role: "alert" },
+    ...words,
+    retry ? again : null,
+  );
+  place.replaceChildren(box);
+  if (!retry || (error.status !== 503 && error.status !== 0)) return;
+  setTimeout(() => {
+    if (box.isConnected) void retry();
+  }, RETRY_MS);
+}

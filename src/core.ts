@@ -1,18 +1,20 @@
 import type { Logger } from "pino";
 import { createAccounts, type Accounts } from "./accounts/accounts";
+import { createDirectory } from "./accounts/directory";
 import { createAuth, type Auth } from "./auth/auth";
 import { createConfirmations } from "./denylist/past/confirmations";
 import { createAlarms, type Alarms } from "./denylist/alarms";
 import { createDenylist, type Denylist } from "./denylist/denylist";
-import { createEpochs } from "./denylist/past/epochs";
+import { createEpochs, type Epochs } from "./denylist/past/epochs";
 import { createForeignSessions } from "./denylist/foreign-sessions";
-import { createPast } from "./denylist/past/past";
+import { createPast, type Past } from "./denylist/past/past";
 import { createRevocations, type Revocations } from "./denylist/revocations";
 import { createRevoker, type Revoker } from "./denylist/revoker";
-import { createWriter } from "./denylist/writer";
-import { createPasswords } from "./accounts/passwords";
+import { createWriter, type Writer } from "./denylist/writer";
+import { createPasswords, type Passwords } from "./accounts/passwords";
+import type { Meter } from "./metrics/meter";
 import type { Redis } from "./redis/redis";
-import { createSessions, type SessionOptions } from "./sessions/sessions";
+import { createSessions, type SessionOptions, type Sessions } from "./sessions/sessions";
 import type { Shards } from "./redis/shards";
 import type { Settings } from "./settings/table";
 import { createAccessTokens, type AccessTokenOptions } from "./tokens/access-tokens";
@@ -22,68 +24,97 @@ import { createRefreshTokens, type RefreshTokens } from "./tokens/refresh-tokens
 import { createTokens, type Tokens } from "./auth/tokens";
 import type { TrustedIssuer } from "./issuers/foreign-tokens";
 import { createOps, type Ops } from "./ops/ops";
+import { createPeople, type People } from "./ops/people";
 
-/** The parts of the service and the library, wired together in one place. */
-export type Core = {
+/** The parts that need no signing key, wired together in one place: the command `curfew` is made of them, too. */
+export type Base = {
   redis: Redis;
   shards: Shards;
+  past: Past;
+  writer: Writer;
+  denylist: Denylist;
+  epochs: Epochs;
+  sessions: Sessions;
+  passwords: Passwords;
+  revoker: Revoker;
+  revocations: Revocations;
+  /** The accounts in Redis. An app's own aren't among them. */
+  people: People;
+  meter: Meter | undefined;
+  log: Logger;
+};
+
+export type BaseOptions = SessionOptions &
+  Pick<Settings, "partitionToleranceMs" | "passwordMinLength"> & {
+    redis: Redis;
+    shards: Shards;
+    /** Left out, nothing is counted. */
+    meter?: Meter | undefined;
+    log: Logger;
+  };
+
+/** Starts no timers. Whoever connected Redis closes it. */
+export function createBase(options: BaseOptions): Base {
+  const { redis, shards, meter, log, partitionToleranceMs, passwordMinLength } = options;
+  const epochs = createEpochs(redis, log);
+  const past = createPast(redis, epochs, createConfirmations(redis, partitionToleranceMs));
+  const writer = createWriter(redis, shards, past, meter?.revoked);
+  const denylist = createDenylist(redis, shards, epochs, past);
+  const sessions = createSessions(redis, shards, writer, options);
+  const passwords = createPasswords(passwordMinLength);
+  const accounts = createAccounts(redis, shards);
+  const directory = createDirectory(redis, shards);
+  return {
+    ...{ redis, shards, past, writer, epochs, sessions, passwords, meter, log },
+    denylist: meter?.timed(denylist) ?? denylist,
+    revoker: createRevoker(writer, shards, options),
+    revocations: createRevocations(redis, shards, log),
+    people: createPeople({ accounts, directory, passwords, sessions, writer, shards }),
+  };
+}
+
+/** The parts of the service and the library. */
+export type Core = Base & {
   keys: KeyRing;
   tokens: Tokens;
   refreshTokens: RefreshTokens;
-  denylist: Denylist;
   alarms: Alarms;
-  revoker: Revoker;
-  revocations: Revocations;
   auth: Auth;
   ops: Ops;
-  log: Logger;
   /** Stops all timers. Whoever connected Redis closes it. */
   close(): void;
 };
 
-export type CoreOptions = AccessTokenOptions &
-  SessionOptions &
-  Pick<Settings, "partitionToleranceMs" | "passwordMinLength"> & {
-    redis: Redis;
-    shards: Shards;
+export type CoreOptions = BaseOptions &
+  AccessTokenOptions & {
     keys: KeyRing;
     foreignTokens: ForeignTokens & { close(): void };
     issuers: readonly TrustedIssuer[];
     /** Left out, accounts are kept in Redis. */
     accounts?: Accounts | undefined;
-    log: Logger;
   };
 
 export function createCore(options: CoreOptions): Core {
   const { redis, shards, keys, foreignTokens, log, clockToleranceSeconds } = options;
+  const base = createBase(options);
+  const { past, writer, revocations } = base;
   const accessTokens = createAccessTokens(options);
   const refreshTokens = createRefreshTokens(keys);
   const tokens = createTokens(accessTokens, foreignTokens);
-  const epochs = createEpochs(redis, log);
-  const past = createPast(redis, epochs, createConfirmations(redis, options.partitionToleranceMs));
   const stopWatching = past.watch(shards.prefixes);
-  const writer = createWriter(redis, shards, past);
-  const denylist = createDenylist(redis, shards, epochs, past);
   const accounts = options.accounts ?? createAccounts(redis, shards);
-  const sessions = createSessions(redis, shards, writer, options);
   const auth = createAuth({
+    ...base,
     accounts,
-    passwords: createPasswords(options.passwordMinLength),
-    sessions,
     foreignSessions: createForeignSessions(writer, clockToleranceSeconds),
     accessTokens,
     tokens,
     refreshTokens,
-    denylist,
     clockToleranceSeconds,
   });
-  const revoker = createRevoker(writer, shards, options);
   const alarms = createAlarms({ redis, shards, past, log });
-  const revocations = createRevocations(redis, shards, log);
   const ops = createOps({
-    ...{ redis, shards, tokens, refreshTokens, denylist, revoker, sessions },
-    issuers: options.issuers,
-    accounts,
+    ...{ ...base, tokens, refreshTokens, accounts, issuers: options.issuers },
   });
   function close(): void {
     stopWatching();
@@ -91,8 +122,5 @@ export function createCore(options: CoreOptions): Core {
     alarms.close();
     foreignTokens.close();
   }
-  return {
-    ...{ redis, shards, keys, tokens, refreshTokens, denylist, alarms, revoker, revocations, auth, ops, log },
-    close,
-  };
+  return { ...base, keys, tokens, refreshTokens, alarms, auth, ops, close };
 }

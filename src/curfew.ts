@@ -50,7 +50,7 @@ export type Curfew = {
   close(): Promise<void>;
 };
 
-/** An app's `verify` doesn't say where the token came from. */
+/** An app that calls `verify` doesn't say where the token came from. */
 const BY_APP: Use = { by: "app", requester: { ip: null, userAgent: null }, about: {} };
 
 /**

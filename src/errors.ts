@@ -1,12 +1,12 @@
 type Row = {
-  /** What HTTP answers. */
+  /** The HTTP status. */
   status: number;
-  /** What a client is told. One constant sentence a code: an answer can't tell more than its code does. */
+  /** What a client is told. It is one constant sentence per code, so that an answer reveals no more than its code. */
   message: string;
-  /** When it happens, and what a caller should then do: for the documentation. */
+  /** When it happens, and what the caller should do then; both are for the documentation. */
   when: string;
   todo: string;
-  /** Whether it refuses the access token that was sent, rather than say that none was. */
+  /** True if it refuses the access token that was sent: then the challenge says `error="invalid_token"`. */
   blamesToken?: true;
 };
 
@@ -33,29 +33,29 @@ const ROWS = {
   token_invalid: {
     status: 401,
     message: "The access token is not valid.",
-    when: "The access token is not genuine, or not for this service.",
+    when: "The access token isn't genuine, or isn't for this service.",
     todo: "Log in.",
     blamesToken: true,
   },
   token_expired: {
     status: 401,
     message: "The access token has expired.",
-    when: "The access token was genuine and its lifetime is over.",
+    when: "The access token is genuine, but its lifetime is over.",
     todo: "Refresh.",
     blamesToken: true,
   },
   token_revoked: {
     status: 401,
     message: "The access token has been revoked.",
-    when: "The access token, its session or all of its user's sessions were ended, or Redis was emptied since.",
+    when: "The access token or its session was revoked, or Redis has lost its data since the token was issued.",
     todo: "Log in.",
     blamesToken: true,
   },
   invalid_credentials: {
     status: 401,
     message: "The credentials are wrong.",
-    when: "The e-mail address or the password is wrong, or under `/oauth` the client's id or secret; which of them is not said.",
-    todo: "Ask for them again.",
+    when: "The e-mail address or the password is wrong, or under `/oauth` the client's id or secret. The answer doesn't say which.",
+    todo: "Ask for the credentials again.",
   },
   refresh_token_invalid: {
     status: 401,
@@ -67,24 +67,24 @@ const ROWS = {
     status: 401,
     message: "The refresh token was used before. Its session has been ended.",
     when: "The refresh token was exchanged before; its session has been ended.",
-    todo: "Log in. If you didn't send it twice yourself, somebody has a copy.",
+    todo: "Log in. If you didn't send it twice yourself, somebody else has a copy.",
   },
   insufficient_role: {
     status: 403,
     message: "The token lacks a role that this requires.",
     when: "The token lacks a role that the route requires: `ops` under `/api/ops`, or one that an app which mounts Curfew asks for.",
-    todo: "Ask whoever gives roles.",
+    todo: "Ask the person who assigns roles.",
   },
   own_session_required: {
     status: 403,
-    message: "This requires a session of ours, and the token is from another issuer.",
-    when: "A foreign token was sent where only sessions of ours make sense: sessions, password.",
-    todo: "Use what the issuer offers for this.",
+    message: "This requires one of our own sessions, but the token is from another issuer.",
+    when: "A foreign token was sent to a route that only works for Curfew's own sessions: sessions, password.",
+    todo: "Use what the token's issuer offers for this.",
   },
   cross_site_request: {
     status: 403,
     message: "This request comes from a page of another site.",
-    when: "A request that would act by cookie comes from another site's page.",
+    when: "A page of another site sent a request that would act with the visitor's cookies.",
     todo: "Call from your own site, or have the origin added to `CORS_ORIGINS`.",
   },
   not_found: {
@@ -95,38 +95,38 @@ const ROWS = {
   },
   method_not_allowed: {
     status: 405,
-    message: "This route does not answer to that method.",
-    when: "The route exists and doesn't answer to this method.",
+    message: "This route does not support that method.",
+    when: "The route exists, but doesn't support this method.",
     todo: "Use one of the methods in `Allow`.",
   },
   email_taken: {
     status: 409,
-    message: "An account with this e-mail address exists already.",
-    when: "Somebody has registered this address.",
+    message: "An account with this e-mail address already exists.",
+    when: "This address is already registered.",
     todo: "Log in.",
   },
   body_too_large: {
     status: 413,
     message: "The request body is too large.",
-    when: "The body has more than 16 KiB. This is answered at once, before the rest has come, and the connection is closed.",
+    when: "The body is larger than 16 KiB. The answer comes at once, before the rest of the body, and the connection is closed.",
     todo: "Send less.",
   },
   unsupported_media_type: {
     status: 415,
-    message: "The request body is not of the media type that this requires, or not in UTF-8.",
+    message: "The request body does not have the required media type, or is not in UTF-8.",
     when: "The body isn't `application/json` in UTF-8, or under `/oauth` `application/x-www-form-urlencoded`.",
     todo: "Send the right `Content-Type`.",
   },
   rate_limited: {
     status: 429,
     message: "There were too many requests. Try again later.",
-    when: "There were too many tries; `RateLimit` and `RateLimit-Policy` describe the limit.",
+    when: "There were too many attempts; `RateLimit` and `RateLimit-Policy` describe the limit.",
     todo: "Wait for as many seconds as `Retry-After` says.",
   },
   denylist_unavailable: {
     status: 503,
-    message: "The denylist can't be reached. Nothing is accepted until it can; try again soon.",
-    when: "Redis didn't answer in time, or not safely.",
+    message: "The denylist can't be reached. No token is accepted until it can be. Try again soon.",
+    when: "Redis didn't answer in time, or its answer couldn't be trusted.",
     todo: "Keep your tokens and try again after `Retry-After`.",
   },
   overloaded: {
@@ -137,15 +137,15 @@ const ROWS = {
   },
   stopping: {
     status: 503,
-    message: "This instance is stopping. Another one answers.",
+    message: "This instance is stopping. Use another one.",
     when: "Only from `/readyz`: this instance is shutting down.",
     todo: "Send requests to another instance.",
   },
   internal: {
     status: 500,
     message: "Something went wrong here.",
-    when: "A fault of ours; the log has the cause under the request's id.",
-    todo: "Report it, with its `X-Request-Id`.",
+    when: "A fault in Curfew or in the app around it. The log has the cause under the request's id.",
+    todo: "Report it, with the answer's `X-Request-Id`.",
   },
 } satisfies Record<string, Row>;
 
@@ -153,7 +153,7 @@ export type ErrorCode = keyof typeof ROWS;
 
 export const ERRORS: Readonly<Record<ErrorCode, Readonly<Row>>> = ROWS;
 
-/** One thing that is wrong with a request: where, and what. */
+/** One thing that is wrong with a request. */
 export type Problem = { path: string; message: string };
 
 type Extra = {
@@ -165,12 +165,12 @@ type Extra = {
   rule?: string;
 };
 
-/** A refusal that a client may be shown. `cause`, and `about` whom or what it is, are for the log and stay in the process. */
+/** A refusal that a client may be shown. `cause` and `about` (whom or what it concerns) are only for the log. */
 export class CurfewError extends Error {
   readonly code: ErrorCode;
   readonly details: Problem[] | undefined;
   readonly about: Record<string, string>;
-  /** Whether it is an event for those who watch the service, beside the line of its request. */
+  /** Whether it is logged as an event too, besides the line that each request gets. */
   readonly raisesEvent: boolean;
   /** The denylist entries that refuse the token. */
   readonly entryKeys: readonly string[];
@@ -190,7 +190,7 @@ export class CurfewError extends Error {
   }
 }
 
-/** What a check gives, or undefined where it refuses. */
+/** Returns what `check` returns, or undefined if it throws a CurfewError. */
 export function attempt<T>(check: () => T): T | undefined {
   try {
     return check();
@@ -200,5 +200,5 @@ export function attempt<T>(check: () => T): T | undefined {
   }
 }
 
-/** An error's message, without what Redis quotes of the command that it didn't like: a password, perhaps. */
+/** An error's message, without the arguments that Redis quotes from a rejected command: one may be a password. */
 export const loggable = (error: Error) => error.message.replace(/,? with args beginning with:.*/s, "");

@@ -7,7 +7,8 @@ import { readConfig, type Config } from "./settings/config";
 import { createApp } from "./http/app";
 import { listen, type Listening } from "./http/server";
 import { createCore } from "./core";
-import { DATA_DIR } from "./settings/redis";
+import { createMeter } from "./metrics/meter";
+import { DATA_DIR, KEPT_SECRET_FILE } from "./settings/redis";
 import { startEmbeddedRedis } from "./redis/embedded";
 import { mayEvict } from "./redis/info";
 import { reasonOf } from "./redis/reason";
@@ -18,7 +19,6 @@ import { findKeptSecret, readKeptSecret } from "./keys/kept-secret";
 import { createForeignTokens } from "./issuers/foreign-tokens";
 import { createKeyRing } from "./keys/key-ring";
 
-const KEPT_SECRET_FILE = join(DATA_DIR, "jwt-secret");
 const EXIT_MISCONFIGURED = 78;
 const REDIS_START_TIMEOUT_MS = 2000;
 const QUIET_MS = 1000;
@@ -116,8 +116,9 @@ function createService(config: Config, redis: Redis, log: Logger, isStopping: ()
   const shards =
     config.redis.mode === "cluster" ? createShards(prefix, config.shards) : createOneShard(prefix);
   const foreignTokens = createForeignTokens(issuers, { clockToleranceSeconds, log });
-  const core = createCore({ ...config, redis, shards, keys, foreignTokens, log });
-  return createApp({ ...core, isStopping }, config);
+  const meter = createMeter();
+  const core = createCore({ ...config, redis, shards, keys, foreignTokens, meter, log });
+  return createApp({ ...core, meter, isStopping }, config);
 }
 
 const urlOf = (host: string, port: number) => `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;

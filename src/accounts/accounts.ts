@@ -14,7 +14,11 @@ export type Account = {
   roles: string[];
   createdAt: string;
   passwordHash: string;
+  /** Since when this account may neither log in nor refresh. */
+  disabledAt?: string | null | undefined;
 };
+
+export const isDisabled = ({ disabledAt }: Account) => typeof disabledAt === "string";
 
 /**
  * Who may log in. Curfew keeps accounts in Redis; an app with a user table of its own provides these four functions.
@@ -24,14 +28,14 @@ export type Accounts = {
   create(email: string, passwordHash: string): Promise<Account>;
   findByEmail(email: string): Promise<Account | undefined>;
   findById(id: string): Promise<Account | undefined>;
-  /** Returns false, and changes nothing, unless the stored hash is still `seen`. */
+  /** Returns false, and changes nothing, unless the stored hash is still `seen` and the account isn't disabled. */
   replacePasswordHash(id: string, seen: string, next: string): Promise<boolean>;
 };
 
 const EMAIL_MAX = 254;
 
-const userKey = (shards: Shards, id: string) => `${shards.prefixOf(id)}user:${id}`;
-const userEmailKey = (shards: Shards, email: string) => `${shards.prefixOf(email)}user-email:${email}`;
+export const userKey = (shards: Shards, id: string) => `${shards.prefixOf(id)}user:${id}`;
+export const userEmailKey = (shards: Shards, email: string) => `${shards.prefixOf(email)}user-email:${email}`;
 
 /**
  * Normalises an address to one spelling (NFKC, lower case, an ASCII domain), so that nobody can register a look-alike
@@ -100,8 +104,8 @@ export function createAccounts(redis: Redis, shards: Shards): Accounts {
   };
 }
 
-function readAccount(id: string, hash: Record<string, string>): Account | undefined {
-  const { email, roles, created_at, password_hash } = hash;
+export function readAccount(id: string, hash: Record<string, string>): Account | undefined {
+  const { email, roles, created_at, password_hash, disabled_at } = hash;
   if (!email || !created_at || !password_hash) return undefined;
   return {
     id,
@@ -109,5 +113,6 @@ function readAccount(id: string, hash: Record<string, string>): Account | undefi
     roles: roles ? roles.split(",") : [],
     createdAt: created_at,
     passwordHash: password_hash,
+    ...(disabled_at && { disabledAt: disabled_at }),
   };
 }

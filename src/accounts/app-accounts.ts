@@ -10,6 +10,7 @@ const APP_ACCOUNT = z.object({
   roles: z.array(z.string().regex(/^[^,]+$/)),
   createdAt: z.string(),
   passwordHash: z.string().startsWith("$argon2id$"),
+  disabledAt: z.string().nullish(),
 });
 
 /** Throws a TypeError that names the missing functions. */

@@ -1,6 +1,6 @@
 import { hash as argon2Hash, verify as argon2Verify } from "@node-rs/argon2";
 import { dictionary } from "@zxcvbn-ts/language-common";
-import { createQueue } from "./queue";
+import { createQueue, type QueueState } from "./queue";
 
 export type Passwords = {
   /** Returns why this password can't be chosen, in words for the person who chose it; undefined if it can. */
@@ -14,6 +14,8 @@ export type Passwords = {
   verify(hash: string | undefined, password: string): Promise<boolean>;
   /** True for a hash that was made with other parameters than the current ones. */
   isOutdated(hash: string): boolean;
+  /** How many passwords are being hashed, and how many wait for it. */
+  queue(): QueueState;
 };
 
 const PASSWORD_MAX_LENGTH = 1024;
@@ -32,7 +34,7 @@ const MAX_WAITING = 100;
 
 export function createPasswords(minLength: number): Passwords {
   const common = new Set(dictionary["passwords-common"]);
-  const inTurn = createQueue(MAX_RUNNING, MAX_WAITING);
+  const { inTurn, state } = createQueue(MAX_RUNNING, MAX_WAITING);
 
   return {
     objection(password, email) {
@@ -54,6 +56,7 @@ export function createPasswords(minLength: number): Passwords {
         return matches && isBounded && hash !== undefined;
       }),
     isOutdated: (hash) => !hash.startsWith(ENCODED_PARAMETERS),
+    queue: state,
   };
 }
 

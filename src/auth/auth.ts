@@ -1,4 +1,4 @@
-import { normaliseEmail, type Account, type Accounts } from "../accounts/accounts";
+import { isDisabled, normaliseEmail, type Account, type Accounts } from "../accounts/accounts";
 import type { Denylist } from "../denylist/denylist";
 import { NOBODY, type Grounds, type Requester } from "../denylist/entry";
 import type { ForeignSessions } from "../denylist/foreign-sessions";
@@ -99,12 +99,11 @@ export function createAuth(parts: AuthParts): Auth {
    * token.
    */
   async function grant(
-    account: Account,
     endsAt: number,
-    carryOn: (accessExp: number) => Promise<Opened>,
+    carryOn: (accessExp: number) => Promise<Opened & { account: Account }>,
   ): Promise<Grant> {
     const { iat, exp } = accessTokens.lifetime(endsAt);
-    const { refreshToken, epoch } = await carryOn(exp);
+    const { refreshToken, epoch, account } = await carryOn(exp);
     const { sub, sid } = refreshToken;
     return {
       sid,
@@ -116,18 +115,25 @@ export function createAuth(parts: AuthParts): Auth {
     };
   }
 
-  function open(account: Account, requester: Requester): Promise<Grant> {
+  /**
+   * Opens a session for whoever knows this account's password. A change of the account (its password or roles, that it
+   * is disabled or deleted) ends the sessions that it finds. One that was being opened meanwhile is checked here: the
+   * account is read again once the session is open, and what is read then counts, its roles too.
+   */
+  function open(account: Account, password: string, requester: Requester): Promise<Grant> {
     const endsAt = sessions.endOfNew();
-    return grant(account, endsAt, (accessExp) => sessions.open(account.id, requester, endsAt, accessExp));
+    return grant(endsAt, async (accessExp) => {
+      const opened = await sessions.open(account.id, requester, endsAt, accessExp);
+      const now = await accounts.findById(account.id);
+      if (now && (await isStillRight(now, account, password))) return { ...opened, account: now };
+      const reason = now && !isDisabled(now) ? "password_changed" : "revoked_by_ops";
+      await sessions.end(account.id, opened.refreshToken.sid, reason, requester, { by: "curfew" });
+      throw wrongCredentials(account);
+    });
   }
 
-  /**
-   * A password change ends the sessions that it finds. A login whose session was being opened meanwhile has to check by
-   * itself.
-   */
-  async function isStillRight({ id, passwordHash }: Account, password: string): Promise<boolean> {
-    const now = await accounts.findById(id);
-    if (!now) return false;
+  async function isStillRight(now: Account, { passwordHash }: Account, password: string): Promise<boolean> {
+    if (isDisabled(now)) return false;
     return now.passwordHash === passwordHash || passwords.verify(now.passwordHash, password);
   }
 
@@ -169,7 +175,8 @@ export function createAuth(parts: AuthParts): Auth {
 
   async function accountOf(caller: AccessToken): Promise<Account> {
     const account = await accounts.findById(caller.sub);
-    if (!account) throw new CurfewError("token_revoked", { about: { sub: caller.sub } });
+    if (!account || isDisabled(account))
+      throw new CurfewError("token_revoked", { about: { sub: caller.sub } });
     return account;
   }
 
@@ -178,19 +185,16 @@ export function createAuth(parts: AuthParts): Auth {
       const email = normaliseEmail(address);
       if (!email) throw invalid("email", "must be an e-mail address");
       assertAcceptable(password, email, "password");
-      return open(await accounts.create(email, await passwords.hash(password)), requester);
+      return open(await accounts.create(email, await passwords.hash(password)), password, requester);
     },
 
     async login(address, password, requester) {
       const email = normaliseEmail(address);
       const account = email ? await accounts.findByEmail(email) : undefined;
       const matches = await passwords.verify(account?.passwordHash, password);
-      if (!account || !matches) throw wrongCredentials(account);
-      const granted = await open(account, requester);
-      if (!(await isStillRight(account, password))) {
-        await sessions.end(account.id, granted.sid, "password_changed", requester);
-        throw wrongCredentials(account);
-      }
+      // Only here, so that a disabled account takes as long to refuse as a wrong password.
+      if (!account || !matches || isDisabled(account)) throw wrongCredentials(account);
+      const granted = await open(account, password, requester);
       await rehashIfOutdated(account, password);
       return granted;
     },
@@ -199,10 +203,13 @@ export function createAuth(parts: AuthParts): Auth {
       const access = beside === undefined ? undefined : attempt(() => verifyOnceAlive(beside));
       if (access && access.sid !== token.sid) throw new CurfewError("refresh_token_invalid");
       const account = await accounts.findById(token.sub);
-      if (!account) throw new CurfewError("refresh_token_invalid");
-      return grant(account, token.endsAt, (accessExp) =>
-        sessions.rotate(token, requester, { accessExp, keepYoung }),
-      );
+      if (!account || isDisabled(account)) throw new CurfewError("refresh_token_invalid");
+      // A change of the account after it was read ends the session: before the rotation, which is then refused, or
+      // after it, and then the entry covers the new token with the old roles, too.
+      return grant(token.endsAt, async (accessExp) => ({
+        ...(await sessions.rotate(token, requester, { accessExp, keepYoung })),
+        account,
+      }));
     },
 
     async logout({ access, refresh, allDevices }, requester) {
@@ -253,7 +260,7 @@ export function createAuth(parts: AuthParts): Auth {
       const nextHash = await passwords.hash(next);
       if (!(await accounts.replacePasswordHash(id, passwordHash, nextHash))) throw wrongCredentials(account);
       await sessions.endAll(id, "password_changed", requester);
-      return open({ ...account, passwordHash: nextHash }, requester);
+      return open({ ...account, passwordHash: nextHash }, next, requester);
     },
 
     sessions: (caller) => sessions.list(caller.sub),
@@ -266,7 +273,8 @@ export function createAuth(parts: AuthParts): Auth {
     endOtherSessions: (caller, requester) =>
       sessions.endAll(caller.sub, "session_ended", requester, { except: caller.sid }),
 
-    endAllOf: (user, { reason, requester = NOBODY, ...said }) => sessions.endAll(user, reason, requester, said),
+    endAllOf: (user, { reason, requester = NOBODY, ...said }) =>
+      sessions.endAll(user, reason, requester, said),
 
     account: accountOf,
   };

@@ -2,10 +2,10 @@
 --
 -- KEYS  1–2 as in entries.lua   3 the subject's entry
 -- args  as in entries.lua and subject.lua, and: reason
--- Returns {'done', the event's id}.
+-- Returns {'done', what was revoked, the event's id}.
 -- Atomic, so that a cutoff never moves back, and an entry is never shortened.
 
 readEpoch()
 cutOff(KEYS[3], args.subject_entry)
 tell(args.reason, 'user', '', '')
-return { 'done', lastEventId }
+return { 'done', revoked, lastEventId }

@@ -20,6 +20,9 @@ end
 local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
 local lastEventId = type(newest) == 'table' and newest[1] or ''
 
+-- What the script has revoked, which it returns second, for whoever counts: '<reason> <how often>', or empty.
+local revoked, revocations = '', 0
+
 local function readEpoch()
   local epoch = redis.call('GET', epochKey)
   if not epoch then
@@ -69,4 +72,8 @@ local function tell(event, kind, sid, jti)
   lastEventId = redis.call('XADD', events, 'MAXLEN', '~', args.events_kept, '*', 'event', event, 'timestamp', args.now,
     'kind', kind, 'sub', args.sub, 'sid', sid, 'jti', jti, 'by', args.by, 'ip', args.ip,
     'user_agent', args.user_agent, 'note', args.note)
+  if kind ~= '' then
+    revocations = revocations + 1
+    revoked = event .. ' ' .. string.format('%.0f', revocations)
+  end
 end

@@ -9,8 +9,8 @@
 --       all_devices                       1 or 0
 --       token_entry                       the entry of the token and its session; in it and in subject_entry, reason is null
 --       token_ttl_ms, session_ttl_ms
--- Returns {'done', or 'dead' if all devices were asked for with a token that is no longer alive; the last event's id, or
--- empty}. The token and its session are denied in any case.
+-- Returns {'done', or 'dead' if all devices were asked for with a token that is no longer alive; what was
+-- revoked; the last event's id, or empty}. The token and its session are denied in any case.
 -- Atomic, so that nothing changes between the check whether the token is alive and what follows from it, and a cutoff
 -- never moves back.
 
@@ -49,4 +49,4 @@ if deniesAnew then
   local kind = reason == 'logout_all_devices' and 'user' or KEYS[5] and 'session' or 'token'
   tell(reason, kind, args.sid, args.jti)
 end
-return { verdict, lastEventId }
+return { verdict, revoked, lastEventId }

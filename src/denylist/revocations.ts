@@ -102,7 +102,7 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
         isFailing = false;
       } catch (error) {
         if (!isFailing)
-          logEvent(log, "revocations are told of only when Redis is back", { cause: reasonOf(error) });
+          logEvent(log, "onRevoked waits until Redis can be reached", { cause: reasonOf(error) });
         isFailing = true;
       }
     }

@@ -21,8 +21,11 @@ export const readWritingScript = (...files: string[]) => readScript(join(__dirna
 
 export type Writer = ReturnType<typeof createWriter>;
 
+/** Told of each reason for which this process has revoked something, and how often in one script. */
+type OnRevoked = (reason: string, count: number) => void;
+
 /** Runs the scripts that write to a shard, so that a write counts as done only if we know which Redis answered. */
-export function createWriter(redis: Redis, shards: Shards, past: Past) {
+export function createWriter(redis: Redis, shards: Shards, past: Past, onRevoked?: OnRevoked) {
   function toRun(
     prefix: string,
     { sub, by, requester, nowMs, note }: WriteContext,
@@ -47,11 +50,20 @@ export function createWriter(redis: Redis, shards: Shards, past: Past) {
   const confirmed = (prefix: string, context: WriteContext, work: ScriptCall) => () =>
     redis.runConfirmed(...toRun(prefix, context, work), probeKey(prefix));
 
+  /** Whatever a script returns, its second result says what it revoked. */
+  function tellRevoked(reply: unknown): void {
+    if (!onRevoked || !Array.isArray(reply)) return;
+    const [, reason, count] = /^(\w+) (\d+)$/.exec(String(reply[1])) ?? [];
+    if (reason !== undefined) onRevoked(reason, Number(count));
+  }
+
   return {
     /** For scripts that let somebody in, or keep them in. */
-    run(context: WriteContext, work: ScriptCall): Promise<unknown> {
+    async run(context: WriteContext, work: ScriptCall): Promise<unknown> {
       const prefix = shards.prefixOf(context.sub);
-      return past.write(prefix, confirmed(prefix, context, work));
+      const reply = await past.write(prefix, confirmed(prefix, context, work));
+      tellRevoked(reply);
+      return reply;
     },
 
     /** For scripts that change nothing, so that there is nothing to confirm. */
@@ -67,8 +79,9 @@ export function createWriter(redis: Redis, shards: Shards, past: Past) {
       prefix = shards.prefixOf(context.sub),
     ): Promise<string> {
       const run = confirmed(prefix, context, work);
-      const [verdict] = await past.writeEvent(prefix, () => run() as Promise<[string, string]>);
-      return verdict;
+      const reply = await past.writeEvent(prefix, () => run() as Promise<[string, string, string]>);
+      tellRevoked(reply);
+      return reply[0];
     },
   };
 }

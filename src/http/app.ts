@@ -3,6 +3,8 @@ import helmet from "helmet";
 import type { OAuthClient } from "../settings/clients";
 import type { Settings } from "../settings/table";
 import type { Core } from "../core";
+import { createMetrics } from "../metrics/metrics";
+import type { Meter } from "../metrics/meter";
 import { withBudget } from "../redis/budget";
 import { requireRole } from "./guard";
 import { readJson, requireForm, requireJson } from "./request/body";
@@ -14,23 +16,25 @@ import { createDescription, docs, docsFiles } from "./routes/docs";
 import { createErrorHandler, notFound } from "./answer/error-handler";
 import { createReadyz, healthz } from "./routes/health";
 import { createPublishedKeys } from "./routes/keys";
+import { allowScrapes, createMetricsEndpoint } from "./routes/metrics";
 import { neverCached } from "./answer/never-cached";
 import { createOAuthEndpoints } from "./routes/oauth";
 import { createOpsEndpoints } from "./routes/ops";
 import { createOpsChanges } from "./routes/ops-changes";
 import type { RouteTable } from "./answer/openapi";
+import { createRequestCount } from "./request/request-count";
 import { createRequestLog, giveRequestId } from "./request/request-log";
 import { createRouter } from "./router";
 import { createMeEndpoint } from "./routes/users";
 
-/** `isStopping` is left out where nothing is ever stopped. */
-export type AppCore = Core & { isStopping?: () => boolean };
+/** `isStopping` may be left out if the app never drains before it stops. */
+export type AppCore = Core & { meter: Meter; isStopping?: () => boolean };
 
 export type AppOptions = AuthTableOptions &
-  Pick<Settings, "trustProxy" | "timeoutMs"> & { clients: readonly OAuthClient[] };
+  Pick<Settings, "trustProxy" | "timeoutMs" | "metricsToken"> & { clients: readonly OAuthClient[] };
 
 export function createApp(core: AppCore, options: AppOptions): Express {
-  const { auth, ops, keys, denylist, alarms, redis, log } = core;
+  const { auth, ops, people, keys, denylist, alarms, redis, meter, log } = core;
   const { isStopping = () => false } = core;
   const { authRoutes, logoutRoute, verifyRoutes, token, limit, cookies, tell } = createAuthTable(
     core,
@@ -38,13 +42,13 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   );
 
   const client = requireClient({ clients: options.clients, limitTries: limit.client, tell });
-  const { revoke, introspect } = createOAuthEndpoints(auth, tell, alarms);
+  const { revoke, introspect } = createOAuthEndpoints(auth, tell, alarms, meter);
 
   const opsRole = requireRole("ops");
-  const { list, show, why, sessions, status } = createOpsEndpoints(ops);
+  const { list, show, why, sessions, status } = createOpsEndpoints(ops, people);
   const { revoke: revokeByOps, lift } = createOpsChanges({ ops, auth, tell });
 
-  /** Asked by servers: no page of another origin is let in, and none has a client's secret. */
+  /** Routes for servers: they get no CORS headers, because no page has a client's secret. */
   const serverTables: RouteTable[] = [
     { base: "/api/auth", routes: verifyRoutes },
     { base: "/api/v1/auth", routes: verifyRoutes },
@@ -55,6 +59,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
         ["post", "/introspect", client, requireForm, introspect],
       ],
     },
+    { base: "", routes: [["get", "/metrics", createMetricsEndpoint(createMetrics(core))]] },
   ];
   const tables: RouteTable[] = [
     { base: "/api/auth", routes: authRoutes("json") },
@@ -90,12 +95,13 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   app.disable("x-powered-by");
   app.disable("etag");
   app.set("trust proxy", options.trustProxy);
-  app.use(giveRequestId, createRequestLog(log));
+  app.use(giveRequestId, createRequestLog(log), createRequestCount(meter));
   app.use((_req, _res, next) => {
     withBudget(options.timeoutMs, next);
   });
   app.use(helmet(SECURITY_HEADERS));
-  app.use(["/api", "/v1", "/oauth"], neverCached);
+  app.use(["/api", "/v1", "/oauth", "/metrics"], neverCached);
+  app.use("/metrics", allowScrapes(options.metricsToken));
   for (const { base, routes } of serverTables) app.use(base, createRouter(routes));
   app.use(createCrossOriginSharing(options.trustedOrigins));
   app.use("/docs", docsFiles);
@@ -106,7 +112,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   return app;
 }
 
-/** An API's policy: nothing of ours is to be run, framed or embedded. */
+/** A policy for an API: no answer may be run, framed or embedded. */
 const SECURITY_HEADERS = {
   contentSecurityPolicy: {
     useDefaults: false,

@@ -3,9 +3,9 @@ import { Server as NetServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export type DrainTimes = {
-  /** How long nobody may have asked for anything before the door is closed. */
+  /** How long no request must have come before the server stops accepting connections. */
   quietMs: number;
-  /** How long all of it may take. */
+  /** How long stopping may take in all. */
   graceMs: number;
 };
 
@@ -13,13 +13,13 @@ type Connection = { openedAt: number; answer?: ServerResponse };
 
 const READYZ = "/readyz";
 const PROBES = [READYZ, "/healthz"];
-/** Whoever asked /readyz so lately goes by its answer, and must hear the new one first. */
+/** A load balancer that asked /readyz within this time is watching it, and has to hear that we stop before we do. */
 const WATCHED_MS = 60_000;
 const POLLS_PER_QUIET = 10;
 const DOOR_CLOSES = 0.5;
 const CUT_OFF = 0.9;
 
-/** How a server stops without anybody losing an answer. Its listeners must come before the app's. */
+/** Stops a server without losing an answer. Call it before the app's listeners are added. */
 export function createDrain(server: Server) {
   const connections = new Map<Socket, Connection>();
   const asks = createAsks();
@@ -33,7 +33,8 @@ export function createDrain(server: Server) {
     asks.heard(req);
     const connection = connections.get(req.socket);
     if (isStopping) {
-      // A connection ends with the first answer that says so, so of pipelined ones only the last may.
+      // A connection ends with the first answer that says `Connection: close`, so of pipelined answers only the last
+      // may.
       setClosing(connection?.answer, false);
       setClosing(res, true);
     }
@@ -43,14 +44,15 @@ export function createDrain(server: Server) {
   function closeIdle(quietMs: number): void {
     const now = performance.now();
     for (const [socket, { openedAt, answer }] of connections) {
-      // On a young connection the first request may be on its way. If none comes, the time limit for headers ends it.
+      // The first request may be on its way on a young connection. If none comes, the time limit for headers ends it.
       if (answer ? answer.writableFinished : now - openedAt >= quietMs) socket.destroy();
     }
   }
 
   /**
-   * The door stays open at first, because a load balancer needs a moment to notice. Each connection that is used meanwhile
-   * ends with its answer, so what is idle when the door closes has been idle all the while, and nobody is about to use it.
+   * Connections are still accepted at first, because a load balancer needs a moment to notice. Each connection that is
+   * used meanwhile closes with its answer. So those that are idle at the end have been idle throughout and can be
+   * closed.
    */
   async function drain({ quietMs, graceMs }: DrainTimes): Promise<void> {
     isStopping = true;
@@ -69,7 +71,7 @@ export function createDrain(server: Server) {
   return { isStopping: () => isStopping, drain };
 }
 
-/** When somebody last asked for anything, and whether who watches /readyz has heard that we stop. */
+/** Knows when the last request came, and whether those who watch /readyz have heard that we stop. */
 function createAsks() {
   let lastRequestAt = -Infinity;
   let lastWatchedAt = -Infinity;

@@ -2,6 +2,7 @@ import type { Request } from "express";
 import type { Denylist } from "../denylist/denylist";
 import { CurfewError } from "../errors";
 import { rolesOf, type Token, type Tokens } from "../auth/tokens";
+import type { Meter } from "../metrics/meter";
 import { callerOf, knownOf } from "./request/caller";
 import type { Credential, ReadCredentials } from "./request/credentials";
 import { isStateChanging } from "./request/cross-site";
@@ -12,14 +13,15 @@ export type GuardParts = {
   denylist: Denylist;
   credentialsOf: ReadCredentials;
   assertNotCrossSite: (req: Request) => void;
+  meter: Meter | undefined;
 };
 
 /** Reads the token, verifies it and asks the denylist; throws unless it is genuine, alive and not revoked. */
 export type Check = (req: Request) => Promise<Token>;
 
-/** `methodOf` tells the method of the request that is asked about, where that isn't the one that asks. */
+/** `methodOf` returns the method of the request to judge, which isn't the request itself if a gateway asks. */
 export function createCheck(parts: GuardParts, methodOf = (req: Request) => req.method): Check {
-  const { tokens, denylist, credentialsOf, assertNotCrossSite } = parts;
+  const { tokens, denylist, credentialsOf, assertNotCrossSite, meter } = parts;
 
   function readCredential(req: Request): Credential {
     const credential = credentialsOf(req).access();
@@ -28,13 +30,15 @@ export function createCheck(parts: GuardParts, methodOf = (req: Request) => req.
     return credential;
   }
 
-  return async function check(req) {
+  async function check(req: Request): Promise<Token> {
     const { token, transport } = readCredential(req);
     const claims = await tokens.verify(token);
     await denylist.assertNotRevoked(claims);
     knownOf(req).transport = transport;
     return claims;
-  };
+  }
+
+  return meter?.countVerdicts(check) ?? check;
 }
 
 /** Lets a request through only with an access token that passes the check. */

@@ -14,14 +14,14 @@ import type { Settings } from "../settings/table";
 export type MountOptions = AuthTableOptions & Pick<Settings, "timeoutMs">;
 
 export type RoutesOptions = {
-  /** What a logout that is done is answered with: 200 and JSON, which is the default, or 204. */
+  /** How a successful logout is answered: `"json"` is 200 with JSON, the default; `"no-content"` is 204. */
   answerLogoutWith?: LogoutAnswer | undefined;
 };
 
 export type TokenRequirement = {
   /** A role that the token must have. */
   role?: string;
-  /** Roles of which the token must have one. */
+  /** Roles, of which the token must have at least one. */
   roles?: readonly string[];
 };
 
@@ -30,7 +30,7 @@ export type Mount = {
   requireToken(requirement?: TokenRequirement): Middleware;
 };
 
-/** What apps mount: our routes, and the guard of theirs. Neither leaves an answer to the app that the app could get wrong. */
+/** What apps mount: Curfew's routes, and a guard for their own. Both answer refusals themselves, not the app. */
 export function createMount(core: Core, options: MountOptions): Mount {
   const { authRoutes, verifyRoutes, check, tell } = createAuthTable(core, options);
   const handleError = createErrorHandler(core.log, tell, core.alarms);
@@ -71,7 +71,7 @@ export function createMount(core: Core, options: MountOptions): Mount {
   };
 }
 
-/** Express 4 doesn't catch what an async middleware throws, and an app's error handler may let it through. */
+/** Express 4 doesn't catch what an async middleware throws, and an app's error handler may let the request through. */
 function refuse(
   error: unknown,
   req: Request,
@@ -86,7 +86,7 @@ function refuse(
   handleError(error, req, res, next);
 }
 
-/** Handed to Express without the call, it gets a request for its options. */
+/** Throws a TypeError for unknown options, and if it was passed to Express uncalled: then its options are a request. */
 function readOptions<Name extends string>(
   [options = {}, ...rest]: readonly unknown[],
   names: readonly Name[],
@@ -112,7 +112,7 @@ function readRoutesOptions(given: readonly unknown[]): RoutesOptions {
   return { answerLogoutWith };
 }
 
-/** The roles of which one is needed; undefined if none is. A role that is there and undefined is somebody's mistake. */
+/** Returns the roles of which one is needed; undefined if none is. A role that is given as undefined is a mistake. */
 function readRequirement(given: readonly unknown[]): readonly string[] | undefined {
   const write =
     'curfew.requireToken(), curfew.requireToken({ role: "analyst" }) or curfew.requireToken({ roles: ["analyst", "editor"] }), with the call';

@@ -8,10 +8,15 @@ import { step, type Security, type Step } from "./request/step";
 
 type Method = "get" | "post" | "delete" | "all";
 
-/** `headers` says of each what it holds. */
-export type SuccessAnswer = { description: string; headers?: Record<string, string>; schema?: z.ZodType };
+/** `headers` describes each header. A body is JSON unless `mediaType` says otherwise. */
+export type SuccessAnswer = {
+  description: string;
+  headers?: Record<string, string>;
+  mediaType?: string;
+  schema?: z.ZodType;
+};
 
-/** What a route does, and what is said of it in the API's description. */
+/** What a route does, and how OpenAPI describes it. */
 export type Endpoint = {
   readonly summary: string;
   readonly body: z.ZodType | undefined;
@@ -19,7 +24,7 @@ export type Endpoint = {
   readonly query: z.ZodObject | undefined;
   readonly answers: Readonly<Record<number, SuccessAnswer>>;
   readonly errors: readonly ErrorCode[];
-  /** Which credentials it judges itself. */
+  /** Which credentials it checks itself, without a guard. */
   readonly security: Security | undefined;
   readonly handler: RequestHandler;
 };
@@ -27,7 +32,7 @@ export type Endpoint = {
 /** A row of the route table. */
 export type Route = readonly [method: Method, path: string, ...steps: Step[], endpoint: Endpoint];
 
-/** An endpoint: its input is parsed, it makes one call, it answers. */
+/** An endpoint parses its input, makes one call and answers. */
 export function endpoint<Body = undefined, Query = undefined>(options: {
   summary: string;
   body?: z.ZodType<Body>;
@@ -51,7 +56,7 @@ export function endpoint<Body = undefined, Query = undefined>(options: {
   };
 }
 
-/** Refuses a body that the endpoint would refuse, for what stands between the two. */
+/** Refuses an invalid body before the steps between this one and the endpoint, such as limits, run. */
 export const goodBody = ({ body }: Endpoint): Step =>
   step(["invalid_request"], (req, _res, next) => {
     if (body) readBody(body, req.body);
@@ -59,8 +64,8 @@ export const goodBody = ({ body }: Endpoint): Step =>
   });
 
 /**
- * A router for a table of routes. Where a path is known and the method isn't, it answers 405 and says which are. `first`
- * runs before anything else where the path is one of ours, and nowhere else.
+ * Creates a router for a table of routes. It answers a known path with an unknown method with 405 and the allowed
+ * methods. `first` runs before everything else, but only for paths in the table.
  */
 export function createRouter(routes: readonly Route[], first: readonly RequestHandler[] = []): Router {
   const router = Router();

@@ -5,8 +5,8 @@ import { ERRORS } from "../errors";
 import { createDrain, type DrainTimes } from "./drain";
 
 /**
- * A request that dawdles is cut off with a 408: five seconds for its headers, ten for all of it. Node looks for such
- * requests twice a minute only, unless it is told to look more often.
+ * A slow request is cut off with a 408: after five seconds for its headers, ten for all of it. By default, Node looks
+ * for such requests only twice a minute.
  */
 const TIMEOUTS = { headersTimeout: 5000, requestTimeout: 10_000, connectionsCheckingInterval: 1000 };
 
@@ -14,7 +14,7 @@ type App = (req: IncomingMessage, res: ServerResponse, giveUp: () => void) => vo
 
 export type Listening = { port: number; drain: (times: DrainTimes) => Promise<void> };
 
-/** Serves the app, which can ask whether we are stopping; resolves once connections are accepted. */
+/** Serves the app, which can ask whether the server is stopping. Resolves once connections are accepted. */
 export function listen(
   createApp: (isStopping: () => boolean) => App,
   port: number,
@@ -24,14 +24,14 @@ export function listen(
   const { isStopping, drain } = createDrain(server);
   const app = createApp(isStopping);
   server.on("request", (req, res) => {
-    // Whoever is refused before their body is read would go on sending it.
+    // A client that is refused before its body is read would go on sending it.
     if (isAnnouncedTooLarge(req)) res.setHeader("Connection", "close");
     app(req, res, () => {
       refuseUnreadable(res);
     });
   });
   server.on("checkContinue", (req, res) => {
-    // Who asks before sending too much is told no before sending it.
+    // A client that announces too much with `Expect: 100-continue` is refused before it sends the body.
     if (!isAnnouncedTooLarge(req)) res.writeContinue();
     server.emit("request", req, res);
   });
@@ -44,7 +44,7 @@ export function listen(
   });
 }
 
-/** Express gives up before its first middleware on a target that is no URL (`http://[`). */
+/** Express fails before its first middleware if a request's target isn't a URL (`http://[`). */
 function refuseUnreadable(res: ServerResponse): void {
   const { status, message } = ERRORS.invalid_request;
   res.writeHead(status, { "Content-Type": "application/json; charset=utf-8", Connection: "close" });

@@ -16,12 +16,14 @@ import { originalMethod, verify } from "./routes/verify";
 
 export type AuthTableOptions = Pick<Settings, "cookies" | "trustedOrigins" | "rateLimits">;
 
-/** How a logout that is done is answered. */
+/** How a successful logout is answered. */
 export type LogoutAnswer = "json" | "no-content";
 
-/** The routes by which people log in and out, for the service and for the apps that mount them; and what they are made of. */
+/**
+ * Returns the routes to log in and out, for the service and for apps that mount them, and the parts they are made of.
+ */
 export function createAuthTable(core: Core, options: AuthTableOptions) {
-  const { auth, tokens, refreshTokens, denylist, redis, shards, log } = core;
+  const { auth, tokens, refreshTokens, denylist, redis, shards, meter, log } = core;
   const cookies = createCookies(options.cookies);
   const credentialsOf = createCredentials(cookies, refreshTokens);
   const assertNotCrossSite = createCrossSiteCheck(options.trustedOrigins);
@@ -29,7 +31,7 @@ export function createAuthTable(core: Core, options: AuthTableOptions) {
   const tell = createTell(log);
   const limit = createLimits({ redis, shards, credentialsOf }, options.rateLimits);
 
-  const guard = { tokens, denylist, credentialsOf, assertNotCrossSite };
+  const guard = { tokens, denylist, credentialsOf, assertNotCrossSite, meter };
   const check = createCheck(guard);
   const token = requireToken(check);
   const forwardedToken = requireToken(createCheck(guard, originalMethod));
@@ -48,16 +50,16 @@ export function createAuthTable(core: Core, options: AuthTableOptions) {
   });
   const { listSessions, endSession, endOtherSessions } = createSessionEndpoints(auth, tell);
 
-  // Neither of the two that stand behind ownPagesOnly is guarded: they take credentials that the guard would refuse, and
-  // judge them themselves.
+  // The routes behind ownPagesOnly, logout and refresh, have no guard: they accept credentials that the guard would
+  // refuse, and check them themselves.
   const logoutRoute = (method: "post" | "delete", path: string, answer: LogoutAnswer): Route => [
     ...([method, path, readJson, ownPagesOnly] as const),
     answer === "json" ? logoutWithJson : logoutWithoutContent,
   ];
 
   const authRoutes = (answerLogoutWith: LogoutAnswer): Route[] => [
-    // The body first: a page of somebody else's can't send JSON, and must not use up its visitor's tries. Nor does a body
-    // that can't be right cost one.
+    // The body is checked first. Another site's page can't send JSON, so it can't use up its visitor's attempts; and a
+    // body that is invalid costs no attempt either.
     ["post", "/register", requireJson, goodBody(register), limit.register, register],
     ["post", "/login", requireJson, goodBody(login), limit.login, limit.account, login],
     ["post", "/refresh", readJson, ownPagesOnly, goodBody(refresh), limit.refresh, refresh],
@@ -67,7 +69,8 @@ export function createAuthTable(core: Core, options: AuthTableOptions) {
     ["delete", "/sessions/:id", token, endSession],
     ["post", "/password", token, requireJson, changePassword],
   ];
-  // Gateways pass on the method of the request they ask about. It may be OPTIONS, and a preflight's answer would let it in.
+  // Gateways ask with the method of the original request. It may be OPTIONS, which must not get a preflight's 204: the
+  // gateway would take it for a yes.
   const verifyRoutes: Route[] = [["all", "/verify{/*path}", forwardedToken, verify]];
 
   return { authRoutes, logoutRoute, verifyRoutes, token, check, limit, cookies, tell };

@@ -5,7 +5,7 @@ type Bounds = { timeoutMs: number; maxBytes: number; fetch: typeof fetch; closin
 /** Uncompressed, so that few bytes can't become many. */
 const HEADERS = { Accept: "application/jwk-set+json, application/json", "Accept-Encoding": "identity" };
 
-/** What an address answers: in time, not too long, from there and nowhere else. */
+/** Fetches a text. Rejects if it takes too long, is too large, or the answer is a redirect or not 200. */
 export async function fetchText(
   uri: string,
   { timeoutMs, maxBytes, fetch, closing }: Bounds,
@@ -27,7 +27,7 @@ export async function fetchText(
   } finally {
     clearTimeout(timer);
     closing.removeEventListener("abort", onClose);
-    // Lets go of a body that nobody read to its end.
+    // Releases the connection of a body that wasn't read to its end.
     stop.abort();
   }
 }
@@ -43,7 +43,7 @@ async function readText({ body }: Response, maxBytes: number): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Why it failed: fetch() itself says no more than that it did. */
+/** Why fetching failed: fetch() only says that it did, and its `cause` says why. */
 export function reasonOf(error: unknown): string {
   if (!isNativeError(error)) return String(error);
   const { cause, message } = error;

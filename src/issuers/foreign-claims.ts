@@ -4,19 +4,19 @@ import { keyIdOf, tokenIdOf } from "./foreign-ids";
 
 type Claims = Record<string, unknown>;
 
-/** What a Date can hold. */
+/** The latest time that a Date can hold. */
 const MAX_TIME_SECONDS = 8_640_000_000_000;
 
-/** Our own, and an issuer's word to us that somebody left (OpenID Connect Back-Channel Logout 1.0 §2.4). */
+/** The type of own tokens, and that of logout tokens (OpenID Connect Back-Channel Logout 1.0 §2.4). */
 const NEVER_ACCESS = [ACCESS_TOKEN_TYPE, "logout+jwt"];
 
-/** Whether a header's `typ` is the one that its issuer is said to write; else none, or any that an access token may have. */
+/** Whether a header's `typ` is the configured one or, if none is configured, absent or one that isn't refused. */
 export function isOfType(wanted: string | undefined, typ: unknown): boolean {
   if (wanted !== undefined) return isString(typ) && mediaType(typ) === mediaType(wanted);
   return typ === undefined || (isString(typ) && !NEVER_ACCESS.includes(mediaType(typ)));
 }
 
-/** RFC 7515 §4.1.9: in any case, and `application/` may be left out. */
+/** RFC 7515 §4.1.9: upper or lower case, and `application/` may be left out. */
 const mediaType = (typ: string) => typ.toLowerCase().replace(/^application\//, "");
 
 export function readTimes(
@@ -47,13 +47,13 @@ export function readIds(token: string, { sub, jti, sid }: Claims) {
     ...{ sub, jti: id, sid },
     keyIds: {
       sub: keyIdOf(sub),
-      // What stands for one that is missing begins with sha256-, and would be hashed again.
+      // The id that stands in for a missing jti begins with sha256- already; keyIdOf would hash it again.
       jti: jti === undefined ? id : keyIdOf(id),
       sid: sid === undefined ? undefined : keyIdOf(sid),
     },
   };
 }
 
-/** With half a surrogate pair, two of them could have the same UTF-8. */
+/** An id with half a surrogate pair is refused, because two such ids could have the same UTF-8. */
 const isId = (value: unknown): value is string =>
   isString(value) && value !== "" && Buffer.from(value).toString() === value;

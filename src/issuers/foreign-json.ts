@@ -4,8 +4,8 @@ import { isObject } from "../tokens/json";
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Reads a part of a token that others made: a JSON object in UTF-8, written with white space and escapes as its maker likes,
- * but in which no name stands twice, because of two readers one would go by the first and the other by the last.
+ * Reads a part of a foreign token: a JSON object in UTF-8, with any white space and escapes. Returns undefined if a
+ * name occurs twice, because some readers would take the first value and others the last.
  */
 export function decodeForeignJson(part: string): Record<string, unknown> | undefined {
   if (!isCanonicalBase64url(part)) return undefined;
@@ -19,8 +19,8 @@ export function decodeForeignJson(part: string): Record<string, unknown> | undef
 }
 
 /**
- * What a part seems to say, while nobody knows who wrote it: far cheaper than to read it, and nothing to rely on. Whoever
- * repeats a name is taken at their last word.
+ * Reads a part before its signature is verified: far cheaper than decodeForeignJson, and not to be relied on. If a name
+ * occurs twice, the last value counts.
  */
 export function glanceAtJson(bytes: Buffer): Record<string, unknown> {
   try {
@@ -31,13 +31,13 @@ export function glanceAtJson(bytes: Buffer): Record<string, unknown> {
   }
 }
 
-/** Names and braces in JSON that can be parsed: there, a string with a colon behind it is a name, and none is in an array. */
+/** Names and braces in valid JSON, where a string before a colon is always a name. */
 const MARKS = /"((?:[^"\\]+|\\.)*)"(\s*:)?|[{}]/g;
 
 function repeatsName(json: string): boolean {
   const open: Set<string>[] = [];
   for (const [mark, text = "", colon] of json.matchAll(MARKS)) {
-    // As if it stood there already: whoever copies it by assignment changes what the copy inherits.
+    // Refused as if it were there twice: code that copies it by assignment would change the copy's prototype.
     if (mark === "{") open.push(new Set(["__proto__"]));
     else if (mark === "}") open.pop();
     else if (colon !== undefined) {

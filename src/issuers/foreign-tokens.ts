@@ -6,34 +6,37 @@ import { isSignedBy, type IssuerAlgorithm } from "./issuer-keys";
 import { createJwks, type IssuerKeys, type JwksOptions } from "./jwks";
 import type { IssuerKeySource } from "./key-source";
 
-/** Somebody outside whose tokens are accepted, and what they must be. */
+/** An issuer whose tokens are accepted, and what those must look like. */
 export type TrustedIssuer = {
   readonly name: string;
-  /** What its tokens say as `iss`, exactly. */
+  /** The exact `iss` of its tokens. */
   readonly issuer: string;
   readonly keys: IssuerKeySource;
-  /** Null: a token for anybody will do. */
+  /** Null: tokens for any audience are accepted. */
   readonly audience: string | null;
   readonly algorithms: readonly IssuerAlgorithm[];
-  /** Undefined: any but the type of our own tokens. */
+  /** Undefined: any, except the types of own tokens and of logout tokens. */
   readonly typ: string | undefined;
-  /** How far its clock may be ahead of ours: of what it has issued, and of what a cut-off covers. */
+  /** How far its clock may be ahead of ours, for `iat` and for what a cut-off covers. */
   readonly clockLeadSeconds: number;
   readonly maxLifetimeSeconds: number;
-  /** Whether its tokens from before the denylist's epoch are refused. */
+  /** Whether tokens that were issued before the denylist's epoch are refused. */
   readonly sinceEpoch: boolean;
 };
 
-/** A trusted issuer's token, verified. Its ids are what the issuer wrote; `jti` is a hash of what is signed if there is none. */
+/**
+ * A trusted issuer's token, verified. Its ids are as the issuer wrote them; a missing `jti` is a hash of the signed
+ * part.
+ */
 export type ForeignToken = {
   kind: "foreign";
-  /** The issuer's name here. */
+  /** The issuer's name in Curfew's settings. */
   issuer: string;
   iss: string;
   sub: string;
   jti: string;
   sid: string | undefined;
-  /** The same as they stand in keys, behind the issuer's name. */
+  /** The ids as they appear in Redis keys, after the issuer's name. */
   keyIds: { sub: string; jti: string; sid: string | undefined };
   iat: number;
   exp: number;
@@ -43,24 +46,26 @@ export type ForeignToken = {
   claims: Record<string, unknown>;
 };
 
-/** A token that says it is from a trusted issuer. */
+/** A token that claims to be from a trusted issuer. */
 export type Claimed = {
   issuer: TrustedIssuer;
   /**
-   * Throws `token_invalid` unless the token is genuine, `token_expired` if it is over, unless that is allowed, and
-   * `denylist_unavailable` while the issuer's keys can't be had: then the token is neither good nor bad.
+   * Throws `token_invalid` unless the token is genuine, `token_expired` if it has expired and that isn't allowed, and
+   * `denylist_unavailable` while the issuer's keys can't be fetched, because then the token can't be judged.
    */
   verify(options?: { allowExpired: boolean }): Promise<ForeignToken>;
 };
 
 export type ForeignTokens = {
-  /** Whose token it says it is, if that is a trusted issuer. Nothing is verified. */
+  /** Returns the trusted issuer that the token names, if any. Nothing is verified yet. */
   claimsToBeFrom(token: string): Claimed | undefined;
 };
 
 export type ForeignTokenOptions = JwksOptions & { clockToleranceSeconds: number };
 
-/** Members that say how a token is to be read, or with what. None has a business in a signed token of a trusted issuer. */
+/**
+ * Header members that change how a token is read, or with which key. A trusted issuer's token must have none of them.
+ */
 const REFUSED_HEADERS = ["crit", "b64", "zip", "enc", "cty", "jku", "jwk", "x5u", "x5c"];
 
 export function createForeignTokens(
@@ -71,7 +76,7 @@ export function createForeignTokens(
   const findIssuer = createIssuerFinder(issuers);
   const keysOf = new Map(issuers.map((each) => [each, openKeys(each, options)]));
 
-  /** What comes before the signature has one answer for every reason. */
+  /** Everything that is checked before the signature throws the same error. */
   async function assertGenuine(issuer: TrustedIssuer, token: string, header: Json, signature: string) {
     const { alg, kid } = header;
     assertThat(!REFUSED_HEADERS.some((name) => name in header) && isCanonicalBase64url(signature));
@@ -87,7 +92,7 @@ export function createForeignTokens(
     { allowExpired } = { allowExpired: false },
   ): Promise<ForeignToken> {
     await assertGenuine(issuer, token, glanceAtJson(Buffer.from(headerPart, "base64url")), signature);
-    // Only now: reading what anybody may send costs far more than finding out that it isn't genuine.
+    // Strict reading comes after the signature, because it costs far more, and anybody can send a token.
     const [header, claims] = [decodeForeignJson(headerPart), decodeForeignJson(payload)];
     assertThat(header !== undefined && claims !== undefined, "claims");
     assertThat(claims["iss"] === issuer.issuer, "iss");
@@ -95,7 +100,7 @@ export function createForeignTokens(
     assertThat(issuer.audience === null || isFor(issuer.audience, claims["aud"]), "aud");
     const { clockLeadSeconds, maxLifetimeSeconds } = issuer;
     const times = readTimes(claims, { clockLeadSeconds, clockToleranceSeconds, allowExpired });
-    // Who logs out with a token from before max_lifetime was lowered must be able to.
+    // A logout must work with a token that was issued before max_lifetime was lowered.
     assertThat(allowExpired || times.exp - times.iat <= maxLifetimeSeconds, "max_lifetime");
     return { kind: "foreign", ...describe(issuer), ...readIds(token, claims), ...times, claims };
   }
@@ -113,16 +118,17 @@ export function createForeignTokens(
   };
 }
 
-/** Tells which trusted issuer the claims name, without looking at header or signature. Nothing is verified. */
+/** Finds the trusted issuer that the claims name, without looking at header or signature. Nothing is verified. */
 function createIssuerFinder(issuers: readonly TrustedIssuer[]) {
   const byIss = new Map<unknown, TrustedIssuer>(issuers.map((each) => [each.issuer, each]));
-  // Claims that name one hold it as it is, or an escape. To look for that is what most tokens cost: our own, and rubbish.
+  // Claims that name an issuer contain it literally, or contain an escape. Most tokens, own ones and rubbish, cost no
+  // more than this search.
   const marks = issuers.length === 0 ? [] : ["\\", ...issuers.map(({ issuer }) => `"${issuer}"`)];
   return (claims: Buffer) =>
     marks.some((mark) => claims.includes(mark)) ? byIss.get(glanceAtJson(claims)["iss"]) : undefined;
 }
 
-/** A key that stands alone is the one, whatever its issuer calls it. */
+/** A single configured key is always the one, whatever `kid` the token has. */
 function openKeys({ name, keys, algorithms }: TrustedIssuer, options: JwksOptions): IssuerKeys {
   if ("jwksUri" in keys) return createJwks({ name, uri: keys.jwksUri, algorithms }, options);
   return { find: () => Promise.resolve(keys), close: () => undefined };

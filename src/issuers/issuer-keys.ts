@@ -20,9 +20,9 @@ const CURVES: Partial<Record<string, IssuerAlgorithm>> = {
   secp521r1: "ES512",
 };
 
-/** Reads a public key, or a certificate's, from PEM. Whether a certificate is still valid is not asked. */
+/** Reads a public key, or a certificate's public key, from PEM. A certificate's dates aren't checked. */
 export function readPublicKey(pem: string, allowed: readonly IssuerAlgorithm[]): IssuerKey {
-  // createPublicKey would take the public half of it; but a private key has no business where only others' keys are.
+  // createPublicKey would take its public half, but an issuer's private key should never be here.
   if (pem.includes("PRIVATE KEY")) throw new TypeError("it holds a private key");
   let verifyWith: KeyObject;
   try {
@@ -48,7 +48,7 @@ export function readJwk(jwk: Record<string, unknown>, allowed: readonly IssuerAl
   if (PRIVATE_MEMBERS.some((name) => name in jwk)) throw new TypeError("it is a private key");
   if (use !== undefined && use !== "sig") throw new TypeError("its use is not sig");
   if (key_ops !== undefined && !(Array.isArray(key_ops) && key_ops.includes("verify"))) {
-    throw new TypeError("its key_ops don't have verify");
+    throw new TypeError("its key_ops don't include verify");
   }
   const numbers = members.map((name) => [name, jwk[name]] as const);
   if (!numbers.every(([, value]) => typeof value === "string" && isCanonicalBase64url(value))) {
@@ -62,11 +62,11 @@ function importJwk(key: JsonWebKey): KeyObject {
   try {
     return createPublicKey({ key, format: "jwk" });
   } catch (cause) {
-    throw new TypeError("its numbers make no key", { cause });
+    throw new TypeError("its numbers don't form a key", { cause });
   }
 }
 
-/** Whether the token's signature is the key's. What else jsonwebtoken looks at is judged by others. */
+/** Whether the token was signed with this key. Everything else that jsonwebtoken could check is checked elsewhere. */
 export function isSignedBy({ algorithm, verifyWith }: IssuerKey, token: string): boolean {
   try {
     if (algorithm === "EdDSA") return isSignedByEd25519(verifyWith, token);
@@ -88,7 +88,7 @@ function isSignedByEd25519(key: KeyObject, token: string): boolean {
   return verifySignature(null, Buffer.from(token.slice(0, end)), key, signature);
 }
 
-/** The algorithm that a key names, else the only one of its issuer's that it could be for: never one that a token names. */
+/** The algorithm that a key names, else the only one of its issuer's that fits it; never one that a token names. */
 function algorithmFor(key: KeyObject, allowed: readonly IssuerAlgorithm[], named?: unknown): IssuerAlgorithm {
   const fitting = algorithmsOf(key);
   const [algorithm, ...others] = fitting.filter(

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { logEvent } from "../log/events";
 import type { SkippedKey } from "./key-set";
 
-/** What becomes of fetching an issuer's keys: a line for each change, none for what is as it was. */
+/** Logs how fetching an issuer's keys goes: one line for each change, none while nothing changes. */
 export function createJwksLog(issuer: string, log: Logger) {
   let lastCause: string | undefined = "not yet fetched";
   let lastSkipped: string[] = [];

@@ -5,9 +5,9 @@ import type { IssuerAlgorithm, IssuerKey } from "./issuer-keys";
 import { createJwksLog } from "./jwks-log";
 import { readKeySet, type KeySet } from "./key-set";
 
-/** Where to find the key that a token names. */
+/** Finds the key that a token names. */
 export type IssuerKeys = {
-  /** Undefined if the issuer has no such key. Throws `denylist_unavailable` while that can't be known. */
+  /** Returns undefined if the issuer has no such key. Throws `denylist_unavailable` while that can't be known. */
   find(kid: string | undefined): Promise<IssuerKey | undefined>;
   close(): void;
 };
@@ -17,17 +17,18 @@ export type JwksSource = { name: string; uri: string; algorithms: readonly Issue
 export type JwksLimits = {
   timeoutMs: number;
   maxBytes: number;
-  /** How long after a fetch an unknown kid, or a failure, makes another one. */
+  /** How long after a fetch an unknown kid, or a failure, may cause another one. */
   cooldownMs: number;
-  /** How often the keys are fetched anyway, so that what the issuer removed is soon gone. */
+  /** How often the keys are fetched anyway, so that keys that the issuer removed are soon refused. */
   refreshMs: number;
-  /** How long keys are used while the issuer can't be asked. */
+  /** How long keys are used while the issuer can't be reached. */
   maxAgeMs: number;
 };
 
 /**
- * A day without the issuer is put up with: as long as a token may live by default, so that none that was signed while we
- * could still ask is refused for an outage. For ever would keep a stolen key alive for whoever can keep us from asking.
+ * Keys are used for a day without the issuer. That is as long as a token may live by default, so no token that was
+ * issued before an outage is refused because of it. Without a limit, somebody with a stolen key could keep it alive by
+ * cutting us off from the issuer.
  */
 const LIMITS: JwksLimits = {
   timeoutMs: 3000,
@@ -39,7 +40,9 @@ const LIMITS: JwksLimits = {
 
 export type JwksOptions = { log: Logger; fetch?: typeof fetch; limits?: JwksLimits };
 
-/** The keys that an issuer publishes. Fetched at once and again and again, one fetch at a time, and never by what a token says. */
+/**
+ * The keys that an issuer publishes. Fetches them at once, then regularly, one fetch at a time, from no other address.
+ */
 export function createJwks(source: JwksSource, options: JwksOptions): IssuerKeys {
   const { log, fetch = globalThis.fetch, limits = LIMITS } = options;
   const jwksLog = createJwksLog(source.name, log);
@@ -60,7 +63,7 @@ export function createJwks(source: JwksSource, options: JwksOptions): IssuerKeys
       jwksLog.fetched(skipped);
     } catch (error) {
       const reason = reasonOf(error);
-      failure = new Error(`the keys of ${source.name} can't be had: ${reason}`, { cause: error });
+      failure = new Error(`the keys of ${source.name} can't be fetched: ${reason}`, { cause: error });
       if (!closing.signal.aborted) jwksLog.failed(reason);
     }
   }
@@ -78,7 +81,7 @@ export function createJwks(source: JwksSource, options: JwksOptions): IssuerKeys
   const keys = () =>
     current && performance.now() - current.fetchedAt < limits.maxAgeMs ? current.keys : undefined;
 
-  /** Without a kid a fetch is no use, unless there are no keys at all. */
+  /** For a token without a kid, fetching is of no use unless there are no keys at all. */
   const isWorthFetching = (kid: string | undefined) =>
     (kid !== undefined || !keys()) && performance.now() - startedAt >= limits.cooldownMs;
 
@@ -90,7 +93,7 @@ export function createJwks(source: JwksSource, options: JwksOptions): IssuerKeys
       if (known) return known;
       if (fetching !== undefined || isWorthFetching(kid)) await refresh();
       const key = keys()?.find(kid);
-      // Without an answer, a key that we don't know may be the issuer's newest: the token is neither good nor bad.
+      // While the issuer can't be reached, an unknown key may be its newest, so the token can't be judged.
       if (!key && failure) {
         throw new CurfewError("denylist_unavailable", { cause: failure, about: { issuer: source.name } });
       }

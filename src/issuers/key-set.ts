@@ -1,20 +1,22 @@
 import { readJwk, type IssuerAlgorithm, type IssuerKey } from "./issuer-keys";
 import { isObject } from "../tokens/json";
 
-/** The keys of an issuer at one time. */
+/** The keys that an issuer published at one time. */
 export type KeySet = {
-  /** Without a kid: the only key there is. */
+  /** Without a kid it finds the only key, if there is exactly one. */
   find(kid: string | undefined): IssuerKey | undefined;
 };
 
-/** A key that can't be used, and why not. */
+/** A key that can't be used, and why. */
 export type SkippedKey = { kid: string | null; reason: string };
 
 const MAX_KEYS = 100;
 const MAX_KID_LENGTH = 256;
 const SHOWN = 64;
 
-/** Reads a JWK set (RFC 7517 §5). What can't be used is left out; an empty set is an issuer's word too, that none is good. */
+/**
+ * Reads a JWK set (RFC 7517 §5) and skips the keys that can't be used. An empty set is valid: no key is good any more.
+ */
 export function readKeySet(text: string, allowed: readonly IssuerAlgorithm[]) {
   const jwks = readJwks(text);
   const skipped: SkippedKey[] = [];
@@ -29,7 +31,7 @@ export function readKeySet(text: string, allowed: readonly IssuerAlgorithm[]) {
     }
   });
   const byKid = new Map(usable);
-  // Which of them is meant can't be known: whatever the token says, it may be the other one.
+  // With two keys under one kid, nobody can tell which one a token means.
   if (byKid.size < usable.length) throw new Error("its set has several keys under one kid");
   const [only] = usable.length === 1 ? byKid.values() : [];
   const keys: KeySet = { find: (kid) => (kid === undefined ? only : byKid.get(kid)) };
@@ -41,10 +43,10 @@ function readJwks(text: string): Record<string, unknown>[] {
   try {
     set = JSON.parse(text);
   } catch {
-    throw new Error("it sent no JSON");
+    throw new Error("its answer is not JSON");
   }
   const jwks = isObject(set) ? set["keys"] : undefined;
-  if (!Array.isArray(jwks) || !jwks.every(isObject)) throw new Error("it sent no JWK set");
+  if (!Array.isArray(jwks) || !jwks.every(isObject)) throw new Error("its answer is not a JWK set");
   if (jwks.length > MAX_KEYS) throw new Error(`its set has more than ${MAX_KEYS} keys`);
   return jwks;
 }

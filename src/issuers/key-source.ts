@@ -1,7 +1,7 @@
 import { readPublicKey, type IssuerAlgorithm, type IssuerKey } from "./issuer-keys";
 import { readSecret, type SigningKey } from "../keys/keys";
 
-/** Where a trusted issuer's keys come from: where it publishes them, or the one key that it has. */
+/** Where a trusted issuer's keys come from: the URL where it publishes them, or its one key. */
 export type IssuerKeySource = { readonly jwksUri: string } | IssuerKey;
 
 export const SOURCES = ["jwks_uri", "public_key_file", "secret_env"] as const;
@@ -10,15 +10,15 @@ export type Source = (typeof SOURCES)[number];
 
 export type Surroundings = {
   production: boolean;
-  /** Every key that verifies tokens of ours. */
+  /** Every key that verifies own tokens. */
   ownKeys: readonly SigningKey[];
   env: NodeJS.ProcessEnv;
   readFile: (name: string) => string;
 };
 
 /**
- * Throws a TypeError that says why it can't be used, and never what it is. Without algorithms, because they can't be used
- * either, there is no key, but whatever else is wrong is said.
+ * Throws a TypeError that says why the source can't be used, but never quotes it. If `algorithms` was refused, it
+ * returns no key, but still reports what else is wrong.
  */
 export function readKeySource(
   source: Source,
@@ -55,7 +55,7 @@ function readJwksUri(text: string, production: boolean): string {
   return url.href;
 }
 
-/** As URL spells them, whatever was written. */
+/** Loopback hosts as URL normalises them. */
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 function readText(name: string, readFile: Surroundings["readFile"]): string {
@@ -66,10 +66,10 @@ function readText(name: string, readFile: Surroundings["readFile"]): string {
   }
 }
 
-/** With a key of ours an issuer could make our tokens. What it publishes can't be compared before it is fetched. */
+/** An issuer with one of our keys could forge own tokens. Keys that it publishes can't be compared before a fetch. */
 function assertNotOurs({ verifyWith }: Pick<IssuerKey, "verifyWith">, ownKeys: readonly SigningKey[]): void {
   if (ownKeys.some((own) => own.verifyWith.equals(verifyWith))) {
-    throw new TypeError("it holds a key of our own");
+    throw new TypeError("it holds one of our own keys");
   }
 }
 

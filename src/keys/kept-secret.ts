@@ -4,14 +4,14 @@ import { dirname } from "node:path";
 import { writeOnce } from "./write-once";
 import { readSecret, type SigningKey } from "./keys";
 
-/** The secret kept in a file only its owner can read; made the first time. For development: production brings its own. */
+/** Reads the secret from a file that only its owner can read, and makes it the first time. For development only. */
 export function readKeptSecret(file: string): SigningKey {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   if (!existsSync(file)) writeOnce(file, randomBytes(48).toString("base64url"));
   return readFrom(file);
 }
 
-/** The same where it was made before. */
+/** Returns the secret if it was made before. */
 export const findKeptSecret = (file: string) => (existsSync(file) ? readFrom(file) : undefined);
 
 function readFrom(file: string): SigningKey {

@@ -8,16 +8,16 @@ import { pemOf, readPrivateKey, readSecret, type Algorithm, type SigningKey } fr
 export type KeyFileOptions = {
   /** The key that signs. */
   key: SigningKey;
-  /** Where it stands, unless it is a secret. */
+  /** The file with that key, unless it is a secret. */
   privateKeyFile: string | undefined;
-  /** The others, and it among them or not. */
+  /** The listed keys. The one that signs may be among them. */
   listed: ListedKey[];
-  /** Where these stand. There may be no such file yet. */
+  /** The file with that list. It may not exist yet. */
   verifyKeysFile: string;
   refreshTtlSeconds: number;
 };
 
-/** Every key goes this way: it is next, it signs, it is a previous one, and then it is gone. */
+/** A key's life: it is next, then it signs, then it is a previous one, then it is gone. */
 export type KnownKey = {
   kid: string;
   algorithm: Algorithm;
@@ -29,17 +29,17 @@ export type KnownKey = {
 export type Promoted = KnownKey & {
   previous: string;
   previousNeededUntil: string;
-  /** Where the new key stands, to sign from there. A secret is the first of the list, and belongs into JWT_SECRET. */
+  /** The file with the new key. A secret has none: it is first in the list, and belongs in JWT_SECRET. */
   privateKeyFile: string | undefined;
 };
 
-/** What a step did, or why it did nothing: there is no such key, or it would break tokens that live. */
+/** What a step did, or why it did nothing: there is no such key, or the step would break live tokens. */
 export type Outcome<T> = { done: T } | { missing: string } | { refused: string };
 
 /** How long a roll-out may take, from a step to the restart of the last instance. */
 const ROLL_OUT_SECONDS = 86_400;
 
-/** The steps of a change of keys, each on the files of one machine: whoever takes them brings the files to all. */
+/** The steps of a key change. Each works on the files of one machine; the operator copies them to the others. */
 export function createKeyFiles(options: KeyFileOptions) {
   const { key: signing, privateKeyFile, listed, verifyKeysFile, refreshTtlSeconds } = options;
 
@@ -71,8 +71,8 @@ export function createKeyFiles(options: KeyFileOptions) {
     /** Makes the next key, which verifies from now on and signs later. */
     add(algorithm: Algorithm = signing.algorithm): Outcome<KnownKey> {
       const [waiting] = inState("next");
-      if (waiting) return { refused: `The next key is there already: ${waiting.key.kid}.` };
-      // A place is left for the one that signs.
+      if (waiting) return { refused: `There is a next key already: ${waiting.key.kid}.` };
+      // One place in the list is left for the key that signs.
       if (listed.length + 2 > MAX_LISTED_KEYS)
         return {
           refused: `There are ${listed.length} keys already. Retire those that are no longer needed.`,
@@ -83,7 +83,7 @@ export function createKeyFiles(options: KeyFileOptions) {
       return { done: known(made) };
     },
 
-    /** The next key, or the one that is named, signs from now on; the one that signed only verifies. */
+    /** Makes the next key, or the named one, sign from now on. The key that signed before then only verifies. */
     promote(kid: string | undefined, isForced: boolean): Outcome<Promoted> {
       const [chosen, ...others] = kid === undefined ? inState("next") : named(kid);
       if (kid === signing.kid) return { refused: `${kid} signs already.` };
@@ -96,7 +96,7 @@ export function createKeyFiles(options: KeyFileOptions) {
       }
       const previousNeededUntil = timeIn(refreshTtlSeconds + ROLL_OUT_SECONDS);
       const source = sourceOf(chosen.key);
-      // First the list, and with both keys: an instance that starts in between knows every token.
+      // The list comes first, and with both keys, so that an instance that starts in between accepts every token.
       const rest = listed.filter(({ key }) => ![chosen.key.kid, signing.kid].includes(key.kid));
       save([
         { key: chosen.key, entry: { ...source, added_at: chosen.entry.added_at } },
@@ -115,7 +115,7 @@ export function createKeyFiles(options: KeyFileOptions) {
       };
     },
 
-    /** Drops the previous keys that nothing needs any more, or the one that is named. */
+    /** Removes the previous keys, or the named one, once nothing needs them any more. */
     retire(kid: string | undefined, isForced: boolean): Outcome<KnownKey[]> {
       if (kid === signing.kid) return { refused: `${kid} signs. Promote another first.` };
       const candidates = kid === undefined ? inState("previous") : named(kid);
@@ -151,7 +151,7 @@ function generate(algorithm: Algorithm): SigningKey {
 
 const timeIn = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
 
-/** One that has signed was known before. */
+/** A key that has signed was known everywhere before. */
 const isKnownEverywhere = ({ added_at, needed_until }: KeyEntry) =>
   needed_until !== undefined ||
   (added_at !== undefined && Date.parse(added_at) + PUBLISHED_KEYS_MAX_AGE_SECONDS * 1000 <= Date.now());

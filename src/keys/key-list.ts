@@ -4,14 +4,14 @@ import { z } from "zod";
 import { replaceFile } from "./replace-file";
 import { pemOf, readPrivateKey, readPrivateKeyFile, readSecret, type SigningKey } from "./keys";
 
-/** A key as it stands in the file that JWT_VERIFY_KEYS_FILE names. The times are for `curfew keys` alone. */
+/** A key as it is listed in the file that JWT_VERIFY_KEYS_FILE names. Only `curfew keys` uses the times. */
 export type KeyEntry = {
   secret?: string | undefined;
   private_key?: string | undefined;
   private_key_file?: string | undefined;
-  /** Since when it can be known to every instance. */
+  /** When it was added to the list. */
   added_at?: string | undefined;
-  /** Until when a token may live that it signed. Only a key that has signed has this. */
+  /** How long a token that it signed may live. Only a key that has signed has this. */
   needed_until?: string | undefined;
 };
 
@@ -22,7 +22,7 @@ export const MAX_LISTED_KEYS = 16;
 const SOURCES = ["secret", "private_key", "private_key_file"] as const;
 const NOT_ONE_SOURCE = `it needs one of ${SOURCES.join(", ")}`;
 
-/** Reads every key of the list, or says what is wrong and where. No problem repeats what stands in the file. */
+/** Reads every key of the list, or returns what is wrong and where. No problem quotes the file. */
 export function readKeyList(file: string): { listed: ListedKey[]; problems: string[] } {
   const refused = (problem: string) => ({ listed: [], problems: [problem] });
   let text: string;
@@ -52,7 +52,7 @@ export function writeKeyList(file: string, listed: ListedKey[]): void {
   replaceFile(file, `${JSON.stringify(entries, null, 2)}\n`);
 }
 
-/** A key by value, wherever it came from: the file that it was in may be written over. */
+/** An entry that contains the key itself, because the file that it came from may be overwritten. */
 export const sourceOf = ({ algorithm, signWith }: SigningKey): KeyEntry =>
   algorithm === "HS256" ? { secret: signWith.export().toString() } : { private_key: pemOf(signWith) };
 
@@ -83,9 +83,9 @@ const entryIn = (folder: string) =>
         needed_until: time.optional(),
       },
       {
-        // The name of what isn't known may be the secret itself.
+        // Not quoted, because an unknown name may be the secret itself.
         error: ({ code }) =>
-          code === "unrecognized_keys" ? "it holds a name that is not known" : "it is not a JSON object",
+          code === "unrecognized_keys" ? "it has an unknown name" : "it is not a JSON object",
       },
     )
     .transform((entry, context): ListedKey => {

@@ -1,13 +1,13 @@
 import type { SigningKey } from "./keys";
 
-/** How long others may keep our public keys. A new key must have been published for that long before it signs. */
+/** How long others may cache our public keys. A new key must have been published for that long before it signs. */
 export const PUBLISHED_KEYS_MAX_AGE_SECONDS = 300;
 
-/** Every key that verifies, each once: the one that signs, then those that will sign or have signed. */
+/** Every key that verifies, each once: first the one that signs, then those that will sign or have signed. */
 export type KeyRing = {
   readonly signing: SigningKey;
   readonly all: readonly SigningKey[];
-  /** By what a token claims, which may be anything. */
+  /** `kid` is what a token claims, so it may be anything. */
   find(kid: unknown): SigningKey | undefined;
 };
 

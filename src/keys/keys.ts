@@ -12,19 +12,19 @@ import { deflateRawSync } from "node:zlib";
 
 export type Algorithm = "HS256" | "RS256" | "ES256";
 
-/** One key, one algorithm (RFC 8725 §3.1), and always KeyObjects: jsonwebtoken guesses what a string may be. */
+/** One key, one algorithm (RFC 8725 §3.1), and always KeyObjects: jsonwebtoken guesses what kind of key a string is. */
 export type SigningKey = {
   readonly kid: string;
   readonly algorithm: Algorithm;
   readonly signWith: KeyObject;
   readonly verifyWith: KeyObject;
-  /** Authenticates refresh tokens; derived, so that neither purpose gives the other away. */
+  /** Authenticates refresh tokens. Derived, so that neither key reveals anything about the other. */
   readonly refreshKey: KeyObject;
 };
 
 const MIN_SECRET_BYTES = 32;
 const MIN_SECRET_BITS = 72;
-/** Words of published examples, and the key of RFC 7515. */
+/** Words from published examples, and the key of RFC 7515. */
 const PLACEHOLDER =
   /secret|passw(?:or|d|0)|change.?me|example|your.?(?:key|jwt|own|256|512)|default|qwerty|AyM1SysPpbyDfgZld|insecure|replace.?(?:me|this)/i;
 
@@ -59,7 +59,7 @@ export function readPrivateKey(pem: string): SigningKey {
   };
 }
 
-/** Whatever stands where the name belongs is not repeated: it may be the key. */
+/** Errors don't quote the file's name, because somebody may have put the key itself there. */
 export function readPrivateKeyFile(file: string): SigningKey {
   let pem: string;
   try {
@@ -70,7 +70,7 @@ export function readPrivateKeyFile(file: string): SigningKey {
   return readPrivateKey(pem);
 }
 
-/** What anybody may know of a key: of a pair its public part (RFC 7517), of a secret nothing. */
+/** The public part of a key pair (RFC 7517); undefined for a secret, of which nothing is public. */
 export function publicJwkOf({ kid, algorithm, verifyWith }: SigningKey): JsonWebKey | undefined {
   if (verifyWith.type !== "public") return undefined;
   return { ...verifyWith.export({ format: "jwk" }), kid, alg: algorithm, use: "sig" };
@@ -83,7 +83,7 @@ function readPem(pem: string): { signWith: KeyObject; jwk: JsonWebKey } {
     const signWith = createPrivateKey(pem);
     return { signWith, jwk: signWith.export({ format: "jwk" }) };
   } catch (cause) {
-    throw new TypeError("it holds no private key in PEM that needs no passphrase", { cause });
+    throw new TypeError("it holds no private key in PEM without a passphrase", { cause });
   }
 }
 
@@ -97,13 +97,13 @@ function algorithmOf(key: KeyObject): Algorithm {
 function weaknessOf(secret: string): string | undefined {
   const length = Buffer.byteLength(secret);
   if (length < MIN_SECRET_BYTES) return `it is ${length} bytes long, which is less than ${MIN_SECRET_BYTES}`;
-  if (PLACEHOLDER.test(secret)) return "it contains a word that stands in published examples";
+  if (PLACEHOLDER.test(secret)) return "it contains a word from published examples";
   if (estimatedBits(secret) < MIN_SECRET_BITS)
     return "it can be guessed: it repeats itself or follows a pattern";
   return undefined;
 }
 
-/** The smallest of some estimates: by letter frequency, by what compression finds, and by patterns. */
+/** The smallest of several estimates: by letter frequency, by compression and by patterns. */
 function estimatedBits(secret: string): number {
   const codes = Array.from(secret, (letter) => letter.charCodeAt(0));
   const counts = new Map<number, number>();
@@ -115,7 +115,7 @@ function estimatedBits(secret: string): number {
   return Math.min(bitsPerLetter * letters, deflateRawSync(secret).length * 4.5);
 }
 
-/** After how many letters it says the same again: "hello-hello-he" after six. All of them, if it doesn't. */
+/** After how many letters the text repeats: six for "hello-hello-he". Its length, if it doesn't repeat. */
 function periodOf(codes: number[]): number {
   const repeatsAfter = (period: number) =>
     codes.every((code, at) => at < period || code === codes[at - period]);
@@ -123,7 +123,9 @@ function periodOf(codes: number[]): number {
   return period === -1 ? codes.length : period;
 }
 
-/** How many letters can't be told from those before: all but the first few of "0000", "abcd", or "a1b2c3" (two apart). */
+/**
+ * How many letters can't be predicted from earlier ones: only the first few of "0000", "abcd" or "a1b2c3" (two apart).
+ */
 const surprisesIn = (codes: number[], apart: number) =>
   codes.filter((code, at) => {
     const [before, beforeThat] = [codes[at - apart], codes[at - 2 * apart]];

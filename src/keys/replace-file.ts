@@ -1,12 +1,12 @@
 import { chmodSync, chownSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 
 /**
- * Writes a file, over an earlier one if there is one: whoever reads it, also after a power cut, finds the one or the
- * other, whole. A new file is its owner's alone. An earlier one's owner and group keep their rights; all others lose them.
+ * Writes or replaces a file. Readers find the old or the new content, never half of it, even after a power cut. A new
+ * file can be read only by its owner. On an existing one, owner and group keep their rights, and all others lose them.
  */
 export function replaceFile(name: string, text: string): void {
   const before = statSync(name, { throwIfNoEntry: false });
-  // What is a link stays one.
+  // A symbolic link stays a link.
   const file = before ? realpathSync(name) : name;
   const draft = `${file}.${process.pid}`;
   try {

@@ -1,8 +1,8 @@
 import { linkSync, unlinkSync, writeFileSync } from "node:fs";
 
 /**
- * Writes a file that only its owner can read, unless it is there already: then it stays as it is, and the answer is
- * false. Whoever reads it finds it whole: it is written under another name and linked.
+ * Writes a file that only its owner can read. If the file exists, it leaves it as it is and returns false. Readers
+ * never see half a file, because it is written under another name and then linked.
  */
 export function writeOnce(file: string, text: string): boolean {
   const draft = `${file}.${process.pid}`;

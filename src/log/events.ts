@@ -2,9 +2,9 @@ import type { Logger } from "pino";
 
 type Row = {
   level: "info" | "warn" | "error";
-  /** Where the line has its name: as its `event`, for what ops want to be told of, or only as its message. */
+  /** Which field has the name: `event`, for lines that ops may want to be notified of, or only `msg`. */
   namedBy: "event" | "msg";
-  /** When it is logged: for the documentation. */
+  /** When it is logged; for the documentation. */
   when: string;
 };
 
@@ -52,27 +52,27 @@ const ROWS = {
   revoked_token_used: {
     namedBy: "event",
     level: "warn",
-    when: "A revoked token was used: somebody may have stolen it. At once, then once a minute for as long as it goes on; `uses` says how many uses the line stands for, `total` how many this process has refused.",
+    when: "A revoked token was used: somebody may have stolen it. Logged at once, then once a minute for as long as it goes on; `uses` is how many uses the line stands for, `total` how many this process has refused.",
   },
   cross_site_request: {
     namedBy: "event",
     level: "warn",
-    when: "A page of another site tried to act by its visitor's cookies, and was refused.",
+    when: "A page of another site tried to act with its visitor's cookies, and was refused.",
   },
   rate_limited: {
     namedBy: "event",
     level: "warn",
-    when: "Somebody tried too often; `limit` says at what.",
+    when: "Somebody made too many attempts; `limit` names the limit.",
   },
   denylist_lost: {
     namedBy: "event",
     level: "error",
-    when: "Redis forgot what was revoked, so that everything issued before is refused and everybody has to log in again.",
+    when: "Redis forgot what was revoked, so everything issued before is refused and everybody has to log in again.",
   },
   request: {
     namedBy: "msg",
     level: "info",
-    when: "A request was answered; `status` is null if its client was gone before.",
+    when: "A request was answered; `status` is null if the client had disconnected before.",
   },
   failed: {
     namedBy: "msg",
@@ -84,27 +84,27 @@ const ROWS = {
     level: "info",
     when: "The service accepts connections, at `port`. Logged at every `LOG_LEVEL`.",
   },
-  stopping: { namedBy: "msg", level: "info", when: "A `signal` came, and the service stops." },
+  stopping: { namedBy: "msg", level: "info", when: "The service received a `signal`, and stops." },
   keys: {
     namedBy: "msg",
     level: "info",
-    when: "At start: `signs` is the id of the key that signs, `verify` those of all that are accepted.",
+    when: "At start: `signs` is the id of the key that signs, `verify` the ids of all accepted keys.",
   },
-  "redis is ready": { namedBy: "msg", level: "info", when: "Redis can be reached, or can be again." },
+  "redis is ready": { namedBy: "msg", level: "info", when: "Redis can be reached, at first or again." },
   "redis can't be reached": {
     namedBy: "msg",
     level: "error",
-    when: "Redis is away; once for each `cause`, until it is back.",
+    when: "Redis can't be reached. Logged once for each `cause`, until it is back.",
   },
   warning: {
     namedBy: "msg",
     level: "warn",
-    when: "Redis answers and something is wrong all the same: the message says what, `warning` is its code, as in `/readyz`.",
+    when: "Redis answers, but something is wrong: the message says what; `warning` is its code, as in `/readyz`.",
   },
-  "this is no longer so": {
+  "warning cleared": {
     namedBy: "msg",
     level: "info",
-    when: "What the warning with this code said is over.",
+    when: "The warning with this code no longer applies.",
   },
   "the issuer's keys were fetched": {
     namedBy: "msg",
@@ -114,7 +114,7 @@ const ROWS = {
   "the issuer's keys can't be fetched": {
     namedBy: "msg",
     level: "error",
-    when: "Fetching the keys of `issuer` failed; once for each `cause`.",
+    when: "Fetching the keys of `issuer` failed. Logged once for each `cause`.",
   },
   "a key can't be used": {
     namedBy: "msg",
@@ -124,12 +124,12 @@ const ROWS = {
   "a listener of onRevoked failed": {
     namedBy: "msg",
     level: "error",
-    when: "A function that an app gave to `onRevoked` threw.",
+    when: "A function that an app passed to `onRevoked` threw an error.",
   },
-  "revocations are told of only when Redis is back": {
+  "onRevoked waits until Redis can be reached": {
     namedBy: "msg",
     level: "warn",
-    when: "Redis can't be asked for new revocations; `onRevoked` tells them once it can.",
+    when: "Redis can't be asked for new revocations; `onRevoked` delivers them once it can.",
   },
 } satisfies Record<string, Row>;
 
@@ -137,7 +137,7 @@ export type LogEvent = keyof typeof ROWS;
 
 export const LOG_EVENTS: Readonly<Record<LogEvent, Readonly<Row>>> = ROWS;
 
-/** Logs what happened, at its event's level. The message is its name, unless there is more to say. */
+/** Logs an event at its level. The message is the event's name unless another is given. */
 export function logEvent(log: Logger, name: LogEvent, about: object = {}, message: string = name): void {
   const { level, namedBy } = LOG_EVENTS[name];
   log[level]({ ...(namedBy === "event" && { event: name }), ...about }, message);

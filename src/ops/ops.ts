@@ -5,7 +5,7 @@ import type { Revoker } from "../denylist/revoker";
 import type { TrustedIssuer } from "../issuers/foreign-tokens";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
-import type { Session, Sessions } from "../sessions/sessions";
+import type { Sessions } from "../sessions/sessions";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
 import { CurfewError } from "../errors";
 import { createChanges } from "./changes";
@@ -31,7 +31,7 @@ export type Ops = ReturnType<typeof createOps>;
 
 /** What ops staff can find, explain, revoke and lift. The API, the command and the console only dress it. */
 export function createOps(parts: OpsParts) {
-  const { redis, shards, sessions, accounts } = parts;
+  const { redis, shards, accounts } = parts;
   const entries = createEntries(redis, shards);
   const events = createEvents(redis, shards);
   const why = createWhy({ ...parts, entries });
@@ -59,14 +59,6 @@ export function createOps(parts: OpsParts) {
       const [entry] = found;
       if (!entry) throw new CurfewError("not_found");
       return { entry, uses: uses.find((each) => each !== undefined) };
-    },
-
-    /** A user's live sessions, oldest first. Throws `not_found` if there are none, nor such a user. */
-    async sessionsOf(text: string): Promise<Session[]> {
-      const user = await userIdOf(text);
-      const live = await sessions.list(user);
-      if (live.length === 0 && !(await isUser(user))) throw new CurfewError("not_found");
-      return live;
     },
 
     status: () => readStatus(redis, shards, events),

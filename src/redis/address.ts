@@ -19,22 +19,22 @@ const DEFAULT_PORT = { sentinel: 26_379, cluster: 6379 };
 
 /** Reads `redis://user:password@host:port/db`. Throws a TypeError as readNodes does. */
 export function readSingle(text: string): Address & { mode: "single" } {
-  // ioredis, unlike whoever else reads URLs, stumbles over space around it.
+  // Unlike other readers of URLs, ioredis stumbles over white space around them.
   const url = text.trim();
   if (url.includes(",")) throw new TypeError("it names several nodes");
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || !/^rediss?:$/.test(parsed.protocol)) throw new TypeError("it is not a Redis URL");
   assertNoOptions(url);
-  // Else ioredis ends the process when it connects, or goes to another Redis.
-  if (!DATABASE.test(parsed.pathname)) throw new TypeError("its database is no number");
+  // Otherwise ioredis ends the process when it connects, or connects to another Redis.
+  if (!DATABASE.test(parsed.pathname)) throw new TypeError("its database is not a number");
   decode(parsed.username);
   decode(parsed.password);
   return { mode: "single", url };
 }
 
 /**
- * Reads `redis://user:password@host:port,host:port,…`: what one node says of user, password and TLS holds for all. Throws
- * a TypeError that repeats nothing of it, because there may be a password in it.
+ * Reads `redis://user:password@host:port,host:port,…`: the user, password and TLS of one node apply to all. Throws a
+ * TypeError that doesn't quote the text, because it may contain a password.
  */
 export function readNodes(text: string, mode: "sentinel" | "cluster"): Nodes {
   assertNoOptions(text);
@@ -52,7 +52,9 @@ export function readNodes(text: string, mode: "sentinel" | "cluster"): Nodes {
   }
   const db = DATABASE.exec(first.pathname);
   if (!db || (mode === "cluster" && db[1] !== undefined && db[1] !== "0")) {
-    throw new TypeError(mode === "cluster" ? "a cluster has one database only" : "its database is no number");
+    throw new TypeError(
+      mode === "cluster" ? "a cluster has only database 0" : "its database is not a number",
+    );
   }
   return {
     nodes: urls.map(({ url }) => ({
@@ -66,16 +68,16 @@ export function readNodes(text: string, mode: "sentinel" | "cluster"): Nodes {
   };
 }
 
-/** ioredis would take them for its own, and for more than ours: `enableOfflineQueue` for one ends failing closed. */
+/** ioredis would let them override Curfew's own options: `enableOfflineQueue`, for one, would break failing closed. */
 function assertNoOptions(text: string): void {
-  if (text.includes("?")) throw new TypeError("it has options behind a ? (one in a password is written %3F)");
+  if (text.includes("?")) throw new TypeError("it has options behind a ? (in a password, write ? as %3F)");
 }
 
 function decode(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw new TypeError("its user or password has a % that encodes nothing (a % itself is written %25)");
+    throw new TypeError("its user or password has a % that encodes nothing (write % itself as %25)");
   }
 }
 

@@ -1,16 +1,16 @@
 import type { Cluster, ClusterOptions, Redis as Node, RedisOptions } from "ioredis";
 
-/** An ioredis client that an app has for itself, of whichever copy of ioredis 5. We never use it, and make others like it. */
+/** An app's own ioredis client, from any copy of ioredis 5. Curfew never uses it, but makes new connections like it. */
 export type AppClient = {
   readonly status: string;
   readonly options: object;
   duplicate(...args: never[]): unknown;
 };
 
-/** How an app reaches its Redis: where, as whom, by which sentinels or nodes. */
+/** How an app reaches its Redis: through a client of one node (or its sentinels), or of a cluster. */
 export type AppRedis = { mode: "app"; node: Node } | { mode: "app-cluster"; cluster: Cluster };
 
-/** What an app may have chosen for itself, and what would make answers wrong or late here. */
+/** Options that an app may have set on its client, but that would make answers wrong or late here. */
 const NOT_THE_APPS = {
   keyPrefix: "",
   role: "master",
@@ -25,21 +25,21 @@ const NOT_THE_APPS = {
   socketTimeout: undefined,
 } as const;
 
-/** Throws a TypeError unless it is such a client. */
+/** Throws a TypeError unless it is a client of ioredis 5. */
 export function readAppClient(client: unknown): AppRedis {
-  if (!isIoredis5(client)) throw new TypeError("it is no client of ioredis 5");
+  if (!isIoredis5(client)) throw new TypeError("it is not a client of ioredis 5");
   return "isCluster" in client && client.isCluster === true
     ? { mode: "app-cluster", cluster: client as unknown as Cluster }
     : { mode: "app", node: client as unknown as Node };
 }
 
-/** Whether what the app itself writes there begins with something. That doesn't count for us. */
+/** Whether the app's client has a key prefix. Curfew's connections don't use it. */
 export function hasKeyPrefix(redis: AppRedis): boolean {
   const { keyPrefix } = (redis.mode === "app" ? redis.node : redis.cluster).options;
   return Boolean(keyPrefix);
 }
 
-/** node-redis's clients have no status in a word; those of ioredis 4 still have this option. */
+/** Clients of node-redis have no `status`; those of ioredis 4 have the option `dropBufferSupport`. */
 function isIoredis5(client: unknown): client is AppClient {
   if (typeof client !== "object" || client === null) return false;
   const { status, options, duplicate } = client as Partial<Record<keyof AppClient, unknown>>;
@@ -57,7 +57,8 @@ export function clusterLike(cluster: Cluster, { redisOptions, ...options }: Clus
     ...options,
     redisOptions: {
       ...{ ...cluster.options.redisOptions, ...NOT_THE_APPS, ...redisOptions },
-      // As a cluster's nodes are by themselves: else ioredis may ask one that is connecting whether the cluster is up, and give up.
+      // ioredis's own default for a cluster's nodes. Otherwise it may ask a node that is still connecting whether the
+      // cluster is up, and give up.
       lazyConnect: true,
     } as RedisOptions,
   });

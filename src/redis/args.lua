@@ -1,4 +1,4 @@
--- What stands before every script: its arguments by name, so that their order is nobody's business.
+-- Comes before every script. It lets scripts read their arguments by name, so that the order doesn't matter.
 --
 -- ARGV  name, value, name, value …
 

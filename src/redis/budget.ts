@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
-/** How much time one request may spend on Redis, all its calls together. What several wait for at once counts once. */
+/**
+ * The time that one request may spend on Redis, in all its calls together. Time shared by parallel calls counts once.
+ */
 type Budget = { leftMs: number; open: number; openedAt: number };
 
 export const TIME_UP = "Redis did not answer in time";
@@ -9,22 +11,22 @@ const budgets = new AsyncLocalStorage<Budget>();
 
 const createBudget = (totalMs: number): Budget => ({ leftMs: totalMs, open: 0, openedAt: 0 });
 
-/** Runs what belongs to one request. Whatever it asks of Redis from then on shares the time. */
+/** Runs the code of one request. All its calls to Redis share the time. */
 export const withBudget = <T>(totalMs: number, run: () => T): T => budgets.run(createBudget(totalMs), run);
 
-/** Runs what belongs to no request, though one may have led to it: a connection's own doings. */
+/** Runs code that belongs to no request, even if one caused it, such as a connection's own commands. */
 export const outsideBudgets = <T>(run: () => T): T => budgets.exit(run);
 
 const leftOf = ({ leftMs, open, openedAt }: Budget) =>
   open === 0 ? leftMs : leftMs - (performance.now() - openedAt);
 
-/** What is left for the request that is being answered; outside of one, what a single call may take. */
+/** The time left for the current request; outside a request, the time for a single call. */
 export function leftMs(callMs: number): number {
   const budget = budgets.getStore();
   return budget ? leftOf(budget) : callMs;
 }
 
-/** A call's result, or an error when the time is up. The call itself can't be taken back. */
+/** Returns a call's result, or rejects when the time is up. The call itself can't be cancelled. */
 export function inTime<T>(callMs: number, call: () => Promise<T>): Promise<T> {
   const budget = budgets.getStore() ?? createBudget(callMs);
   const left = leftOf(budget);
@@ -46,9 +48,9 @@ export function inTime<T>(callMs: number, call: () => Promise<T>): Promise<T> {
         reject(new Error(TIME_UP));
       });
     };
-    // An answer that came while this process was busy with something else is an answer.
+    // An answer that arrived while this process was busy still counts: setImmediate lets it be read first.
     const timer = setTimeout(() => setImmediate(giveUp), left);
-    // What it throws at once is what came of it, too.
+    // The async function turns a synchronous throw into a rejection.
     (async () => call())().then(
       (value) => {
         end(() => {

@@ -1,32 +1,34 @@
 import { uptime } from "node:os";
 
-/** A moment by two clocks of ours: the one on the wall, and one that nobody sets and that counts on while the machine sleeps. */
+/**
+ * A moment by two of our clocks: the wall clock, and one that nobody sets and that runs on while the machine sleeps.
+ */
 export type Moment = { wallMs: number; steadyMs: number };
 
 export const moment = (): Moment => ({ wallMs: Date.now(), steadyMs: uptime() * 1000 });
 
-/** How far Redis's clock is ahead of one of ours. It was read between our question and Redis's answer. */
+/** How far Redis's clock is ahead of one of ours. Two bounds, as Redis read it between our question and its answer. */
 export type Lead = { leastMs: number; mostMs: number };
 
-/** The same, and when we last asked, by our steady clock. */
+/** A lead, and when we last asked, by our steady clock. */
 export type DatedLead = Lead & { askedMs: number };
 
-/** Entries may be gone if Redis's clock was set ahead by more. Less is what clocks do by themselves. */
+/** If Redis's clock was set ahead by more than this, entries may be gone. Clocks drift by less on their own. */
 export const MAX_JUMP_MS = 2000;
 
-/** Whether it was set ahead by more between the two, at the very least. */
+/** Whether the clock was certainly set ahead by more between the two. */
 export const hasJumped = (before: Lead | undefined, now: Lead | undefined) =>
   before !== undefined && now !== undefined && now.leastMs - before.mostMs > MAX_JUMP_MS;
 
-/** Whether it can't be excluded that it was: a slow answer says little. */
+/** Whether it may have been: a slow answer leaves much room. */
 export const mayHaveJumped = (before: Lead | undefined, now: Lead) =>
   before !== undefined && now.mostMs - before.leastMs > MAX_JUMP_MS;
 
 const REMEMBERED = 10;
-/** What the steady clock is read in. */
+/** The resolution of the steady clock. */
 const RESOLUTION_MS = 10;
 
-/** Redis's clock, as it is seen from here. */
+/** Estimates Redis's clock from its answers. */
 export function createClock() {
   const [wall, steady] = [createLead(), createLead()];
   let askedMs = 0;
@@ -39,9 +41,9 @@ export function createClock() {
         mostMs: timeMs - asked.steadyMs,
       });
     },
-    /** Ahead of the clock by which our tokens expire. */
+    /** How far it is ahead of the clock by which tokens expire. */
     wallLead: wall.lead,
-    /** Grows by what Redis's clock is set ahead, and by nothing that happens to ours. */
+    /** Grows only when Redis's clock is set ahead, whatever happens to ours. */
     steadyLead: (): DatedLead | undefined => {
       const lead = steady.lead();
       return lead && { ...lead, askedMs };
@@ -62,7 +64,7 @@ function createLead() {
     lead,
     told(next: Lead): void {
       const known = lead();
-      // What contradicts it means that one of the two clocks was set.
+      // An answer outside the known bounds means that one of the two clocks was set.
       if (known && (next.leastMs > known.mostMs || next.mostMs < known.leastMs)) told = [];
       told = [...told, next].slice(-REMEMBERED);
     },

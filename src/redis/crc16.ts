@@ -1,4 +1,4 @@
-/** CRC-16/XMODEM, which Redis Cluster computes a key's slot with. */
+/** CRC-16/XMODEM, from which Redis Cluster computes a key's slot. */
 export function crc16(text: string): number {
   let crc = 0;
   for (const byte of Buffer.from(text)) {
@@ -8,5 +8,5 @@ export function crc16(text: string): number {
   return crc;
 }
 
-/** The slot of the keys that begin with this, which must hold a hash tag. */
+/** The slot of the keys that begin with this prefix, which must contain a hash tag. */
 export const slotOf = (prefix: string) => crc16(/\{(.+?)\}/.exec(prefix)?.[1] ?? prefix) % 16_384;

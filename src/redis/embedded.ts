@@ -6,7 +6,7 @@ import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { writeOnce } from "../keys/write-once";
 
-/** A redis-server of this process's own: on a Unix socket, every write on disk before it is acknowledged. */
+/** A private redis-server of this process: on a Unix socket, with every write on disk before it is acknowledged. */
 export type EmbeddedRedis = { socketPath: string; stop: () => Promise<void> };
 
 const START_TIMEOUT_MS = 10_000;
@@ -24,10 +24,10 @@ const OPTIONS = [
   ["--maxmemory-policy", "noeviction"],
 ].flat();
 
-/** Relative, because a Unix socket's path may have about 100 characters and no more. */
+/** Relative, because a Unix socket's path may have only about 100 characters. */
 export const socketIn = (dir: string) => relative(process.cwd(), join(dir, "redis.sock"));
 
-/** Undefined if there is no redis-server on the PATH. Throws if another live process keeps its data here. */
+/** Resolves to undefined if there is no redis-server on the PATH. Rejects if another live process uses the folder. */
 export async function startEmbeddedRedis(dir: string): Promise<EmbeddedRedis | undefined> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const socketPath = socketIn(dir);
@@ -72,7 +72,7 @@ function startServer(dir: string) {
     });
   });
 
-  /** From now on another one is started whenever one ends by itself. */
+  /** From now on, starts a new server whenever one ends by itself. */
   function keepRunning(): void {
     child.once("exit", () => {
       setTimeout(() => {
@@ -98,11 +98,11 @@ function startServer(dir: string) {
   return { ended, keepRunning, kill, stop };
 }
 
-/** Two servers on one folder would destroy each other's files. */
+/** Two servers in one folder would destroy each other's files. */
 function takeLock(file: string): void {
   if (writeOnce(file, String(process.pid))) return;
   const owner = readPid(file);
-  // In a container, the one who was killed had the same process id.
+  // In a container, a killed process had the same id as this one.
   if (owner !== undefined && owner !== process.pid && isAlive(owner)) {
     throw new Error(
       `Another Curfew (process ${owner}) keeps its data here. End it, or set REDIS_URL; if process ${owner} is something else, remove ${file}.`,
@@ -112,7 +112,7 @@ function takeLock(file: string): void {
   takeLock(file);
 }
 
-/** A service that was killed leaves its Redis running. */
+/** Ends the Redis that a killed service left running. */
 async function endOrphan(dir: string, socketPath: string): Promise<void> {
   if (!(await isAnswering(socketPath))) return;
   const orphan = readPid(join(dir, "redis.pid"));

@@ -1,23 +1,23 @@
 import { MAX_JUMP_MS, type Lead } from "./clock";
 
-/** What Redis says of itself in INFO. CONFIG would say more, but that isn't for an application to be allowed. */
+/** What Redis says about itself in INFO. CONFIG would say more, but applications shouldn't be allowed to use it. */
 export type Info = {
   version: string | undefined;
-  /** Another after each start of Redis. This and the next are undefined where Redis doesn't say. */
+  /** Changes with each start of Redis. Undefined, like the next one, if Redis doesn't say. */
   runId: string | undefined;
-  /** Another wherever two nodes' pasts part ways: at each promotion of a replica. */
+  /** Changes when a replica is promoted, because from then on the two nodes' data differ. */
   replicationId: string | undefined;
   isReplica: boolean;
-  /** Undefined where Redis doesn't say. */
+  /** Undefined if Redis doesn't say. */
   evictionPolicy: string | undefined;
   hasEvicted: boolean;
   appendOnlyFile: "on" | "off" | "failing" | undefined;
   replicas: number;
-  /** What time it is by Redis's clock; undefined before Redis 7. */
+  /** The time by Redis's clock; undefined before Redis 7. */
   timeMs: number | undefined;
 };
 
-/** Something that is wrong with this Redis, although it answers. */
+/** Something that is wrong with a Redis that answers. */
 export type Warning = { code: string; message: string };
 
 export function readInfo(text: string): Info {
@@ -42,27 +42,27 @@ function readAppendOnlyFile(enabled: string | undefined, lastWrite: string | und
   return lastWrite === "err" ? "failing" : "on";
 }
 
-/** An entry that is evicted brings a revoked token back. */
+/** If an entry is evicted, its revoked token is accepted again. */
 export const mayEvict = ({ evictionPolicy }: Info) =>
   evictionPolicy !== undefined && evictionPolicy !== "noeviction";
 
-/** Where this Redis may forget what it was told, and where it can't do what is asked of it. */
+/** Warns where this Redis may lose data, or can't do what the settings require. */
 export function warningsOf(info: Info, minReplicas: number): Warning[] {
   const { evictionPolicy, hasEvicted, appendOnlyFile, replicas } = info;
   const warnings: Record<string, string | false> = {
     unknown_persistence:
       (evictionPolicy === undefined || appendOnlyFile === undefined) &&
-      "Redis doesn't say whether it may forget. Allow our user INFO.",
+      "Redis doesn't say whether it may lose data. Allow Curfew's Redis user the command INFO.",
     eviction_policy:
       mayEvict(info) &&
-      `maxmemory-policy is ${String(evictionPolicy)}: an evicted entry brings a revoked token back. Set noeviction.`,
+      `maxmemory-policy is ${String(evictionPolicy)}: if an entry is evicted, its revoked token is accepted again. Set noeviction.`,
     evicted_keys:
       mayEvict(info) &&
       hasEvicted &&
       "Redis has evicted keys since it started: revoked tokens may be accepted again.",
     no_append_only_file:
       appendOnlyFile === "off" &&
-      "Redis keeps no append-only file: a restart takes it back to a snapshot, or to nothing. Set appendonly yes.",
+      "Redis keeps no append-only file: after a restart it has only its last snapshot, or nothing. Set appendonly yes.",
     append_only_file_failing: appendOnlyFile === "failing" && "Redis can't write its append-only file.",
     too_few_replicas:
       replicas < minReplicas &&
@@ -73,11 +73,11 @@ export function warningsOf(info: Info, minReplicas: number): Warning[] {
   );
 }
 
-/** Entries are counted down by Redis's clock, and tokens by ours. */
+/** Entries expire by Redis's clock, and tokens by ours. */
 export function skewWarning({ leastMs, mostMs }: Lead): Warning[] {
   const isAhead = leastMs > MAX_JUMP_MS;
   if (!isAhead && mostMs >= -MAX_JUMP_MS) return [];
   const seconds = Math.round(Math.abs(isAhead ? leastMs : mostMs) / 1000);
-  const message = `Redis's clock is ${seconds} seconds ${isAhead ? "ahead of" : "behind"} ours. Have NTP set both.`;
+  const message = `Redis's clock is ${seconds} seconds ${isAhead ? "ahead of" : "behind"} ours. Keep both in time with NTP.`;
   return [{ code: "clock_skew", message }];
 }

@@ -16,40 +16,45 @@ export type Client = Node | Cluster;
 type Commands = (pipeline: ChainableCommander) => ChainableCommander;
 type Args = Record<string, string | number>;
 
-/** WAIT holds up whatever comes behind it, and confirms what its own connection wrote: checks go another way. */
+/**
+ * WAIT delays every command behind it and confirms only its own connection's writes, so checks use another connection.
+ */
 export type Way = "checking" | "confirming";
 
-/** Redis as the rest of the code sees it. Whatever goes wrong in it is one error: `denylist_unavailable`. */
+/** Redis as the rest of the code sees it. Every failure is one error: `denylist_unavailable`. */
 export type Redis = {
-  /** Several commands at once are one round trip too; in a pipeline, ioredis would follow redirects all or none. */
+  /**
+   * Send several commands at once, which is one round trip too. A pipeline follows redirects for all of them or for
+   * none.
+   */
   ask<T>(command: (client: Client) => Promise<T>): Promise<T>;
   run(script: Script, keys: string[], args: Args): Promise<unknown>;
   /**
-   * Runs a script that opens, carries on or ends something, and resolves only when as many replicas as are asked for have
-   * what it wrote, and all that was written before: what a failover forgets can't be ended. `touch` is a key in its slot.
+   * Runs a script that opens, carries on or ends something. Resolves only when the required number of replicas have its
+   * writes and all earlier ones: a session that a failover loses couldn't be ended. `touch` is a key in the same slot.
    */
   runConfirmed(script: Script, keys: string[], args: Args, touch: string): Promise<unknown>;
-  /** Writes a key in vain, to see whether Redis would take, and replicas confirm, a revocation beside it. */
+  /** Writes a dummy key, to see whether Redis would accept, and replicas would confirm, a revocation in its slot. */
   probe(key: string): Promise<void>;
-  /** The connections that we have. What is written goes over the last, what is asked over the first, which may be the same. */
+  /** The connections. Confirmed writes use the last, checks the first, which may be the same one. */
   readonly ways: readonly Way[];
   /**
-   * Changes whenever what answers for a prefix's keys may be another Redis than before, or one with another past. Undefined
-   * while that isn't known, or our connections lead to different ones.
+   * Changes whenever another Redis than before, or one with a different past, may answer for a prefix's keys. Undefined
+   * while that isn't known, or while the connections lead to different nodes.
    */
   generation: (way: Way, prefix: string) => string | undefined;
-  /** Finds that out and asks, or throws. */
+  /** Makes sure that the generation is known, then asks; throws if it can't be known. */
   askBy<T>(way: Way, prefix: string, command: (client: Client) => Promise<T>): Promise<T>;
   /** Whether another Redis, or an earlier state of this one, may ever answer in its place. */
   readonly mayForget: boolean;
-  /** How far the clock of what answers is ahead of our steady one; undefined before Redis 7. */
+  /** How far the answering Redis's clock is ahead of our steady one; undefined before Redis 7. */
   steadyLead: (way: Way, prefix: string) => DatedLead | undefined;
-  /** When the present request gives up, on Redis's own clock; undefined where that isn't known. */
+  /** When the current request gives up, by Redis's clock; undefined if that clock isn't known. */
   deadlineMs(): number | undefined;
   warnings(): Warning[];
-  /** What the primaries last said of themselves. */
+  /** What the primaries last said about themselves. */
   infos(): Info[];
-  /** What Redis said of itself at the first contact; an error if it doesn't take our user or password. */
+  /** What Redis said about itself at first contact. Rejects if Redis refuses the user or password. */
   readonly firstContact: Promise<Info[]>;
   close(): void;
 };
@@ -101,7 +106,10 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
       return reply;
     });
 
-  /** What changes nothing isn't replicated, and WAIT would confirm something earlier: the last one always writes. */
+  /**
+   * A script that changes nothing isn't replicated, and WAIT would confirm an earlier write. So a key is always
+   * written.
+   */
   const touchAndWait = (commands: ChainableCommander, touch: string) =>
     commands.set(touch, "", "PX", TOUCHED_FOR_MS).wait(minReplicas, waitMs(timeoutMs));
 
@@ -112,13 +120,13 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
   }
 
   const firstContact = Promise.all([link.firstContact, confirming?.firstContact]).then(([infos]) => infos);
-  // Whoever doesn't wait for it isn't told.
+  // Without this, a rejection that nobody waits for would end the process.
   firstContact.catch(() => undefined);
 
   const links = { checking: link, ...(confirming && { confirming }) };
   const linkOf = (way: Way) => links[way] ?? link;
 
-  /** Two connections that were made at different times may lead to an old primary and to the new one. */
+  /** Two connections, made at different times, may lead to an old primary and to the new one. */
   function isOne(prefix: string): boolean {
     const runIds = Object.values(links).flatMap(({ answerer }) => answerer(prefix)?.runId ?? []);
     return new Set(runIds).size <= 1;
@@ -169,7 +177,7 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
 
     deadlineMs() {
       const leads = link.wallLeads().map(({ leastMs }) => leastMs);
-      // Both clocks are read in whole milliseconds, and in doubt it is too late.
+      // Both clocks are read in whole milliseconds, so one is taken off to be safe.
       return leads.length === 0
         ? undefined
         : Math.floor(Date.now() + Math.max(...leads) + leftMs(timeoutMs)) - 1;
@@ -196,7 +204,7 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
 const toArguments = (keys: string[], args: Args) =>
   [keys.length, ...keys, ...Object.entries(args).flat()] as const;
 
-/** Redis forgets scripts: when it restarts, when another one takes over, when it is told to. */
+/** Redis forgets scripts: after a restart, after a failover and when it is told to. */
 async function withScript<T>(bySha1: () => Promise<T>, bySource: () => Promise<T>): Promise<T> {
   try {
     return await bySha1();
@@ -214,7 +222,7 @@ async function pipeline(client: Client, commands: Commands): Promise<unknown[]> 
   });
 }
 
-/** A little less than what is left, so that its answer, too, comes in time. Zero would mean for ever. */
+/** A little less than the time left, so that WAIT's answer arrives in time. Zero would mean for ever. */
 const waitMs = (timeoutMs: number) => Math.max(1, Math.floor(leftMs(timeoutMs) * 0.9));
 
 const dedupe = (warnings: Warning[]) => [...new Map(warnings.map((each) => [each.code, each])).values()];

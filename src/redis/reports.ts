@@ -6,7 +6,7 @@ import type { Info, Warning } from "./info";
 const NOT_YET = new Error("Redis hasn't answered yet");
 const CLOSED = new Error("the connection to Redis was closed");
 
-/** Why Redis is away: one line for each reason and one when it is back, not one for each attempt to connect. */
+/** Logs why Redis is away: one line for each reason and one when it is back, not one for each attempt to connect. */
 export function createReports(log: Logger) {
   const said = new Set<string>();
   let last = NOT_YET;
@@ -16,7 +16,7 @@ export function createReports(log: Logger) {
       last = CLOSED;
       logEvent(log, "redis is ready");
     },
-    /** The message only, because ioredis puts the arguments of the command, a password perhaps, beside it. */
+    /** Logs only the message: ioredis's errors also carry the command's arguments, and one may be a password. */
     failed: (error: Error) => {
       last = error;
       const cause = loggable(error);
@@ -28,7 +28,7 @@ export function createReports(log: Logger) {
   };
 }
 
-/** One line for each thing that begins to be wrong with a Redis that answers, and one when it no longer is. */
+/** Logs each warning once when it begins, and once when it no longer applies. */
 export function createWarningLog(log: Logger): (warnings: Warning[]) => void {
   let known: Warning[] = [];
   const without = (some: Warning[], others: Warning[]) =>
@@ -38,13 +38,13 @@ export function createWarningLog(log: Logger): (warnings: Warning[]) => void {
       logEvent(log, "warning", { warning: code }, message);
     }
     for (const { code } of without(known, warnings)) {
-      logEvent(log, "this is no longer so", { warning: code });
+      logEvent(log, "warning cleared", { warning: code });
     }
     known = warnings;
   };
 }
 
-/** A promise of the first contact with Redis: what came of it, or that our user or password isn't taken. */
+/** A promise of the first contact with Redis. It rejects if Redis refuses the user or password. */
 export function createContact() {
   let made: (infos: Info[]) => void = () => undefined;
   let reject: (reason: Error) => void = () => undefined;
@@ -52,7 +52,7 @@ export function createContact() {
     made = resolve;
     reject = rejectIt;
   });
-  // Whoever doesn't wait for it isn't told.
+  // Without this, a rejection that nobody waits for would end the process.
   promise.catch(() => undefined);
   return {
     promise,

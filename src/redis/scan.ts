@@ -4,16 +4,19 @@ import type { Client, Redis } from "./redis";
 /** Where a walk over all keys is: at which node, and how far along. Undefined once it has seen everything. */
 export type ScanPlace = { node: number; cursor: string };
 
+/** The keys that a step found, how many it looked at, and where the next one begins. */
+export type ScanStep = { keys: string[]; looked: number; next: ScanPlace | undefined };
+
 export const SCAN_START: ScanPlace = { node: 0, cursor: "0" };
 
-/** How many keys Redis looks at in one step: little enough not to hold up anybody else. */
+/** Redis answers nobody else during a step: looking at so many keys takes it about a millisecond. */
 const STEP = 1000;
 
 /**
  * One step of a walk over all keys. A key that is there from beginning to end is found, perhaps twice; in a cluster, not
  * if its slot moves meanwhile.
  */
-export const scanStep = (redis: Redis, pattern: string, { node, cursor }: ScanPlace) =>
+export const scanStep = (redis: Redis, pattern: string, { node, cursor }: ScanPlace): Promise<ScanStep> =>
   redis.ask(async (client) => {
     const nodes = nodesOf(client);
     const [next, keys] = (await nodes[node]?.scan(cursor, "MATCH", pattern, "COUNT", STEP)) ?? ["0", []];

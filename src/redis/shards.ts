@@ -1,11 +1,12 @@
 import { crc16 } from "./crc16";
 
 /**
- * Where each user's keys live. A shard is a complete denylist of its own, epoch included, whose keys share a hash tag and
- * so a slot of a Redis Cluster: no command and no script ever needs keys of two slots. Outside a cluster there is one.
+ * Where each user's keys are. A shard is a complete denylist, with its own epoch. Its keys share a hash tag, and so a
+ * slot of a Redis Cluster: no command or script needs keys from two slots. Outside a cluster there is one shard, with
+ * no tag.
  */
 export type Shards = {
-  /** What the keys of a subject (a user, an e-mail address, a client that is counted) begin with. */
+  /** The prefix of the keys of a subject: a user, an e-mail address or a rate-limited client. */
   prefixOf(subject: string): string;
   readonly prefixes: readonly string[];
   /** Matches what any shard's keys begin with, as SCAN's MATCH takes it. */

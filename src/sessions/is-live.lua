@@ -1,9 +1,9 @@
--- Tells whether a refresh token would be taken now, and changes nothing.
+-- Tells whether a refresh token would be accepted now. Changes nothing.
 --
 -- KEYS  1–2 as in entries.lua   3 as in session.lua
 -- args  as in both, and: sid, generation
 -- Returns 1 or 0.
--- Atomic, so that a refresh in between can't make the token that it leads to, or the one that it takes, look dead.
+-- Atomic, so that a refresh in between can't make its old or its new token look dead.
 
 local session = readSession(args.sid)
 if not isLive(session, readEpoch()) then

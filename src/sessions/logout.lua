@@ -1,19 +1,19 @@
--- Logs out: denies the presented access token and ends the sessions that the presented credentials name, or all.
+-- Logs out: denies the presented access token, and ends the sessions that the presented credentials name, or all.
 --
 -- KEYS  1–2 as in entries.lua   3 as in session.lua   4 the denylist entry of the access token, if one was presented
 -- args  as in both, and:
 --       access_sid, access_jti, access_epoch   from the access token, or empty
---       access_entry, access_ttl_ms            its denylist entry; the TTL is not above 0 when it has expired
+--       access_entry, access_ttl_ms            its denylist entry; the TTL is 0 or less if the token has expired
 --       access_is_expired                      1 or 0
---       access_sibling_exp                     no other access token of its session lives longer, if its record was lost
+--       access_sibling_exp                     if its session's record was lost: the latest exp of the session's tokens
 --       refresh_sid                            from the refresh token, or empty
---       refresh_sibling_exp                    the same of that session
---       reason                                 why, unless it is all devices
+--       refresh_sibling_exp                    the same for the refresh token's session
+--       reason                                 the reason to record, unless all devices are logged out
 --       all_devices                            1 or 0
--- Returns {'done', or 'dead' when all devices were asked for with a credential that can no longer ask for it; the last
--- event's id, or empty}. What the credentials name has been ended all the same.
--- Atomic, so that whether a credential is alive and what follows from it can't be torn apart by a refresh or a second
--- logout. One that fails half-way can be tried again, and then does the rest.
+-- Returns {verdict, what was revoked, the last event's id or empty}. The verdict is 'done', or 'dead' if all devices were asked for with
+-- a credential that is no longer alive; the sessions that the credentials name have been ended all the same.
+-- Atomic, so that no refresh or second logout comes between checking a credential and acting on it.
+-- A logout that fails half-way can be tried again, and then does the rest.
 
 local epoch = readEpoch()
 local named = {}
@@ -61,12 +61,12 @@ local function endNamed(sid)
   if session.user then
     endSession(sid, session, reason, jti)
   elseif denySession(sid, tonumber(siblingExp), reason) then
-    -- Its own record is gone, and with it the latest exp of its access tokens.
+    -- The session's record is gone, and with it the latest exp of its access tokens.
     tell(reason, 'session', sid, jti)
   end
 end
 
--- The credentials last: while anything is left to do, they can still ask for it.
+-- The sessions of the credentials come last: if the script fails before, the credentials are still alive for a retry.
 for _, sid in ipairs(others) do
   if sid ~= args.access_sid and sid ~= args.refresh_sid then
     endNamed(sid)
@@ -79,4 +79,4 @@ if args.access_sid ~= '' then
   deny(KEYS[4], fill(args.access_entry, 'reason', '"' .. reason .. '"'), tonumber(args.access_ttl_ms))
 end
 
-return { verdict, lastEventId }
+return { verdict, revoked, lastEventId }

@@ -2,8 +2,8 @@
 --
 -- KEYS  1–2 as in entries.lua   3 as in session.lua
 -- args  as in both, and: sid, access_exp (Unix seconds), expires_at, ends_at (RFC 3339), ttl_ms, limit
--- Returns the epoch the session was opened in.
--- Atomic, so that a session that exists is always among its user's, where "every session" looks for it.
+-- Returns {the epoch the session was opened in, what was revoked}.
+-- Atomic, so that every session is in its user's list, where a logout of all devices looks for it.
 
 refuseLate()
 local epoch = readEpoch()
@@ -33,4 +33,4 @@ if excess > 0 then
   end
 end
 
-return epoch
+return { epoch, revoked }

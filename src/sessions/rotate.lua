@@ -3,9 +3,10 @@
 -- KEYS  1–2 as in entries.lua   3 as in session.lua
 -- args  as in both, and: sid, generation, access_exp (Unix seconds), expires_at (RFC 3339), ttl_ms
 --       keep_young   1: the current generation isn't exchanged while it is younger than the grace
--- Returns {'rotated', epoch, generation}, {'over'}, or {'reused'}: then the session has been ended.
--- Atomic, so that two refreshes can't both win, and a logout comes wholly before or wholly after: before, and there is
--- no session to refresh; after, and it finds the exp of the token that this refresh leads to.
+-- Returns {'rotated', what was revoked, epoch, generation}, {'over'}, or {'reused', what was revoked}, after which the
+-- session is ended.
+-- Atomic, so that two refreshes can't both win, and a logout comes wholly before or wholly after. If it comes before,
+-- there is no session to refresh; if after, it finds the exp of the access token that this refresh leads to.
 
 refuseLate()
 local epoch = readEpoch()
@@ -22,7 +23,7 @@ local isKept = isYoungNow and presented == current and args.keep_young == '1'
 
 if presented < current and not isRetry then
   endSession(args.sid, session, 'refresh_reused', '')
-  return { 'reused' }
+  return { 'reused', revoked }
 end
 if presented > current then
   -- A genuine token can't be ahead, unless Redis went back in time.
@@ -41,4 +42,4 @@ redis.call('HSET', key, 'last_used_at', args.now, 'expires_at', args.expires_at,
 keep(key, tonumber(args.ttl_ms))
 redis.call('ZADD', userSessions, 'NX', args.now_ms, args.sid)
 keep(userSessions, tonumber(args.ttl_ms))
-return { 'rotated', epoch, current }
+return { 'rotated', revoked, epoch, current }

@@ -1,18 +1,18 @@
--- What the scripts beside this file share; it comes behind what all that write to a denylist share (entries.lua).
+-- What the scripts in this folder share. It comes after entries.lua, which all scripts that write to a denylist share.
 --
 -- KEYS  3 the user's sessions (sorted set)
 -- args  session_key, sid_key   what a session's key and its denylist entry's key begin with
 --       grace_ms               how long a generation is young
 --       margin_ms              how long a session's entry outlives the last of its access tokens
---       entry                  the denylist entry (JSON) of a session that ends, its sid, exp and reason still null
+--       entry                  the denylist entry (JSON) of a session that ends; its sid, exp and reason are still null
 --
--- All keys of one user are in one slot of a cluster; the sessions' keys are made from session_key, because which sessions
--- there are must be read and changed in one step.
+-- All keys of one user are in one slot of a cluster. The scripts build the sessions' keys from session_key, because the
+-- list of sessions must be read and changed in one step.
 
 local userSessions = KEYS[3]
 
--- A call that Redis meets only after a long sleep was given up long ago: a session that it opened would be nobody's, and a
--- refresh token that it exchanged would look stolen when its owner comes with it again.
+-- If Redis runs a call late, after hanging for a while, the caller has given up. A session that it opened would belong
+-- to nobody, and a refresh token that it exchanged would look stolen when its owner sends it again.
 local function refuseLate()
   if args.deadline_ms ~= '' and redisNowMs() >= tonumber(args.deadline_ms) then
     error('TOOLATE')
@@ -32,12 +32,12 @@ local function isLive(session, epoch)
   return session.user == args.sub and not session.ended_at and session.epoch == epoch
 end
 
--- While a generation is young, the one before it is taken once more: from a retry, from another tab.
+-- While a generation is young, the one before it is still accepted: from a retry or from another tab.
 local function isYoung(session, nowMs)
   return nowMs - tonumber(session.generation_since_ms) < tonumber(args.grace_ms)
 end
 
--- Lets a session's key live for at least so long.
+-- Makes a key live for at least ttlMs.
 local function keep(key, ttlMs)
   if redis.call('PTTL', key) < ttlMs then
     redis.call('PEXPIRE', key, string.format('%.0f', ttlMs))
@@ -56,8 +56,8 @@ local function denySession(sid, latestExp, reason)
   return deny(args.sid_key .. sid, entry, entryTtlMs(latestExp))
 end
 
--- Leaves of a session whose it was, when it ended and why, for as long as it would have lived: a logout that comes again
--- finds it. It is made anew, because a hash that was large once is never packed again.
+-- Keeps only whose session it was, when it ended and why, for as long as it would have lived, so that a repeated logout
+-- finds it. The hash is deleted and made anew, because Redis never packs a hash again that was once large.
 local function bury(sid, latestExp, reason)
   local key = args.session_key .. sid
   local ttlMs = math.max(redis.call('PTTL', key), entryTtlMs(latestExp))
@@ -66,9 +66,9 @@ local function bury(sid, latestExp, reason)
   redis.call('PEXPIRE', key, string.format('%.0f', ttlMs))
 end
 
--- Ends a session: its refresh token is dead, every access token it ever had is denied, and a tombstone says why. The
--- order matters: Redis doesn't undo what a script did before it failed, and whoever tries again must find the session,
--- and must not take it for ended, while anything is missing.
+-- Ends a session: its refresh token is dead, all its access tokens are denied, and a tombstone says why. The order
+-- matters, because Redis doesn't undo what a script did before it failed: until all is done, a retry must find the
+-- session and must not take it for ended.
 local function endSession(sid, session, reason, jti)
   if session.user ~= args.sub or session.ended_at then
     return

@@ -29,10 +29,10 @@ export type Session = {
   userAgent: string | null;
 };
 
-/** What opening or rotating a session leads to: its next refresh token, and the epoch of its next access token. */
+/** The result of opening or rotating a session: its next refresh token, and the epoch for its next access token. */
 export type Opened = { refreshToken: RefreshToken; epoch: string };
 
-/** A logout: its verified credentials, at least one of them (the access token may have expired), and how far it reaches. */
+/** A logout with its verified credentials. There is at least one of them; the access token may have expired. */
 type Ending = {
   accessToken: AccessToken | undefined;
   refreshToken: RefreshToken | undefined;
@@ -40,9 +40,9 @@ type Ending = {
 };
 
 type Rotation = {
-  /** When the access token ends that is minted with it (Unix seconds). */
+  /** The `exp` of the access token that will be minted with it (Unix seconds). */
   accessExp: number;
-  /** A generation within its grace isn't exchanged again. */
+  /** Don't exchange a generation within its grace. */
   keepYoung: boolean;
 };
 
@@ -71,7 +71,7 @@ const LOGOUT = scriptOf("logout");
 const sessionKey = (prefix: string, sid: string) => `${prefix}session:${sid}`;
 const userSessionsKey = (prefix: string, user: string) => `${prefix}user-sessions:${user}`;
 
-/** Refresh families. Each is one hash in Redis, and one Lua script makes each change to it. */
+/** Opens, rotates, ends and lists sessions. Each is one hash in Redis, and each change to it is one Lua script. */
 export function createSessions(redis: Redis, shards: Shards, writer: Writer, options: SessionOptions) {
   const { issuer, clockToleranceSeconds } = options;
   const marginMs = (CLOCK_ALLOWANCE_SECONDS + 2 * clockToleranceSeconds) * 1000;
@@ -94,7 +94,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
     };
   }
 
-  /** The refresh token's times, and how long Redis must keep the session: until the last of its tokens is over. */
+  /** The refresh token's times, and how long Redis must keep the session: until its last token has expired. */
   function refreshTimes(nowMs: number, endsAt: number, accessExp: number) {
     const exp = Math.min(Math.floor(nowMs / 1000) + options.refreshTtlSeconds, endsAt);
     return {
@@ -105,13 +105,13 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
   }
 
   /**
-   * When the access tokens are over of a session whose record is missing. It was lost, and then no token was minted since,
-   * or it is long over: whoever kept an old token can't have an entry written with it again and again.
+   * When the access tokens of a session without a record have expired. Either the record was lost, and no token was
+   * minted since, or the session ended long ago: then no entry is needed, however often an old token is presented.
    */
   const siblingExp = (latestIat: number) => latestIat + options.accessTtlSeconds;
 
   return {
-    /** When a session that is opened now ends, however much it is used (Unix seconds). */
+    /** When a session that is opened now ends at the latest (Unix seconds). */
     endOfNew: () => Math.floor(Date.now() / 1000) + options.sessionMaxTtlSeconds,
 
     async open(user: string, requester: Requester, endsAt: number, accessExp: number): Promise<Opened> {
@@ -126,11 +126,13 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         ...times,
         limit: SESSIONS_PER_USER,
       };
-      const epoch = await writer.run(context, work(OPEN, context, args));
-      return { refreshToken: { sub: user, sid, generation: 0, exp, endsAt }, epoch: String(epoch) };
+      const [epoch] = (await writer.run(context, work(OPEN, context, args))) as [string];
+      return { refreshToken: { sub: user, sid, generation: 0, exp, endsAt }, epoch };
     },
 
-    /** Throws `refresh_token_invalid` if the session is over, `refresh_token_reused` if this generation was used before. */
+    /**
+     * Throws `refresh_token_invalid` if the session is over, `refresh_token_reused` if this generation was used before.
+     */
     async rotate(
       token: RefreshToken,
       requester: Requester,
@@ -148,21 +150,21 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         keep_young: Number(keepYoung),
       };
       const reply = await writer.run(context, work(ROTATE, context, args));
-      const [verdict, epoch, next] = reply as [string, string, number];
+      const [verdict, , epoch, next] = reply as [string, string, string, number];
       if (verdict === "reused") throw new CurfewError("refresh_token_reused", { about: { sub: user, sid } });
       if (verdict !== "rotated") throw new CurfewError("refresh_token_invalid");
       return { refreshToken: { ...token, generation: next, exp }, epoch };
     },
 
-    /** Whether a refresh token would be taken now, which changes nothing about it. */
+    /** Whether a refresh token would be accepted now. Changes nothing. */
     async isLive({ sub, sid, generation }: RefreshToken): Promise<boolean> {
       const context = { sub, by: sub, requester: NOBODY, nowMs: Date.now() };
       return (await writer.look(context, work(IS_LIVE, context, { sid, generation }))) === 1;
     },
 
     /**
-     * Ends what the credentials name, or every session of theirs. False: they can no longer ask for all of them.
-     * `client`: who asks, where it isn't their owner.
+     * Ends the sessions that the credentials name, or all of the user's. Resolves to false if `allDevices` was asked
+     * for with credentials that are no longer alive. `client` is who asked, if it wasn't the user.
      */
     async logout(
       { accessToken, refreshToken, allDevices }: Ending,
@@ -191,7 +193,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
       return (await writer.revoke(context, work(LOGOUT, context, args, accessToken?.jti))) === "done";
     },
 
-    /** False if the user has no such session. One that is over already is a success. */
+    /** Resolves to false if the user has no such session. Ending one that is over already is a success. */
     async end(
       user: string,
       sid: string,
@@ -235,7 +237,10 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
   };
 }
 
-/** Undefined for one that lapsed and whose hash is gone, or only waits for its last access token to expire. */
+/**
+ * Undefined for a session that has ended or expired: its hash is gone, or kept only until its last access token
+ * expires.
+ */
 function readSession(id: string, hash: Record<string, string>): Session | undefined {
   const { created_at, last_used_at, expires_at, ended_at, ip, user_agent } = hash;
   if (!created_at || !last_used_at || !expires_at || ended_at) return undefined;

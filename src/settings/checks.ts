@@ -2,10 +2,10 @@ import { isIPv4 } from "node:net";
 import type { Reading } from "./reading";
 import type { Settings, Table } from "./table";
 
-/** In less, hardly a replica confirms anything, and all checks would fail. */
+/** In less time replicas hardly confirm anything, and all checks would fail. */
 const MIN_PARTITION_TOLERANCE_MS = 100;
 
-/** `redis` is undefined where it was refused; `host` where we don't listen. */
+/** `redis` is undefined if it was refused, `host` in the library. */
 type Together = Pick<
   Settings,
   | "accessTtlSeconds"
@@ -15,7 +15,7 @@ type Together = Pick<
   | "partitionToleranceMs"
 > & { redis: { mode: string } | undefined; host?: string };
 
-/** Refuses settings that are good by themselves and don't go together. Of those that were refused already it says nothing. */
+/** Refuses settings that are valid on their own but don't fit together. It skips those that were refused already. */
 export function checkTogether(
   {
     isGiven,
@@ -30,12 +30,13 @@ export function checkTogether(
   const isCluster = redis?.mode.endsWith("cluster");
   const isOurOwn = redis?.mode === "memory" || redis?.mode === "embedded";
 
-  /** The first of the names is the one to blame. */
+  /** The problem is reported for the first of the names. */
   function check(names: (keyof Table)[], isWrong: boolean, found: string, write: string): void {
     if (isWrong && names[0] && !names.some(isRefused)) refuse(names[0], found, write);
   }
 
-  // Services with and without a cluster may share an environment; whoever writes the option means it.
+  // As a variable, it may be set without a cluster, because services may share an environment. As an option, it is a
+  // mistake.
   const isOption = host === undefined;
   check(
     ["shards", "redis"],
@@ -46,20 +47,20 @@ export function checkTogether(
   check(
     ["revokeMinReplicas", "redis"],
     revokeMinReplicas > 0 && isOurOwn,
-    "a Redis of our own has no replicas",
+    "the private Redis has no replicas",
     `0, or set ${nameOf("redis")}`,
   );
   check(
     ["partitionToleranceMs", "revokeMinReplicas"],
     partitionToleranceMs > 0 && revokeMinReplicas === 0,
-    "no replica is asked to confirm",
+    "no replica has to confirm anything",
     `0, or set ${nameOf("revokeMinReplicas")}`,
   );
   check(
     ["partitionToleranceMs", "revokeMinReplicas"],
     partitionToleranceMs > 0 && partitionToleranceMs < MIN_PARTITION_TOLERANCE_MS,
-    "no replica confirms so quickly",
-    `0, or ${MIN_PARTITION_TOLERANCE_MS} at least`,
+    "replicas don't confirm so quickly",
+    `0, or at least ${MIN_PARTITION_TOLERANCE_MS}`,
   );
   check(
     ["host", "redis"],

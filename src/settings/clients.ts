@@ -3,28 +3,28 @@ import { z } from "zod";
 import { readNamedFile } from "./named-file";
 import type { Reading } from "./reading";
 
-/** A service that may ask about every token, and revoke it. Of its secret we know the SHA-256 alone. */
+/** A service that may introspect and revoke every token. Only the SHA-256 of its secret is known. */
 export type OAuthClient = { readonly id: string; readonly secretHash: Buffer };
 
-/** What hashing gives when the secret got lost on the way. */
+/** The hash of an empty secret: somebody's command to hash a secret got no input. */
 const NO_SECRET = createHash("sha256").digest();
 
 const CLIENT = z.strictObject(
   {
     client_id: z
       .string({ error: "it is not a string" })
-      .regex(/^[\x21-\x7e]{1,128}$/, { error: "it is not 1 to 128 letters, digits and signs of ASCII" }),
+      .regex(/^[\x21-\x7e]{1,128}$/, { error: "it is not 1 to 128 ASCII letters, digits and signs" }),
     client_secret_sha256: z
       .string({ error: "it is not a string" })
       .regex(/^[0-9a-f]{64}$/i, { error: "it is not a SHA-256 in 64 hexadecimal digits" })
       .refine((hex) => !NO_SECRET.equals(Buffer.from(hex, "hex")), {
-        error: "it is that of an empty secret",
+        error: "it is the hash of an empty secret",
       }),
   },
   {
-    // The name of what isn't known may be the secret itself.
+    // Not quoted, because an unknown name may be the secret itself.
     error: ({ code }) =>
-      code === "unrecognized_keys" ? "it holds a name that is not known" : "it is not a JSON object",
+      code === "unrecognized_keys" ? "it has an unknown name" : "it is not a JSON object",
   },
 );
 
@@ -35,7 +35,7 @@ const CLIENTS = z.array(CLIENT, { error: "it is not a JSON array" }).superRefine
       context.addIssue({
         code: "custom",
         path: [at, "client_id"],
-        message: `it is that of [${first}] again`,
+        message: `it is the same as in [${first}]`,
       });
   }
 });
@@ -48,7 +48,7 @@ export function readClientsFile(reading: Reading<"text">): OAuthClient[] {
   return clients;
 }
 
-/** Reads the list of clients, or says what is wrong and where. No problem repeats what stands there. */
+/** Reads the list of clients, or returns what is wrong and where. No problem quotes a value. */
 export function readClients(json: string): { clients: OAuthClient[]; problems: string[] } {
   let list: unknown;
   try {

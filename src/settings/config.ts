@@ -8,18 +8,20 @@ import { SETTING_NAMES, type Settings } from "./table";
 import type { TrustedIssuer } from "../issuers/foreign-tokens";
 import type { SigningKey } from "../keys/keys";
 
-/** The service's settings, as the environment has them. */
+/** The service's settings, read from the environment. */
 export type Config = Settings & {
   redis: RedisSource;
-  /** Undefined outside production when none is configured or kept: the process then makes one and keeps it. */
+  /** Undefined if none is configured or kept, outside production: the process then makes one and keeps it. */
   key: SigningKey | undefined;
-  /** They verify and don't sign. The one that signs may be among them. */
+  /** Keys that verify but don't sign. The one that signs may be among them. */
   verifyKeys: SigningKey[];
   issuers: TrustedIssuer[];
   clients: OAuthClient[];
 };
 
-/** Reads every setting once, or throws one TypeError that names every bad variable. `findKeptKey` as in readSigningKey. */
+/**
+ * Reads every setting once, or throws one TypeError that names every bad variable. `findKeptKey`: see readSigningKey.
+ */
 export function readConfig(env: NodeJS.ProcessEnv, findKeptKey?: () => SigningKey | undefined): Config {
   const reading = readEnvironment(env);
   const settings = reading.readAll(SETTING_NAMES);

@@ -3,7 +3,7 @@ import { createReading, type Reading } from "./reading";
 /** Longer ones are cut, so that a message stays readable. */
 const MAX_QUOTED_LENGTH = 80;
 
-/** Settings as variables have them: text. An empty variable counts as one that isn't set. */
+/** Reads settings from environment variables, which are text. An empty variable counts as not set. */
 export const readEnvironment = (env: NodeJS.ProcessEnv): Reading<"text"> =>
   createReading({
     side: "text",
@@ -14,5 +14,7 @@ export const readEnvironment = (env: NodeJS.ProcessEnv): Reading<"text"> =>
     },
     nameOf: (path, row) => row?.variable ?? path,
     quote: (text, { isSecret }) =>
-      isSecret ? undefined : `read ${JSON.stringify(String(text).slice(0, MAX_QUOTED_LENGTH))}`,
+      isSecret
+        ? "it can't be used as it is"
+        : `read ${JSON.stringify(String(text).slice(0, MAX_QUOTED_LENGTH))}`,
   });

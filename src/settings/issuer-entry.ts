@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration, isObject } from "./kinds";
+import { duration } from "./kinds";
 import type { TrustedIssuer } from "../issuers/foreign-tokens";
 import { ASYMMETRIC, PUBLIC_KEY_HINT, SYMMETRIC, type IssuerAlgorithm } from "../issuers/issuer-keys";
 import {
@@ -9,26 +9,30 @@ import {
   type Source,
   type Surroundings as KeySurroundings,
 } from "../issuers/key-source";
+import { CLOCK_ALLOWANCE_SECONDS } from "../tokens/access-tokens";
+import { isObject } from "../tokens/json";
 
 export type Surroundings = KeySurroundings & { ownIssuer: string };
 
 const DEFAULT_CLOCK_LEAD_SECONDS = 5;
-/** For so long, after all of somebody's devices were logged out, they can't sign in again. */
-const MAX_CLOCK_LEAD_SECONDS = 30;
 const DEFAULT_MAX_LIFETIME_SECONDS = 86_400;
 
-const clockLead = duration.text.refine((seconds = NaN) => seconds <= MAX_CLOCK_LEAD_SECONDS);
+/**
+ * No issuer's clock may be ahead by more than our own instances' clocks may be. It is kept short, because after a
+ * logout of all devices the user can't sign in again for as long.
+ */
+const clockLead = duration.text.refine((seconds = NaN) => seconds <= CLOCK_ALLOWANCE_SECONDS);
 
-/** The members of an issuer, each with what to write. */
+/** The members of an issuer. Each description says what to write. */
 const MEMBERS = {
   name: z
     .string()
     .regex(/^[a-z0-9-]{1,32}$/)
-    .describe("1 to 32 of a to z, 0 to 9 and -, another for each issuer"),
+    .describe("1 to 32 of a to z, 0 to 9 and -, different for each issuer"),
   issuer: z
     .string()
     .regex(/^\S{1,255}$/)
-    .describe("what its tokens say as iss, exactly, another for each issuer"),
+    .describe("the exact iss of its tokens, different for each issuer"),
   jwks_uri: z
     .string()
     .optional()
@@ -47,22 +51,24 @@ const MEMBERS = {
     .string()
     .min(1)
     .nullable()
-    .describe("what its tokens for us say as aud, or null to accept its tokens for anybody"),
+    .describe("the aud of its tokens for this service, or null to accept its tokens for any audience"),
   algorithms: z
     .array(z.enum([...SYMMETRIC, ...ASYMMETRIC]))
     .min(1)
     .describe(`a list of ${ASYMMETRIC.join(", ")}; with secret_env one of ${SYMMETRIC.join(", ")}`),
-  typ: z.string().min(1).optional().describe("what its tokens' headers say as typ, or leave it out"),
-  clock_lead: clockLead.optional().describe("how far its clock may be ahead of ours: 1s to 30s"),
+  typ: z.string().min(1).optional().describe("the typ in its tokens' headers, or leave it out"),
+  clock_lead: clockLead
+    .optional()
+    .describe(`how far its clock may be ahead of ours: 1s to ${CLOCK_ALLOWANCE_SECONDS}s`),
   max_lifetime: duration.text.optional().describe(String(duration.text.description)),
   since_epoch: z.boolean().optional().describe("true or false"),
 };
 type Issuer = z.ZodObject<typeof MEMBERS>;
 
-/** An issuer as it stands in the list. */
+/** An issuer as it is written in the list. */
 export type IssuerEntry = z.input<Issuer>;
 
-/** The members that are as they should be, read. */
+/** The valid members, as read. */
 type Entry = Partial<z.output<Issuer>>;
 
 const AN_ISSUER = `an object of ${Object.keys(MEMBERS).join(", ")}`;
@@ -70,10 +76,10 @@ const AN_ISSUER = `an object of ${Object.keys(MEMBERS).join(", ")}`;
 export const writeFor = (name: keyof IssuerEntry | "") =>
   name === "" ? AN_ISSUER : String(MEMBERS[name].description);
 
-/** Says what is wrong with one member of one issuer. `found` never repeats what stands there: it may be a secret. */
+/** Reports what is wrong with one member of one issuer. `found` never quotes the value, because it may be a secret. */
 export type Refuse = (name: keyof IssuerEntry | "", found: string, write?: string) => void;
 
-/** Reads one issuer of the list; `earlier` are those before it. Undefined if it was refused. */
+/** Reads one issuer of the list; `earlier` are those before it. Returns undefined if it was refused. */
 export function readIssuer(
   raw: unknown,
   earlier: Record<string, unknown>[],
@@ -100,7 +106,7 @@ export function readIssuer(
   };
 }
 
-/** Of a member that isn't as it should be, it is said what it should be. */
+/** Reads the valid members, and reports each invalid one with what to write instead. */
 function readEntry(raw: unknown, refuse: Refuse): Entry {
   if (!isObject(raw)) {
     refuse("", "it is not an object");
@@ -117,10 +123,10 @@ function readEntry(raw: unknown, refuse: Refuse): Entry {
   return Object.fromEntries(members) as Entry;
 }
 
-/** Only what looks like the name of a member: a secret may stand there by mistake. */
+/** Quotes a name only if it looks like one, because somebody may have put a secret there by mistake. */
 function unknownNamesIn(raw: Record<string, unknown>): string {
   const names = Object.keys(raw).filter((name) => !Object.hasOwn(MEMBERS, name));
-  return names.map((name) => (/^[a-z_]{1,24}$/.test(name) ? name : "a name that is not known")).join(", ");
+  return names.map((name) => (/^[a-z_]{1,24}$/.test(name) ? name : "an unknown name")).join(", ");
 }
 
 function readSource(raw: Record<string, unknown>, refuse: Refuse): Source | undefined {

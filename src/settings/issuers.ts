@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
 import { readIssuer, writeFor, type Refuse, type Surroundings } from "./issuer-entry";
-import { isObject } from "./kinds";
 import { readNamedFile } from "./named-file";
 import type { Reading } from "./reading";
 import type { TrustedIssuer } from "../issuers/foreign-tokens";
+import { isObject } from "../tokens/json";
 
 /** What is wrong with the list, and what to write instead. */
 type Problem = { found: string; write: string };
 type Read = { issuers: TrustedIssuer[]; problems: Problem[] };
 
-/** Reads the issuers of the file that the variable names. */
+/** Reads the issuers from the file that the variable names. */
 export function readIssuersFile(
   reading: Reading<"text">,
   surroundings: Omit<Surroundings, "readFile">,
@@ -18,7 +18,7 @@ export function readIssuersFile(
   return text === undefined ? [] : accept(reading, readListedIssuers(text, { ...surroundings, readFile }));
 }
 
-/** Reads the issuers that an app gives. */
+/** Reads the issuers that an app passes as an option. */
 export function readAppIssuers(
   reading: Reading<"value">,
   surroundings: Omit<Surroundings, "readFile">,
@@ -34,7 +34,7 @@ function accept({ refuse }: Pick<Reading<"text">, "refuse">, { issuers, problems
   return issuers;
 }
 
-/** Reads the list of trusted issuers as it stands in a file, or says everything that is wrong with it. */
+/** Reads a file's list of trusted issuers, and returns everything that is wrong with it. */
 export function readListedIssuers(json: string, surroundings: Surroundings): Read {
   const refused = (found: string) => ({
     issuers: [],

@@ -6,10 +6,12 @@ import { readKeyList, type ListedKey } from "../keys/key-list";
 import { createKeyRing, type KeyRing } from "../keys/key-ring";
 import { readPrivateKey, readPrivateKeyFile, readSecret, type SigningKey } from "../keys/keys";
 
-/** A key as text: a secret of 32 bytes or more for HS256, or a private key in PEM (RSA of 2048 bits or more, or P-256). */
+/**
+ * A key as text: a secret of 32 bytes or more for HS256, or a private key in PEM (RSA of 2048 bits or more, or P-256).
+ */
 export type Key = { secret: string } | { privateKey: string };
 
-/** The settings of `curfew keys`, read as the service reads them; but the list of keys, it can make. */
+/** Reads the settings of `curfew keys`, as the service does. But the file with the list of keys needn't exist yet. */
 export function readKeySettings(env: NodeJS.ProcessEnv): KeyFileOptions {
   const reading = readEnvironment(env);
   const key = readSigningKey(reading, true);
@@ -22,7 +24,7 @@ export function readKeySettings(env: NodeJS.ProcessEnv): KeyFileOptions {
   return { key, privateKeyFile, listed, verifyKeysFile, refreshTtlSeconds };
 }
 
-/** `findKept`: a key that was made earlier, because none was configured; it throws a TypeError if it can't be used. */
+/** `findKept` returns the key that was made earlier because none was configured; a TypeError means it can't be used. */
 export function readSigningKey(
   { read, refuse, nameOf }: Reading<"text">,
   production: boolean,
@@ -55,7 +57,7 @@ export function readListedKeys({ read, refuse }: Reading<"text">): ListedKey[] {
   return listed;
 }
 
-/** The keys as an app gives them. Undefined if one of them was refused. */
+/** Reads the keys that an app passes as an option. Returns undefined if the one that signs was refused. */
 export function readKeys({ read, refuse, isGiven }: Reading<"value">): KeyRing | undefined {
   const given = read("keys");
   if (!isGiven("keys")) refuse("keys");
@@ -70,7 +72,7 @@ export function readKeys({ read, refuse, isGiven }: Reading<"value">): KeyRing |
       refuse(path, error.message);
       return undefined;
     }
-    refuse(path, "a key is one text");
+    refuse(path, "it is not one secret or one private key");
     return undefined;
   }
 

@@ -2,8 +2,8 @@ import { isIP } from "node:net";
 import { z } from "zod";
 
 /**
- * A kind of setting: how a variable's text is read, and how an option's value. The description of each says what may be
- * written. A text that is read as `undefined` leaves the setting at its default.
+ * A kind of setting: one schema reads a variable's text, the other an option's value. The description of each says what
+ * may be written. A text that is read as `undefined` leaves the setting at its default.
  */
 export type Kind<T, Given = T> = {
   readonly text: z.ZodType<T | undefined, string>;
@@ -24,7 +24,7 @@ const secondsOf = (duration: string) =>
   Number(duration.slice(0, -1)) * (UNIT_SECONDS[duration.slice(-1)] ?? NaN);
 const seconds = z.int().min(1).max(TEN_YEARS_SECONDS);
 
-/** Seconds. A bare number as text is refused: whether 900 means seconds or milliseconds is anybody's guess. */
+/** Seconds. As text, a number without a unit is refused: 900 might mean seconds or milliseconds. */
 export const duration: Kind<number> = {
   text: z
     .string()
@@ -40,7 +40,7 @@ export function oneOf<const T extends string>(...values: T[]): Kind<T> {
   return { text: schema, value: schema };
 }
 
-/** Whether we are in production, as NODE_ENV says it. */
+/** Whether NODE_ENV says production. */
 export const production: Kind<boolean> = {
   text: z
     .enum(["development", "test", "production"])
@@ -49,13 +49,13 @@ export const production: Kind<boolean> = {
   value: z.boolean().describe("true or false"),
 };
 
-/** As an option, true or false. */
+/** As a variable `on` or `off`, as an option true or false. */
 export const onOff: Kind<boolean> = {
   text: z.stringbool({ truthy: ["on"], falsy: ["off"], case: "sensitive" }).describe("on or off"),
   value: z.boolean().describe("true or false"),
 };
 
-/** As a variable, `auto` too, which stands for the default. */
+/** Like onOff, but the variable may also be `auto`, which means the default. */
 export const autoOnOff: Kind<boolean> = {
   text: z
     .union([z.literal("auto").transform(() => undefined), onOff.text])
@@ -73,7 +73,7 @@ function passing(isRight: (text: string) => boolean, write: string): Kind<string
   return { text: schema, value: schema };
 }
 
-/** As text, with commas between its members; the empty text is the empty list. */
+/** A list. As text, its members are separated by commas, and the empty text is the empty list. */
 export function listOf({ text, value }: Kind<string>): Kind<readonly string[]> {
   const split = (list: string) => (list === "" ? [] : list.split(",").map((item) => item.trim()));
   return {
@@ -81,21 +81,21 @@ export function listOf({ text, value }: Kind<string>): Kind<readonly string[]> {
       .string()
       .transform(split)
       .pipe(z.array(value))
-      .describe(`${String(text.description)}, or several with commas between them`),
+      .describe(`${String(text.description)}, or several, separated by commas`),
     value: z
       .array(value)
       .readonly()
-      .describe(`an array, each member of it ${String(value.description)}`),
+      .describe(`an array; each member is ${String(value.description)}`),
   };
 }
 
-/** Exactly what a browser sends as Origin. Neither * nor null: both would let everybody's page in, with credentials. */
+/** Exactly what a browser sends as Origin. Not * or null: both would let every site's pages in, with credentials. */
 export const webOrigin = passing(
   (text) => /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text,
   "an origin such as https://app.example.com, without a path or *",
 );
 
-/** An address or network in front of us, or the names that Express knows for groups of them. Never all addresses. */
+/** A proxy's address or network, or one of Express's names for groups of them. Never all addresses. */
 const network = passing((text) => {
   const [address = "", bits, ...rest] = text.split("/");
   const max = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
@@ -103,15 +103,15 @@ const network = passing((text) => {
   return (max > 0 && rest.length === 0 && hasBits) || /^(loopback|linklocal|uniquelocal)$/.test(text);
 }, "a network such as 10.0.0.0/8");
 
-const PROXIES = "how many proxies stand in front, or their networks: 10.0.0.0/8,::1";
+const PROXIES = "the number of proxies in front, or their networks: 10.0.0.0/8,::1";
 
-/** Never `true`: then whoever sends a header decides which address it comes from. */
+/** Never `true`: then any client could choose its address with a header. */
 export const proxies: Kind<number | readonly string[]> = {
   text: z.union([whole(0, 32).text, listOf(network).text]).describe(PROXIES),
   value: z.union([whole(0, 32).value, listOf(network).value]).describe(PROXIES),
 };
 
-/** How many of something in how long. */
+/** A limit and its window. */
 export type Rate = { readonly limit: number; readonly windowSeconds: number };
 
 const rateText = z
@@ -125,30 +125,27 @@ const rateText = z
 
 export const rate: Kind<Rate, string> = { text: rateText, value: rateText };
 
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+const object = z.looseObject({});
 
-const object = z.custom<Record<string, unknown>>(isObject);
-
-/** Options that stand in one object. What is read is whether they are on. */
+/** A group of options in one object. It is read only for whether the group is on. */
 export const together: Kind<true, object> = {
   text: z.literal("on").transform(() => true as const),
   value: object.transform(() => true as const).describe("an object"),
 };
 
-/** The same, where `off`, or as an option `false`, switches all of them off. */
+/** Like together, but `off`, or as an option `false`, switches the whole group off. */
 export const switchable: Kind<boolean, object | false> = {
   text: onOff.text,
   value: z.union([z.literal(false), together.value]).describe("an object, or false"),
 };
 
-/** What a file beside the table judges, along with other settings: here stands only what may be written. */
+/** For settings that a file beside the table checks, together with others. Here is only what may be written. */
 export const judgedElsewhere = (text: string, value = text) => ({
   text: z.string().describe(text),
   value: z.unknown().describe(value),
 });
 
-/** The same of an option that is an object or an array: so much is judged here. */
+/** Like judgedElsewhere, but these check that the option is an object or an array. */
 export const judgedObject = (write: string) => ({ text: z.never(), value: object.describe(write) });
 export const judgedArray = (text: string, value: string) => ({
   text: z.string().describe(text),

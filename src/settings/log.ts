@@ -3,12 +3,12 @@ import type { Reading } from "./reading";
 
 type Write = (about: object, message: string) => void;
 
-/** A logger as pino's are: first an object, then a message. Of other loggers, what has these three. */
+/** A logger like pino's: its functions take an object, then a message. Any logger with these three will do. */
 export type Log = { info: Write; warn: Write; error: Write; child?: (bindings: object) => Log };
 
 const LEVELS = ["info", "warn", "error"] as const;
 
-/** Without one, what is wrong is seen all the same; what is as it should be, only by whoever asks for it. */
+/** Without a logger, warnings and errors are written to standard error, and everything else is dropped. */
 export function readLog({ read, refuse }: Reading<"value">): Logger {
   const given = read("log");
   if (isLog(given)) return toLogger(given);
@@ -21,7 +21,7 @@ function isLog(value: unknown): value is Log {
   return LEVELS.every((level) => typeof log?.[level] === "function");
 }
 
-/** Ours for theirs: of all that pino's can do, what we use. */
+/** Wraps an app's logger as a pino logger, with only those functions that Curfew uses. */
 function toLogger(log: Log): Logger {
   const write = (level: (typeof LEVELS)[number]) => (about: object | string, message?: string) => {
     if (typeof about === "string") log[level]({}, about);

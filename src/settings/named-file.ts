@@ -3,7 +3,7 @@ import type { Reading } from "./reading";
 
 type FileSetting = "issuers" | "clients";
 
-/** The text of the file that a variable names; undefined if it names none, or one that can't be read, which is refused. */
+/** Reads the file that a variable names. Undefined if it names none; a file that can't be read is reported. */
 export function readNamedFile(reading: Reading<"text">, name: FileSetting): string | undefined {
   const file = reading.read(name);
   if (file === undefined) return undefined;

@@ -1,6 +1,5 @@
 import type { z } from "zod";
 import { checkTogether } from "./checks";
-import { isObject } from "./kinds";
 import type { IssuerEntry } from "./issuer-entry";
 import { readAppIssuers } from "./issuers";
 import { readKeys, type Key } from "./keys";
@@ -19,11 +18,12 @@ import {
 import type { Accounts } from "../accounts/accounts";
 import { readAccounts } from "../accounts/app-accounts";
 import type { AppClient } from "../redis/app-client";
+import { isObject } from "../tokens/json";
 
-/** What may be left out, and may be undefined, because that is what a setting that isn't set often is. */
+/** Members may be left out or be undefined: an app often passes on a setting that isn't set. */
 type Optional<T> = { [Name in keyof T]?: T[Name] | undefined };
 
-/** What is given for a row, unless a file beside the table judges it. */
+/** The type of a row's option, unless a file beside the table checks it. */
 type Given<R> = R extends { members: infer Members; kind: { value: z.ZodType<infer IsOn> } }
   ? Optional<{ [Name in keyof Members]: Given<Members[Name]> }> | (false extends IsOn ? false : never)
   : R extends { kind: { value: z.ZodType<unknown, infer Value> } }
@@ -47,10 +47,10 @@ export type CurfewOptions = Pick<All, "redis" | "keys"> & Optional<Omit<All, "re
 const isOption = (name: string): name is OptionName => OPTION_NAMES.some((each) => each === name);
 const PLAIN_NAMES = SETTING_NAMES.filter(isOption);
 
-/** Reads every option once, or throws one TypeError with a line for each that is wrong. None repeats what stands there. */
+/** Reads every option once, or throws one TypeError with a line for each that is wrong. It never quotes a value. */
 export function readOptions(options: unknown, env: NodeJS.ProcessEnv) {
   if (!isObject(options))
-    throw new TypeError("createCurfew: it is not an object of options, write { redis, keys }");
+    throw new TypeError("createCurfew: its options are not an object, write { redis, keys }");
   const reading = readGiven(options);
   const settings = reading.readAll(PLAIN_NAMES);
   const redis = readAppRedis(reading);
@@ -58,7 +58,7 @@ export function readOptions(options: unknown, env: NodeJS.ProcessEnv) {
   const issuers = readAppIssuers(reading, {
     production: env["NODE_ENV"] === "production",
     ownIssuer: settings.issuer,
-    // Without keys there are none that could be used: what is wrong with them is said elsewhere.
+    // If the keys were refused, there are none to compare with.
     ownKeys: keys?.all ?? [],
     env,
   });
@@ -71,7 +71,7 @@ export function readOptions(options: unknown, env: NodeJS.ProcessEnv) {
   return { ...settings, redis, keys, issuers, accounts, log };
 }
 
-/** An app may run anywhere, so that production's defaults hold. */
+/** An app may run anywhere, so production's defaults apply. */
 const readGiven = (options: Record<string, unknown>): Reading<"value"> =>
   createReading({
     side: "value",
@@ -86,7 +86,7 @@ const readGiven = (options: Record<string, unknown>): Reading<"value"> =>
     quote: () => undefined,
   });
 
-/** A name that isn't known is a typo, or something that somebody relies on. */
+/** An unknown name is a typo, or somebody relies on an option that doesn't exist. */
 function refuseUnknown({ refuse }: Reading<"value">, options: Record<string, unknown>): void {
   const check = (given: object, known: readonly string[], prefix = ""): void => {
     for (const name of Object.keys(given).filter((each) => !known.includes(each))) {

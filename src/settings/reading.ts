@@ -1,18 +1,18 @@
 import type { z } from "zod";
 import { TABLE, type Group, type Row, type Settings, type Table } from "./table";
 
-/** Which half of a kind reads: that for text, or that for values. */
+/** Which half of a kind is used: the one for text or the one for values. */
 type Side = keyof Row["kind"];
 
-/** Where settings come from, and how somebody there knows them. `path` is a row's name, or `group.member`. */
+/** Where settings come from, and what they are called there. `path` is a row's name, or `group.member`. */
 export type Source<S extends Side> = {
   readonly side: S;
-  /** Whether production's defaults hold. */
+  /** Whether production's defaults apply. */
   readonly isProduction: boolean;
-  /** Undefined if nothing is. */
+  /** Returns what is given for a row, or undefined. */
   readonly give: (path: string, row: Row) => unknown;
   readonly nameOf: (path: string, row: Row | undefined) => string;
-  /** What to say of a value that is wrong; undefined if it isn't to be repeated. */
+  /** Quotes an invalid value for a message; undefined if it must not be shown. */
   readonly quote: (value: unknown, row: Row) => string | undefined;
 };
 
@@ -22,18 +22,20 @@ type ReadOf<R, S extends Side> = R extends Group
     ? Exclude<z.output<R["kind"][S]>, undefined> | (R extends { default: string } ? never : undefined)
     : never;
 
-/** Reads rows of the table from one source, and remembers everything that is wrong, so that it is all told at once. */
+/** Reads rows of the table from one source, and collects everything that is wrong, so that it is reported at once. */
 export type Reading<S extends Side> = {
-  /** What is given, else the default. Of what is refused, it is the default too: nobody gets to see it. */
+  /**
+   * Returns the given value, else the default. For a refused value too: it is never used, as reading fails in the end.
+   */
   readonly read: <Name extends keyof Table>(name: Name) => ReadOf<Table[Name], S>;
   readonly readAll: <Name extends keyof Settings>(names: readonly Name[]) => Pick<Settings, Name>;
   readonly isGiven: (name: keyof Table) => boolean;
-  /** Whether it, or a member of it, has been refused. */
+  /** Whether the setting, or a member of it, has been refused. */
   readonly isRefused: (name: keyof Table) => boolean;
   readonly nameOf: (name: keyof Table) => string;
-  /** `found` never holds a secret's value. What to write is said by the row unless it is said here. */
+  /** Reports a problem. `found` must not contain a secret. `write` is the row's description unless it is given. */
   readonly refuse: (path: string, found?: string, write?: string) => void;
-  /** What was refused so far, a line each. */
+  /** What was refused so far, one line each. */
   readonly problems: readonly string[];
 };
 
@@ -85,7 +87,7 @@ export function createReading<S extends Side>(source: Source<S>): Reading<S> {
   };
 }
 
-/** Undefined for a name that isn't in the table, as an option may have. */
+/** Undefined for a name that isn't in the table, such as an unknown option. */
 function rowAt(path: string): Row | undefined {
   const [name = "", member = ""] = path.split(".");
   if (!Object.hasOwn(TABLE, name)) return undefined;

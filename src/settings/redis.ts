@@ -1,16 +1,20 @@
+import { join } from "node:path";
 import type { Reading } from "./reading";
 import { readNodes, readSingle, type Address } from "../redis/address";
 import { hasKeyPrefix, readAppClient, type AppRedis } from "../redis/app-client";
 
-/** Where a service outside production keeps what it makes for itself. */
+/** Where a service outside production keeps the secret and the Redis data that it creates. */
 export const DATA_DIR = ".data";
 
-/** Where Redis is, or where it comes from without a URL. */
+/** The secret that signs tokens there, unless a key is configured. */
+export const KEPT_SECRET_FILE = join(DATA_DIR, "jwt-secret");
+
+/** Where Redis is or, without a URL, which kind the service starts itself. */
 export type RedisSource = Address | { mode: "embedded" } | { mode: "memory" };
 
 type Mode = "single" | "sentinel" | "cluster";
 
-/** What to write, where it isn't what the table says. */
+/** What to write for each mode, if it differs from the table's description. */
 const URL_HINT: Record<Mode, string | undefined> = {
   single: undefined,
   sentinel:
@@ -34,7 +38,7 @@ export function readRedisSource(reading: Reading<"text">, production: boolean): 
     if (mode === "single") return readSingle(url);
     return { mode, name, sentinelPassword: read("redisSentinelPassword"), ...readNodes(url, mode) };
   } catch (error) {
-    // The URL may hold a password, so that it is never repeated.
+    // The URL is never quoted, because it may contain a password.
     refuse("redis", error instanceof TypeError ? error.message : "it can't be read", URL_HINT[mode]);
     return { mode: "single", url };
   }
@@ -50,14 +54,18 @@ function readSentinelName({ read, refuse, nameOf }: Reading<"text">, mode: Mode)
   return name ?? "";
 }
 
-/** An app's client, or the URL of a single Redis. Undefined if it was refused. */
+/** Reads an app's client, or the URL of a single Redis. Returns undefined if it was refused. */
 export function readAppRedis({ read, refuse, isGiven }: Reading<"value">): Address | AppRedis | undefined {
   const given = read("redis");
   try {
     if (typeof given === "string") return readSingle(given);
     const client = readAppClient(given);
     if (hasKeyPrefix(client) && !isGiven("prefix")) {
-      refuse("redis", "its keyPrefix would not count here", "prefix too: what our keys begin with");
+      refuse(
+        "redis",
+        "Curfew doesn't use its keyPrefix",
+        "the option prefix too: what Curfew's keys begin with",
+      );
     }
     return client;
   } catch (error) {

@@ -18,33 +18,35 @@ import {
   whole,
 } from "./kinds";
 
-/** One setting. What it is says the comment above it, which is also what docs/settings.md and an app's editor show. */
+/** One setting. The comment above a row describes it; docs/settings.md and an app's editor show that comment. */
 export type Row = {
-  /** The service's environment variable. Without one, only apps set it. */
+  /** The service's environment variable. Without one, only apps can set it. */
   readonly variable?: string;
-  /** Whether it is an option of createCurfew, under the name of its row. */
+  /** True if it is an option of createCurfew, under the row's name. */
   readonly isOption?: true;
   readonly kind: { readonly text: z.ZodType<unknown, string>; readonly value: z.ZodType };
-  /** As the variable would say it. Without one, it needn't be set, or somebody asks for it. */
+  /** The default, written as in the variable. Without one, the setting is optional, or its reader requires it. */
   readonly default?: string;
-  /** The default of the service in production, and of the library wherever it runs. */
+  /** The default of the service in production, and of the library anywhere. */
   readonly inProduction?: string;
-  /** Whether its value is a secret, or may hold one: then no message repeats it. */
+  /** True if its value is a secret, or may contain one: then no message quotes it. */
   readonly isSecret?: true;
-  /** Whether it is only part of something, which a file beside this one makes of it. */
+  /** True if a file beside this one reads it and makes something else of it, often from several rows. */
   readonly isPart?: true;
 };
 
-/** Settings that are one option together. The row itself is read for whether they are on; if not, they are `undefined`. */
+/**
+ * Settings that are one option. The row itself is read for whether the group is on; if not, the group is `undefined`.
+ */
 export type Group = Row & { readonly members: Readonly<Record<string, Row>> };
 
 const CLAIM = matching(/^\S{1,255}$/, "a name or URL without spaces");
 
 /** Every setting, of the service and of the library. */
 export const TABLE = {
-  /** `production` changes the defaults that say so; the Docker image sets it. `test` is as `development`. */
+  /** `production` changes the defaults marked so; the Docker image sets it. `test` is the same as `development`. */
   production: { variable: "NODE_ENV", kind: production, default: "development" },
-  /** The port to listen on. `0` takes a free one, which the log line `"msg":"listening"` tells. */
+  /** The port to listen on. `0` takes a free one; the log line `"msg":"listening"` says which. */
   port: { variable: "PORT", kind: whole(0, 65_535), default: "3000" },
   /** The address to listen on. */
   host: {
@@ -53,15 +55,18 @@ export const TABLE = {
     default: "127.0.0.1",
     inProduction: "0.0.0.0",
   },
-  /** How many proxies stand in front, or their networks. Without it, everybody behind a proxy has the proxy's address. */
+  /**
+   * The number of proxies in front, or their networks. Without it, everybody behind a proxy has the proxy's address.
+   */
   trustProxy: { variable: "TRUST_PROXY", kind: proxies, default: "0" },
-  /** How long stopping may take, from SIGTERM to exit; `0` waits for nothing. Whoever sends SIGKILL must wait longer. */
+  /** How long stopping may take, from SIGTERM to exit; `0` waits for nothing. Don't send SIGKILL sooner. */
   shutdownGraceMs: { variable: "SHUTDOWN_GRACE_MS", kind: whole(0, 600_000), default: "10000" },
 
   /**
-   * Where Redis is. In an app, your client of ioredis 5, single, with sentinels or of a cluster: Curfew makes connections of
-   * its own like it. Options behind a `?` in a URL are refused: they could switch off what fails closed. Outside production
-   * the service starts a private redis-server if there is no URL, and `memory://` is for trying out without Redis, on loopback.
+   * Where Redis is. In an app, your ioredis 5 client of a single Redis, of sentinels or of a cluster: Curfew makes its
+   * own connections like it. Options behind a `?` in a URL are refused, because they could stop Curfew from failing
+   * closed. Outside production, the service starts a private redis-server if there is no URL, and `memory://` lets you
+   * try it without Redis, on loopback only.
    */
   redis: {
     variable: "REDIS_URL",
@@ -74,8 +79,8 @@ export const TABLE = {
     isPart: true,
   },
   /**
-   * `sentinel`: `REDIS_URL` names the sentinels, `redis://user:password@s1:26379,s2:26379`. `cluster`: it names some of the
-   * nodes. TLS is for all of them or for none.
+   * `sentinel`: `REDIS_URL` names the sentinels, `redis://user:password@s1:26379,s2:26379`. `cluster`: it names some of
+   * the nodes. Either all of them use TLS or none.
    */
   redisMode: {
     variable: "REDIS_MODE",
@@ -86,10 +91,10 @@ export const TABLE = {
   /** What the sentinels call the primary. */
   redisSentinelName: {
     variable: "REDIS_SENTINEL_NAME",
-    kind: judgedElsewhere("the name under which the sentinels know the primary"),
+    kind: judgedElsewhere("the sentinels' name for the primary"),
     isPart: true,
   },
-  /** The sentinels' own password, if they have one. User and password in `REDIS_URL` are Redis's. */
+  /** The sentinels' own password, if they have one. The user and password in `REDIS_URL` are Redis's. */
   redisSentinelPassword: {
     variable: "REDIS_SENTINEL_PASSWORD",
     kind: judgedElsewhere("a password"),
@@ -103,15 +108,19 @@ export const TABLE = {
     kind: matching(/^[\w:.-]{1,64}$/, "letters, digits and : . _ -"),
     default: "curfew:",
   },
-  /** How long Redis may take, all that one request asks of it together. Then the answer is 503. */
+  /** How long one request may wait for Redis, in all. After that the answer is 503. */
   timeoutMs: { variable: "REDIS_TIMEOUT_MS", isOption: true, kind: whole(10, 60_000), default: "250" },
-  /** In a cluster, over how many slots users are spread. To change it is to start with an empty denylist. */
+  /**
+   * In a cluster, the number of slots that users are spread over. Changing it means starting with an empty denylist.
+   */
   shards: { variable: "REDIS_SHARDS", isOption: true, kind: whole(1, 100), default: "16" },
-  /** How many replicas must have a logout, login or refresh before it is answered with success, else 503. */
+  /**
+   * How many replicas must have confirmed a logout, login or refresh before it succeeds; otherwise the answer is 503.
+   */
   revokeMinReplicas: { variable: "REVOKE_MIN_REPLICAS", isOption: true, kind: whole(0, 100), default: "0" },
   /**
-   * Accept tokens only while those replicas have confirmed a write sent within this time, so that an instance cut off with
-   * an old primary stops in time (docs/redis.md). `0`: off.
+   * Accept tokens only while those replicas have confirmed a write sent within this time, so that an instance cut off
+   * with an old primary stops in time (docs/redis.md). `0`: off.
    */
   partitionToleranceMs: {
     variable: "PARTITION_TOLERANCE_MS",
@@ -119,12 +128,14 @@ export const TABLE = {
     kind: whole(0, 60_000),
     default: "0",
   },
-  /** `on`: start in production although Redis may evict entries, which brings revoked tokens back. */
+  /** `on`: start in production although Redis may evict entries, after which revoked tokens are accepted again. */
   allowEviction: { variable: "ALLOW_EVICTION", kind: onOff, default: "off" },
-  /** How the denylist is asked. Any other value refuses to start, rather than promise what this version doesn't keep. */
+  /**
+   * How the denylist is checked. With any other value Curfew refuses to start, because this version has only this one.
+   */
   mode: { variable: "DENYLIST_MODE", isOption: true, kind: oneOf("direct"), default: "direct" },
 
-  /** The key that signs tokens; and, in `verify`, keys that only verify: the next and the previous ones. */
+  /** The key that signs tokens and, in `verify`, keys that only verify: the next and the previous ones. */
   keys: {
     isOption: true,
     kind: judgedObject(
@@ -134,8 +145,8 @@ export const TABLE = {
     isPart: true,
   },
   /**
-   * The secret that signs tokens with HS256, 32 bytes or more. What is short, repetitive or a published example is refused.
-   * Production needs this or the next; elsewhere a secret is made and kept under `.data/`.
+   * The secret that signs tokens with HS256, 32 bytes or more. Short, repetitive or published ones are refused.
+   * Production needs this or `JWT_PRIVATE_KEY_FILE`; otherwise a secret is made and kept under `.data/`.
    */
   secret: {
     variable: "JWT_SECRET",
@@ -158,17 +169,18 @@ export const TABLE = {
     ),
     isPart: true,
   },
-  /** The `iss` of our tokens. */
+  /** The `iss` of own tokens. */
   issuer: { variable: "JWT_ISSUER", isOption: true, kind: CLAIM, default: "curfew" },
-  /** The `aud` of our tokens. */
+  /** The `aud` of own tokens. */
   audience: { variable: "JWT_AUDIENCE", isOption: true, kind: CLAIM, default: "curfew" },
   /**
-   * How long an access token lives. Lowered, it makes earlier tokens that live longer `token_invalid`; their sessions go on.
+   * How long an access token lives. If you lower it, earlier tokens that live longer become `token_invalid`; their
+   * sessions go on.
    */
   accessTtlSeconds: { variable: "ACCESS_TTL", isOption: true, kind: duration, default: "15m" },
-  /** How long a session lives unused. */
+  /** How long a session lives without being used. */
   refreshTtlSeconds: { variable: "REFRESH_TTL", isOption: true, kind: duration, default: "30d" },
-  /** How long a session lives at all. */
+  /** How long a session lives at most. */
   sessionMaxTtlSeconds: { variable: "SESSION_MAX_TTL", isOption: true, kind: duration, default: "90d" },
   /** How long a refresh may be repeated. */
   refreshGraceSeconds: {
@@ -177,7 +189,9 @@ export const TABLE = {
     kind: whole(0, 300),
     default: "10",
   },
-  /** How long after `exp` a token is still accepted, where clocks differ. Entries live twice as much longer. */
+  /**
+   * How long after its `exp` a token is still accepted, because clocks differ. Entries live longer by twice as much.
+   */
   clockToleranceSeconds: {
     variable: "CLOCK_TOLERANCE_SECONDS",
     isOption: true,
@@ -185,17 +199,17 @@ export const TABLE = {
     default: "0",
   },
 
-  /** Trusted issuers, whose tokens are accepted, and can be logged out, too (docs/issuers.md). */
+  /** Trusted issuers: their tokens are accepted too, and can be logged out (docs/issuers.md). */
   issuers: {
     variable: "TRUSTED_ISSUERS_FILE",
     isOption: true,
     kind: judgedArray(
       'the name of a JSON file with the issuers to trust: [{"name": "…", "issuer": "…", "jwks_uri": "…", "audience": "…", "algorithms": ["…"]}]',
-      "an array of issuers, each with the members that one in the file has",
+      "an array of issuers, with the same members as in the file",
     ),
     isPart: true,
   },
-  /** The services that may ask about every token, and revoke it. Without it nobody may. */
+  /** The services that may introspect and revoke every token (docs/services.md). Without it, none may. */
   clients: {
     variable: "OAUTH_CLIENTS_FILE",
     kind: judgedElsewhere(
@@ -203,7 +217,7 @@ export const TABLE = {
     ),
     isPart: true,
   },
-  /** Whose accounts. In an app, your own table of users; left out, they are kept in Redis, as the service's are. */
+  /** Where accounts are. In an app, your own user table; if left out, accounts are kept in Redis, as in the service. */
   accounts: {
     variable: "ACCOUNTS",
     isOption: true,
@@ -228,9 +242,12 @@ export const TABLE = {
     kind: together,
     default: "on",
     members: {
-      /** Whether cookies are `Secure` and have the `__Host-` and `__Secure-` prefixes. Off is for plain http in development. */
+      /**
+       * Whether cookies are `Secure`, with the prefixes `__Host-` and `__Secure-`. Off is for plain http in
+       * development.
+       */
       secure: { variable: "COOKIE_SECURE", kind: autoOnOff, default: "off", inProduction: "on" },
-      /** Where the routes are mounted, or above: the refresh cookie is sent there alone. */
+      /** The path at which the routes are mounted, or one above: the refresh cookie is sent only there. */
       refreshPath: {
         kind: matching(/^\/[\w./~-]*$/, 'the path at which the routes are mounted: "/auth"'),
         default: "/api",
@@ -238,12 +255,12 @@ export const TABLE = {
     },
   },
   /**
-   * Origins, other than our own, whose pages may act by cookie. Of the service they may also read the answers (CORS).
+   * Other origins whose pages may act by cookie. They may also read the service's answers (CORS).
    */
   trustedOrigins: { variable: "CORS_ORIGINS", isOption: true, kind: listOf(webOrigin), default: "" },
   /**
-   * How much is let through, by address, account or session; `off`, in an app `false`, lets everything through, for load
-   * tests. An IPv6 address counts as its /56. In an app, addresses are `req.ip`: set its `trust proxy`.
+   * Rate limits per address, account or session. `off`, in an app `false`, switches them off, for load tests. An IPv6
+   * address counts as its /56. In an app, addresses are `req.ip`: set its `trust proxy`.
    */
   rateLimits: {
     variable: "RATE_LIMIT",
@@ -251,35 +268,49 @@ export const TABLE = {
     kind: switchable,
     default: "on",
     members: {
-      /** Logins per address, and as many changes of password and wrong secrets of clients, each counted apart. */
+      /**
+       * Logins per address. The same limit holds for password changes and for clients' wrong secrets, counted apart.
+       */
       login: { variable: "RATE_LIMIT_LOGIN", kind: rate, default: "10/m" },
       /**
-       * Logins per account, and as many changes of password, counted apart. An address from which the account signed in
-       * within 30 days has tries of its own, so that nobody can lock the owner out.
+       * Logins per account. The same limit holds for password changes, counted apart. An address from which the account
+       * signed in within 30 days has a counter of its own, so that nobody can lock the owner out.
        */
       account: { variable: "RATE_LIMIT_ACCOUNT", kind: rate, default: "5/m" },
       /** New accounts per address. */
       register: { variable: "RATE_LIMIT_REGISTER", kind: rate, default: "60/h" },
-      /** Refreshes per session, because many can be behind one address; per address for tokens that aren't genuine. */
+      /** Refreshes per session, because many can share an address; per address for tokens that aren't genuine. */
       refresh: { variable: "RATE_LIMIT_REFRESH", kind: rate, default: "30/m" },
       /**
-       * Logouts per address that ended nothing: without a token, with a forged one, or with somebody else's. A logout that
-       * has something to end is never limited, nor is one that repeats it.
+       * Logouts per address that ended nothing: without a token, with a forged one or with somebody else's. A logout
+       * that has something to end is never limited, nor is a repeated one.
        */
       logout: { variable: "RATE_LIMIT_LOGOUT", kind: rate, default: "30/m" },
     },
   },
 
-  /** The least that is logged. */
+  /**
+   * Who may read `/metrics`: whoever sends this as `Authorization: Bearer …`. Without it, requests from the same machine
+   * that came through no proxy (docs/monitoring.md).
+   */
+  metricsToken: {
+    variable: "METRICS_TOKEN",
+    kind: matching(
+      /^[\x21-\x7e]{16,256}$/,
+      "16 or more letters, digits and signs, as `openssl rand -hex 24` makes them",
+    ),
+    isSecret: true,
+  },
+  /** The lowest level that is logged. */
   logLevel: {
     variable: "LOG_LEVEL",
     kind: oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
     default: "info",
   },
-  /** Your logger. Left out, warnings and errors go to standard error as JSON. */
+  /** Your logger. If left out, warnings and errors go to standard error as JSON. */
   log: {
     isOption: true,
-    kind: judgedElsewhere("a logger as pino's are, with info(), warn() and error()"),
+    kind: judgedElsewhere("a logger like pino's, with info(), warn() and error()"),
     isPart: true,
   },
 } as const satisfies Record<string, Row | Group>;
@@ -294,7 +325,7 @@ type ValueOf<R> = R extends { members: infer Members; kind: { value: z.ZodType<i
 
 type PlainName = { [Name in keyof Table]: Table[Name] extends { isPart: true } ? never : Name }[keyof Table];
 
-/** Every setting once it is read, but what is only part of something. */
+/** Every setting as it is read, except the rows with `isPart`. */
 export type Settings = { readonly [Name in keyof Pick<Table, PlainName>]: ValueOf<Table[Name]> };
 
 const NAMES = Object.keys(TABLE) as (keyof Table)[];

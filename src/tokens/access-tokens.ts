@@ -22,10 +22,12 @@ export type AccessToken = {
 };
 
 export type AccessTokens = {
-  /** From when to when a token made now is valid, in a session that ends at `endsAt`. The session is told beforehand. */
+  /** The times of a token minted now, in a session that ends at `endsAt`. Store them in the session before minting. */
   lifetime(endsAt: number): { iat: number; exp: number };
   mint(claims: Pick<AccessToken, "sub" | "sid" | "iat" | "exp" | "roles" | "epoch">): string;
-  /** Throws `token_invalid` unless the token is genuine, and `token_expired` if it is over, unless that is allowed. */
+  /**
+   * Throws `token_invalid` unless the token is genuine, and `token_expired` if it has expired and that isn't allowed.
+   */
   verify(token: string, options?: { allowExpired: boolean }): AccessToken;
 };
 
@@ -34,12 +36,14 @@ export type AccessTokenOptions = Pick<
   "issuer" | "audience" | "accessTtlSeconds" | "clockToleranceSeconds"
 > & { keys: KeyRing };
 
-/** Ours alone: a foreign token is of this type only where its issuer is said to write it too. */
+/** The type of own tokens. A foreign token may have it only if that is configured for its issuer. */
 export const ACCESS_TOKEN_TYPE = "at+jwt";
 const HEADER_NAMES = ["alg", "typ", "kid"];
 export const MAX_TOKEN_BYTES = 8192;
 const MAX_HEADER_LENGTH = 512;
-/** How far two clocks may differ, whatever the tolerance: that of who minted a token, and that of who looks at it. */
+/**
+ * How far two instances' clocks may differ, whatever the configured tolerance: one mints a token, another checks it.
+ */
 export const CLOCK_ALLOWANCE_SECONDS = 30;
 
 export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
@@ -57,12 +61,12 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
       return sign(payload, signWith, { algorithm, header: { alg: algorithm, typ: ACCESS_TOKEN_TYPE, kid } });
     },
 
-    // jsonwebtoken proves the signature and nothing more: it lets pass much of what is refused here. What comes before the
-    // signature has one answer for every reason.
+    // jsonwebtoken only verifies the signature here, because it accepts much that must be refused. Everything that is
+    // checked before the signature throws the same error.
     verify(token, { allowExpired } = { allowExpired: false }) {
       const { header, payload } = readParts(token);
       assertGenuine(token, header, keys.find(header["kid"]));
-      // Only now: reading what anybody may send costs far more than finding out that it isn't genuine.
+      // Strict reading comes after the signature, because it costs far more, and anybody can send a token.
       const claims = decodeJson(payload);
       assertThat(claims !== undefined, "claims");
       assertThat(header["typ"] === ACCESS_TOKEN_TYPE, "typ");
@@ -73,7 +77,7 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
       if (!allowExpired && isExpired(exp, clockToleranceSeconds)) throw new CurfewError("token_expired");
       const now = Date.now() / 1000;
       assertThat(isFiniteNumber(iat) && iat <= now + CLOCK_ALLOWANCE_SECONDS, "iat");
-      // Who logs out with a token from before ACCESS_TTL was lowered must be able to.
+      // A logout must work with a token that was issued before ACCESS_TTL was lowered.
       assertThat(allowExpired || exp - iat <= accessTtlSeconds, "lifetime");
       assertThat(nbf === undefined || (isFiniteNumber(nbf) && nbf <= now + clockToleranceSeconds), "nbf");
       assertThat(isString(sub) && sub !== "", "sub");
@@ -95,7 +99,9 @@ function readParts(token: string) {
   return { header, payload };
 }
 
-/** The key decides the algorithm, never the token. A header that says more than our own do (`crit`, `jwk` …) is not ours. */
+/**
+ * The key decides the algorithm, never the token. A header with other members (`crit`, `jwk` …) isn't an own token's.
+ */
 function assertGenuine(token: string, header: Record<string, unknown>, key: SigningKey | undefined): void {
   assertThat(Object.keys(header).every((name) => HEADER_NAMES.includes(name)));
   assertThat(key !== undefined && header["alg"] === key.algorithm);

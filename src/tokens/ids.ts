@@ -1,4 +1,4 @@
 const PLAIN_ID = /^[A-Za-z0-9._~-]{1,128}$/;
 
-/** Whether an id may stand in a key as it is: a token's or a session's of ours always may. */
+/** Whether an id can be part of a Redis key as it is. Ids of own tokens and sessions always can. */
 export const isPlainId = (id: unknown): id is string => typeof id === "string" && PLAIN_ID.test(id);

@@ -4,20 +4,25 @@ import { decodeJson, encodeJson, isCanonicalBase64url } from "./base64url";
 import type { KeyRing } from "../keys/key-ring";
 import type { SigningKey } from "../keys/keys";
 
-/** What a refresh token names: one generation of a session, which ends for good at `endsAt`. Times are Unix seconds. */
+/**
+ * A refresh token names one generation of a session. The session ends at `endsAt` at the latest. Times are Unix
+ * seconds.
+ */
 export type RefreshToken = { sub: string; sid: string; generation: number; exp: number; endsAt: number };
 
 export type RefreshTokens = {
   mint(token: RefreshToken): string;
-  /** Throws `refresh_token_invalid` if the token is forged or past its lifetime. Whether its session lives, Redis knows. */
+  /**
+   * Throws `refresh_token_invalid` if the token is forged or expired. It doesn't check whether the session is alive.
+   */
   verify(token: string): RefreshToken;
 };
 
 const MAX_BYTES = 1024;
 
 /**
- * `<payload>.<HMAC-SHA256>`. Authenticated, so that forged is told from long over without asking Redis; and Redis
- * keeps no more than the current generation's number, so that whoever reads Redis can't refresh anything.
+ * `<payload>.<HMAC-SHA256>`. Authenticated, so that a forged token can be told from an old one without asking Redis.
+ * Redis keeps only the number of the current generation, so nobody who can read Redis can refresh a session.
  */
 export function createRefreshTokens(keys: KeyRing): RefreshTokens {
   const macOf = (payload: string, { refreshKey }: SigningKey) =>
@@ -36,7 +41,7 @@ export function createRefreshTokens(keys: KeyRing): RefreshTokens {
       if (!claims || !claimedKey || !isMac(mac, macOf(payload, claimedKey))) {
         throw new CurfewError("refresh_token_invalid");
       }
-      // Only mint() makes a MAC that holds, so that the rest of the payload is what it wrote.
+      // Only mint() can make a valid MAC, so the payload is as mint() wrote it.
       const { sub, sid, generation, exp, endsAt } = claims as RefreshToken;
       if (Date.now() / 1000 >= exp) throw new CurfewError("refresh_token_invalid");
       return { sub, sid, generation, exp, endsAt };

@@ -1,4 +1,5 @@
 import pino from "pino";
+import { createAccounts, type Accounts } from "../../src/accounts/accounts";
 import { createCore, type Core } from "../../src/core";
 import { createForeignTokens, type TrustedIssuer } from "../../src/issuers/foreign-tokens";
 import { createKeyRing } from "../../src/keys/key-ring";
@@ -11,18 +12,24 @@ import { use } from "./use";
 
 const log = pino({ level: "silent" });
 
-const SETTINGS = {
+export const SETTINGS = {
   ...{ issuer: "curfew", audience: "curfew", accessTtlSeconds: 900, refreshTtlSeconds: 3600 },
   ...{ sessionMaxTtlSeconds: 7200, refreshGraceSeconds: 10, clockToleranceSeconds: 0 },
   ...{ partitionToleranceMs: 0, passwordMinLength: 8 },
 };
 
-type Options = { shards?: Shards; issuers?: TrustedIssuer[]; key?: string };
+type Options = {
+  shards?: Shards;
+  issuers?: TrustedIssuer[];
+  key?: string;
+  /** Puts something around the accounts that are in Redis. */
+  around?: (accounts: Accounts) => Accounts;
+};
 
 /** What a service or a command is made of, in this process, on a Redis. */
 export const useCore = (redis: TestRedis, options: Options = {}): Core =>
   use(async () => {
-    const { shards = createOneShard("curfew:"), issuers = [], key = SECRET } = options;
+    const { shards = createOneShard("curfew:"), issuers = [], key = SECRET, around } = options;
     const connection = connectRedis(
       { mode: "single", url: redis.url },
       { timeoutMs: 2000, minReplicas: 0 },
@@ -32,6 +39,7 @@ export const useCore = (redis: TestRedis, options: Options = {}): Core =>
     const core = createCore({
       ...SETTINGS,
       ...{ redis: connection, shards, issuers, log },
+      accounts: around?.(createAccounts(connection, shards)),
       keys: createKeyRing(readSecret(key)),
       foreignTokens: createForeignTokens(issuers, { clockToleranceSeconds: 0, log }),
     });

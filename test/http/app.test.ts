@@ -4,6 +4,7 @@ import request from "supertest";
 import { CurfewError } from "../../src/errors";
 import { createApp } from "../../src/http/app";
 import { createCore } from "../../src/core";
+import { createMeter } from "../../src/metrics/meter";
 import { connectMemory } from "../../src/redis/links/memory-link";
 import type { Redis } from "../../src/redis/redis";
 import { createOneShard } from "../../src/redis/shards";
@@ -21,8 +22,9 @@ function createTestApp(redis: Redis = connectMemory(250)) {
   const keys = createKeyRing(readSecret(SECRET));
   const shards = createOneShard("curfew:");
   const foreignTokens = createForeignTokens([], { clockToleranceSeconds: 0, log });
-  const core = createCore({ ...OPTIONS, redis, shards, keys, foreignTokens, log });
-  return { app: createApp(core, OPTIONS), printed };
+  const meter = createMeter();
+  const core = createCore({ ...OPTIONS, redis, shards, keys, foreignTokens, meter, log });
+  return { app: createApp({ ...core, meter }, OPTIONS), printed };
 }
 
 const OPTIONS = {
@@ -42,6 +44,7 @@ const OPTIONS = {
   rateLimits: undefined,
   clients: [],
   issuers: [],
+  metricsToken: undefined,
 };
 
 const { app } = createTestApp();

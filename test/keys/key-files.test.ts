@@ -146,7 +146,7 @@ describe("a key goes its way", () => {
 describe("a step that would break tokens", () => {
   it("add: is refused while a next key waits, and when there would be more than the service reads", () => {
     addKnown();
-    expectRefused(() => files().add(), /^The next key is there already: /);
+    expectRefused(() => files().add(), /^There is a next key already: /);
     writeFileSync(
       list,
       JSON.stringify(

@@ -73,7 +73,7 @@ it.each<[string, unknown, string[]]>([
   ["null", null, ["it is not a JSON array"]],
   ["a string for a key", [hidden], ["[0]: it is not a JSON object"]],
   ["an array for a key", [[hidden]], ["[0]: it is not a JSON object"]],
-  ["a name that isn't known", [{ secret: SECRET, [hidden]: 1 }], ["[0]: it holds a name that is not known"]],
+  ["a name that isn't known", [{ secret: SECRET, [hidden]: 1 }], ["[0]: it has an unknown name"]],
   ["no key", [{}], ["[0]: it needs one of secret, private_key, private_key_file"]],
   [
     "two keys in one",
@@ -95,7 +95,7 @@ it.each<[string, unknown, string[]]>([
   [
     "no PEM",
     [{ private_key: hidden }],
-    ["[0].private_key: it holds no private key in PEM that needs no passphrase"],
+    ["[0].private_key: it holds no private key in PEM without a passphrase"],
   ],
   [
     "a file that is missing",
@@ -122,7 +122,7 @@ it.each<[string, unknown, string[]]>([
     [{ secret: "short" }, { secret: SECRET, kid: "x" }, 5],
     [
       "[0].secret: it is 5 bytes long, which is less than 32",
-      "[1]: it holds a name that is not known",
+      "[1]: it has an unknown name",
       "[2]: it is not a JSON object",
     ],
   ],

@@ -199,7 +199,7 @@ describe("with a Redis", () => {
         lazyConnect: true,
       }),
     );
-    expect(() => open({ redis: client })).toThrow(/keyPrefix.*write prefix too/);
+    expect(() => open({ redis: client })).toThrow(/keyPrefix.*write the option prefix too/);
     const withClient = open({ redis: client, prefix: "curfew:mine:" });
     await untilUp(withClient);
     const jti = randomUUID();
@@ -274,21 +274,21 @@ describe("createCurfew", () => {
   const REDIS = "redis://127.0.0.1:1";
   it.each<[object | undefined, RegExp]>([
     [undefined, /not an object/],
-    [{}, /redis: it is no client of ioredis 5.*\n.*keys: write/],
+    [{}, /redis: it is not a client of ioredis 5.*\n.*keys: write/],
     [{ keys }, /redis: .*, write your client of ioredis 5, new Redis/],
-    [{ redis: { duplicate: () => undefined, options: {}, isOpen: true }, keys }, /redis: it is no client/],
+    [{ redis: { duplicate: () => undefined, options: {}, isOpen: true }, keys }, /redis: it is not a client/],
     [{ redis: "http://x", keys }, /redis: .*redis:\/\/user:password@host/],
     [{ redis: "redis://x,redis://y", keys }, /redis: it names several nodes, write your client/],
     [{ redis: `redis://:${SECRET}@x?enableOfflineQueue=true`, keys }, /redis: it has options behind a \?/],
     [{ redis: "rediss://x/0?commandTimeout=0", keys }, /redis: it has options behind a \?/],
-    [{ redis: "redis://x/database", keys }, /redis: its database is no number, write/],
+    [{ redis: "redis://x/database", keys }, /redis: its database is not a number, write/],
     [{ redis: "redis://:%@x", keys }, /redis: its user or password has a % that encodes nothing/],
     [
       { redis: REDIS, keys, revokeMinReplicas: 1, partitionToleranceMs: 99 },
-      /partitionToleranceMs: no replica confirms so quickly, write 0, or 100 at least/,
+      /partitionToleranceMs: replicas don't confirm so quickly, write 0, or at least 100/,
     ],
     [{ redis: REDIS, keys: { secret: "short" } }, /keys: it is 5 bytes long/],
-    [{ redis: REDIS, keys: { secret: SECRET, privateKey: "x" } }, /keys: a key is one text/],
+    [{ redis: REDIS, keys: { secret: SECRET, privateKey: "x" } }, /keys: it is not one secret or one private key/],
     [
       { redis: REDIS, keys: { ...keys, verify: [{ secret: "short" }] } },
       /keys\.verify\[0\]: it is 5 bytes long/,
@@ -303,7 +303,7 @@ describe("createCurfew", () => {
     [{ redis: REDIS, keys, issuers: [{ name: "x" }] }, /issuers: \[0\]\.issuer: it is missing, write/],
     ...[{ secret: OTHER }, { ...keys, verify: [{ secret: OTHER }] }].map((own): [object, RegExp] => [
       { redis: REDIS, keys: own, issuers },
-      /issuers: \[0\]\.secret_env: it holds a key of our own, write/,
+      /issuers: \[0\]\.secret_env: it holds one of our own keys, write/,
     ]),
     [{ redis: REDIS, keys, accounts: { create: () => undefined } }, /accounts: it lacks the functions find/],
     [
@@ -313,7 +313,7 @@ describe("createCurfew", () => {
     [{ redis: REDIS, keys, cookies: { refreshPath: "auth; x" } }, /refreshPath: write the path/],
     [
       { redis: REDIS, keys, trustedOrigins: ["*"] },
-      /trustedOrigins: write an array, each member of it an origin/,
+      /trustedOrigins: write an array; each member is an origin/,
     ],
     [{ redis: REDIS, keys, rateLimits: { login: 10 } }, /rateLimits\.login: write a number per second/],
     [{ redis: REDIS, keys, rateLimits: true }, /rateLimits: write an object, or false/],

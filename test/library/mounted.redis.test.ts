@@ -52,6 +52,11 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
       expectRefusal(await any(host, "x.y.z"), 401, "token_invalid");
     });
 
+    it("mounts no metrics: whether there are any is for the app to say", async () => {
+      for (const path of ["/metrics", "/api/auth/metrics"])
+        expect(await call(host.url, "GET", path)).toMatchObject({ status: 404, body: { from: "the app" } });
+    });
+
     it("lists and ends sessions, refreshes, changes the password, tells a gateway", async () => {
       const { access_token: token, refresh_token } = await signUp(host);
       const ask = (method: string, path: string, body?: unknown) =>

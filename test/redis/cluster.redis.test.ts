@@ -16,6 +16,7 @@ import {
 import { startCluster } from "../helpers/cluster";
 import { decodePart } from "../helpers/jws";
 import { expectOut, logOutWhile, openDevices } from "../helpers/leaving";
+import { scrape } from "../helpers/metrics";
 import type { TestRedis } from "../helpers/redis";
 import { startService, useService } from "../helpers/service";
 import { use } from "../helpers/use";
@@ -61,6 +62,20 @@ it("all that belongs to a user is in one shard, and users are spread over all of
     const { admin } = await redis.primaryOf(`${each}denylist:epoch`);
     expect(await admin.get(`${each}denylist:epoch`)).toMatch(/^\d+-[0-9a-f]+$/);
   }
+});
+
+it("entries are counted on every primary", async () => {
+  const apart = await registerApart();
+  for (const tokens of apart.slice(0, 2) as Tokens[])
+    expect((await logout(service.url, tokens.access_token)).status).toBe(200);
+  const other = await startService({ REDIS_MODE: "cluster", REDIS_URL: redis.url });
+  const read = async () => (await scrape(other.url)).get('curfew_denylist_entries{kind="token"}');
+  await eventually(async () => (await read()) !== undefined);
+  const homes = new Set(await Promise.all(prefixes.map((prefix) => redis.primaryOf(`${prefix}events`))));
+  const keys = await Promise.all([...homes].map(({ admin }) => admin.keys("*denylist:jti:*")));
+  expect(keys.filter((some) => some.length > 0).length).toBeGreaterThan(1);
+  expect(await read()).toBe(keys.flat().length);
+  await other.stop();
 });
 
 it("a node that loses its memory logs out those whose shards it had, and nobody else", async () => {

@@ -39,17 +39,17 @@ describe("the clients file", () => {
     [
       "an empty id",
       client({ client_id: "" }),
-      "[0].client_id: it is not 1 to 128 letters, digits and signs of ASCII",
+      "[0].client_id: it is not 1 to 128 ASCII letters, digits and signs",
     ],
     [
       "a long id",
       client({ client_id: "x".repeat(129) }),
-      "[0].client_id: it is not 1 to 128 letters, digits and signs of ASCII",
+      "[0].client_id: it is not 1 to 128 ASCII letters, digits and signs",
     ],
     [
       "a line break in it",
       client({ client_id: "a\nb" }),
-      "[0].client_id: it is not 1 to 128 letters, digits and signs of ASCII",
+      "[0].client_id: it is not 1 to 128 ASCII letters, digits and signs",
     ],
     ["no hash", client({ client_secret_sha256: undefined }), "[0].client_secret_sha256: it is not a string"],
     [
@@ -65,16 +65,16 @@ describe("the clients file", () => {
     [
       "the hash of nothing",
       client({ client_secret_sha256: sha256("") }),
-      "[0].client_secret_sha256: it is that of an empty secret",
+      "[0].client_secret_sha256: it is the hash of an empty secret",
     ],
-    ["a name that isn't known", client({ hunter2: 1 }), "[0]: it holds a name that is not known"],
+    ["a name that isn't known", client({ hunter2: 1 }), "[0]: it has an unknown name"],
   ])("is refused when it holds %s, and repeats nothing of it", (_what, entry, problem) => {
     expect(problemsOf([entry])).toEqual([problem]);
   });
 
   it("is refused when two clients have one id; all that is wrong is told at once", () => {
     expect(problemsOf([client(), client({ client_id: "other" }), client()])).toEqual([
-      "[2].client_id: it is that of [0] again",
+      "[2].client_id: it is the same as in [0]",
     ]);
     expect(problemsOf([client({ client_id: 1 }), client({ client_secret_sha256: "" })])).toHaveLength(2);
   });

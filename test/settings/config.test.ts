@@ -124,7 +124,7 @@ const WRONG: readonly (readonly [name: string, value: string, write: string])[] 
   ["PASSWORD_MIN_LENGTH", "7", "a whole number from 8 to 128"],
   ["COOKIE_SECURE", "true", "auto, which is the default, or on or off"],
   ["CORS_ORIGINS", "https://app.example.com/", "an origin such as https://app.example.com"],
-  ["TRUST_PROXY", "true", "how many proxies stand in front, or their networks"],
+  ["TRUST_PROXY", "true", "the number of proxies in front, or their networks"],
   ["RATE_LIMIT", "none", "on or off"],
   ["RATE_LIMIT_LOGIN", "10", "a number per second, minute, hour or day: 10/m"],
   ["RATE_LIMIT_ACCOUNT", "0/m", "a number per second, minute, hour or day: 10/m"],
@@ -143,6 +143,7 @@ const WRONG: readonly (readonly [name: string, value: string, write: string])[] 
 const WRONG_SECRETS: typeof WRONG = [
   ["JWT_SECRET", "hunter2-hunter2", "the output of `openssl rand -base64 48`"],
   ["REDIS_URL", "http://curfew:hunter2@redis.internal", "redis://user:password@host:6379"],
+  ["METRICS_TOKEN", "hunter2-hunter2", "16 or more letters, digits and signs"],
 ];
 const FILES = ["JWT_PRIVATE_KEY_FILE", "JWT_VERIFY_KEYS_FILE", "TRUSTED_ISSUERS_FILE", "OAUTH_CLIENTS_FILE"];
 
@@ -208,6 +209,7 @@ describe("a secret", () => {
     ["REDIS_URL", { REDIS_URL: "http://curfew:hunter2@redis.internal:6379" }],
     ["REDIS_URL", { REDIS_URL: "curfew:hunter2@redis.internal:6379" }],
     ["REDIS_URL", { REDIS_URL: "redis://curfew:hunter2@redis.internal:port" }],
+    ["METRICS_TOKEN", { METRICS_TOKEN: "hunter2 with a blank in it" }],
   ])("is never repeated: %s of %j", (name, env) => {
     const told = expectProblem(env, name);
     expect(told).not.toContain("hunter2");
@@ -445,7 +447,7 @@ describe("the keys that only verify", () => {
     const told = problemsOf({ JWT_VERIFY_KEYS_FILE: write("keys.json", JSON.stringify(list)) });
     expect(told.map((line) => line.split(", write ")[0])).toEqual([
       "JWT_VERIFY_KEYS_FILE: [0].secret: it is 7 bytes long, which is less than 32",
-      "JWT_VERIFY_KEYS_FILE: [2].private_key: it holds no private key in PEM that needs no passphrase",
+      "JWT_VERIFY_KEYS_FILE: [2].private_key: it holds no private key in PEM without a passphrase",
     ]);
     expect(told.join()).not.toContain("hunter2");
   });
@@ -476,7 +478,7 @@ describe("a trusted issuer", () => {
   ])("with the secret that %s is refused", (_title, ours) => {
     const env = { ...ours(), OTHER_SECRET: SECRET, TRUSTED_ISSUERS_FILE: bySecret() };
     const told = expectProblem(env, "TRUSTED_ISSUERS_FILE");
-    expect(told).toContain("[0].secret_env: it holds a key of our own");
+    expect(told).toContain("[0].secret_env: it holds one of our own keys");
     expect(told).not.toContain(SECRET);
   });
 
@@ -485,12 +487,12 @@ describe("a trusted issuer", () => {
     ["only verifies", () => ({ JWT_VERIFY_KEYS_FILE: listed({ private_key: pemOf(pair) }) })],
   ])("with the public half of the pair that %s is refused", (_title, ours) => {
     const told = expectProblem({ ...ours(), TRUSTED_ISSUERS_FILE: byPublicKey() }, "TRUSTED_ISSUERS_FILE");
-    expect(told).toContain("[0].public_key_file: it holds a key of our own");
+    expect(told).toContain("[0].public_key_file: it holds one of our own keys");
   });
 
   it("with the secret that was made and kept is refused where that one signs", () => {
     const env = { OTHER_SECRET: SECRET, TRUSTED_ISSUERS_FILE: bySecret() };
-    expect(() => readConfig(env, () => readSecret(SECRET))).toThrow(/a key of our own/);
+    expect(() => readConfig(env, () => readSecret(SECRET))).toThrow(/one of our own keys/);
     expect(readConfig(env, () => undefined).issuers).toHaveLength(1);
     const own = { ...env, JWT_SECRET: `${SECRET}x` };
     expect(readConfig(own, () => readSecret(SECRET)).issuers).toHaveLength(1);
@@ -519,7 +521,7 @@ it("the clients of OAUTH_CLIENTS_FILE are read, or all that is wrong with them i
   expect(told.map((line) => line.split(", write ")[0])).toEqual([
     'PORT: read "x"',
     "OAUTH_CLIENTS_FILE: [0].client_secret_sha256: it is not a SHA-256 in 64 hexadecimal digits",
-    "OAUTH_CLIENTS_FILE: [1].client_id: it is not 1 to 128 letters, digits and signs of ASCII",
+    "OAUTH_CLIENTS_FILE: [1].client_id: it is not 1 to 128 ASCII letters, digits and signs",
     "OAUTH_CLIENTS_FILE: [1].client_secret_sha256: it is not a string",
   ]);
 });
@@ -551,6 +553,11 @@ describe("lists", () => {
       expectProblem({ TRUST_PROXY }, "TRUST_PROXY");
     },
   );
+});
+
+it("METRICS_TOKEN is read as it stands, and an empty one counts as none", () => {
+  expect(readConfig({ METRICS_TOKEN: "0123456789abcdef" }).metricsToken).toBe("0123456789abcdef");
+  expect(readConfig({ METRICS_TOKEN: "" }).metricsToken).toBeUndefined();
 });
 
 it("RATE_LIMIT=off switches every limit off, and a limit is read with its window", () => {
@@ -592,7 +599,7 @@ describe("the process", () => {
     const weak = runMain({ PORT: "x" });
     rmSync(dirname(file), { recursive: true });
     expect(same.stderr).toMatch(
-      /^PORT: .*\nTRUSTED_ISSUERS_FILE: \[0\]\.secret_env: it holds a key of our own, write /m,
+      /^PORT: .*\nTRUSTED_ISSUERS_FILE: \[0\]\.secret_env: it holds one of our own keys, write /m,
     );
     expect(weak.stderr).toMatch(
       /^PORT: .*\nJWT_SECRET: the secret kept in \.data\/jwt-secret can't .*, write /m,

@@ -270,7 +270,7 @@ describe("refuses", () => {
   it("a member that isn't known, by its name if that can be no secret", () => {
     expectProblem(() => read({ ...CLERK, jwks_url: "x" }), "[0]", /^it has jwks_url$/);
     expectProblem(() => read({ ...CLERK, constructor: "x" }), "[0]", /^it has constructor$/);
-    expectProblem(() => read({ ...CLERK, [SECRET]: 1 }), "[0]", /a name that is not known/);
+    expectProblem(() => read({ ...CLERK, [SECRET]: 1 }), "[0]", /an unknown name/);
   });
 
   it.each(["5", "null", '"x"', "[]"])("%s for an issuer", (text) => {

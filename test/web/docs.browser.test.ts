@@ -62,7 +62,7 @@ describe("the page at /docs", () => {
 
     expect(await routeOf(page, "POST /api/auth/login").isVisible()).toBe(true);
     expect(await page.locator(".route:visible", { hasText: "/api/v1/" }).count()).toBe(0);
-    await page.getByText("The same routes once more.").click();
+    await page.getByText("The same routes again.").click();
 
     await twin.waitFor();
   });
@@ -173,7 +173,7 @@ describe("the page at /docs", () => {
     const markup = "<img src=x onerror=alert(1)>";
     await page.route("**/readyz", (route) => route.fulfill({ status: 502, body: markup }));
     const strange = await tryRoute(page, "GET /readyz");
-    expect(strange.outcome).toMatch(/^502 Bad Gateway: It doesn’t say why/);
+    expect(strange.outcome).toMatch(/^502 Bad Gateway: The answer doesn’t look like Curfew’s/);
     expect(strange.content).toBe(markup);
 
     await page.route("**/readyz", (route) => route.abort("connectionrefused"));

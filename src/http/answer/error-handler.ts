@@ -10,7 +10,7 @@ import { useOf, type Tell } from "../request/request-log";
 const CHALLENGE = 'Bearer realm="curfew"';
 const RETRY_AFTER_SECONDS = "1";
 
-/** The refusals that are worth more than the line that their request gets. */
+/** The refusals that are logged as events, besides the line of their request. */
 const EVENT: Partial<Record<ErrorCode, LogEvent>> = {
   invalid_credentials: "login_failed",
   refresh_token_reused: "refresh_reused",
@@ -31,7 +31,7 @@ export function createErrorHandler(log: Logger, tell: Tell, alarms: Alarms): Err
     alarms.raise(error, useOf(req));
     if (status >= 500 && error.cause !== undefined)
       logEvent(log, "failed", { request_id: res.get("X-Request-Id"), code: error.code, ...causeOf(error) });
-    // What takes other credentials than tokens has said which.
+    // Routes that take other credentials than tokens have set a challenge of their own.
     if (status === 401 && !res.hasHeader("WWW-Authenticate")) {
       res.set("WWW-Authenticate", blamesToken ? `${CHALLENGE}, error="invalid_token"` : CHALLENGE);
     }
@@ -72,7 +72,7 @@ function toCurfewError(thrown: unknown): CurfewError {
   }
 }
 
-/** The message, and for a fault of ours where it came from; never an error's other members, which may hold arguments. */
+/** The message and, for `internal`, the stack; never an error's other members, which may hold a command's arguments. */
 function causeOf({ code, cause }: CurfewError) {
   if (!(cause instanceof Error)) return { cause: String(cause) };
   const frames = cause.stack?.slice(cause.stack.indexOf("\n    at "));

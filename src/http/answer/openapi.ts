@@ -15,16 +15,16 @@ const ErrorAnswer = z.object({
   details: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
 });
 
-/** An endpoint behind any method is described by the ones that gateways use. */
+/** A route for all methods is described once for each method that gateways use. */
 const ALL_METHODS = ["get", "post", "put", "patch", "delete"];
 
-/** No route of its own: a method it doesn't answer to, a path that isn't there. */
+/** Errors that no route lists: an unsupported method, an unknown path. */
 const OTHER = {
   description: "Any other error",
   content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
 };
 
-/** Describes the routes from what they run: the schemas that validate, the steps that refuse. */
+/** Describes the routes by what they run: the schemas that validate and the steps that refuse. */
 export function createOpenApi(tables: readonly RouteTable[], accessCookie: string): object {
   const { version, license } = JSON.parse(
     readFileSync(join(__dirname, "../../../package.json"), "utf8"),
@@ -57,7 +57,7 @@ export function createOpenApi(tables: readonly RouteTable[], accessCookie: strin
   };
 }
 
-/** A refresh token is in the body or in a cookie of its own, and beside none of these. */
+/** `any token` may also be a refresh token, in the body or in its own cookie: then none of these is needed. */
 const SECURITY: Record<Security, object[]> = {
   token: [{ bearer: [] }, { cookie: [] }],
   "any token": [{ bearer: [] }, { cookie: [] }, {}],
@@ -105,14 +105,16 @@ function requestBodyOf(body: z.ZodType, mediaType: string): object {
 
 const successesOf = ({ answers }: Endpoint) =>
   Object.fromEntries(
-    Object.entries(answers).map(([status, { description, headers, schema }]) => [
-      status,
-      {
-        description,
-        ...(headers && { headers: headersOf(headers) }),
-        ...(schema && { content: { "application/json": { schema: jsonSchema(schema, "output") } } }),
-      },
-    ]),
+    Object.entries(answers).map(
+      ([status, { description, headers, mediaType = "application/json", schema }]) => [
+        status,
+        {
+          description,
+          ...(headers && { headers: headersOf(headers) }),
+          ...(schema && { content: { [mediaType]: { schema: jsonSchema(schema, "output") } } }),
+        },
+      ],
+    ),
   );
 
 const headersOf = (headers: Record<string, string>) =>
@@ -120,7 +122,7 @@ const headersOf = (headers: Record<string, string>) =>
     Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: "string" } }]),
   );
 
-/** One answer for each status, which says the codes that it may carry, and when. */
+/** One answer for each status, with the codes that it may carry and when each occurs. */
 function refusalsOf(codes: readonly ErrorCode[]): object {
   const statuses = [...new Set(codes.map((code) => ERRORS[code].status))].sort();
   return Object.fromEntries(

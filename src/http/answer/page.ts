@@ -5,7 +5,7 @@ import { endpoint } from "../router";
 
 const WEB = join(__dirname, "../../web");
 
-/** A page's policy: what it needs comes from us, and it talks to us alone. */
+/** A policy for pages: they load from, and talk to, this service only. */
 const pagePolicy = helmet.contentSecurityPolicy({
   useDefaults: false,
   directives: {
@@ -29,7 +29,7 @@ export const createPage = (file: string, summary: string) =>
     },
   });
 
-/** What a page loads: its own files, and those that all pages share. */
+/** The files that a page loads: its own, and those that all pages share. */
 export const createPageFiles = (folder: string): RequestHandler[] => [
   pagePolicy,
   ...[folder, "shared"].map((each) =>

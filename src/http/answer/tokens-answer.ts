@@ -6,7 +6,7 @@ import type { Transport } from "../request/credentials";
 
 export const User = z.object({ id: z.string(), email: z.string(), roles: z.array(z.string()) });
 
-/** By cookie, the two tokens are in cookies and nowhere else. */
+/** With cookie transport, the two tokens are only in cookies, not in the body. */
 export const Tokens = z.object({
   access_token: z.string().optional(),
   token_type: z.literal("Bearer"),

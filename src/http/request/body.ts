@@ -7,17 +7,17 @@ import { step } from "./step";
 
 const MAX_BYTES = 16 * 1024;
 
-/** Whether a request says that its body will be too large. A chunked one doesn't say. */
+/** Whether a request announces a body that is too large. A chunked request announces no length. */
 export const isAnnouncedTooLarge = ({ headers }: Pick<IncomingMessage, "headers">): boolean =>
   Number(headers["content-length"] ?? 0) > MAX_BYTES;
 
 function refuseTooLarge(res: Response): CurfewError {
-  // What is still to come, nobody will read.
+  // Nobody will read the rest of the body.
   res.set("Connection", "close");
   return new CurfewError("body_too_large");
 }
 
-/** Express's parsers answer only when all of a body has come, however much it is. */
+/** Makes a parser answer as soon as the body is too large. Express's parsers wait for the whole body first. */
 function atOnce(parse: RequestHandler): RequestHandler {
   return (req, res, next) => {
     let [receivedBytes, isDone] = [0, false];
@@ -48,7 +48,7 @@ const parseJson = atOnce(
   }),
 );
 
-/** Parses a JSON body, if there is one. What a browser's form can send is refused, whatever it says. */
+/** Parses a JSON body, if there is one. The media types that a browser's form can send are refused. */
 export const readJson = step(
   ["invalid_json", "body_too_large", "unsupported_media_type"],
   (req, res, next) => {
@@ -62,13 +62,13 @@ export const readJson = step(
   },
 );
 
-/** An app that our routes are mounted in may have read the body before us, and not as strictly. */
+/** The app in which the routes are mounted may have parsed the body before, less strictly. */
 function assertReadAsJson(req: Request): void {
   const body: unknown = req.body;
   const length = req.get("Content-Length") ?? (req.headers["transfer-encoding"] ? Infinity : 0);
   if (body === undefined && Number(length) > 0) {
     throw new TypeError(
-      "Somebody read the request's body before Curfew's routes and left nothing in req.body.",
+      "The request's body was read before it reached Curfew's routes, but req.body is undefined. Mount the routes before whatever reads the body, or let it set req.body.",
     );
   }
   const isEmpty = body === undefined || (isObject(body) && Object.keys(body).length === 0);
@@ -76,7 +76,9 @@ function assertReadAsJson(req: Request): void {
   if (!isJson(req.get("Content-Type"))) throw new CurfewError("unsupported_media_type");
 }
 
-/** The same, where there must be a body: what a form can send is refused though it be empty, before anything counts it. */
+/**
+ * Like readJson, but requires a body: an empty one with a form's media type is refused too, before it counts as a try.
+ */
 export const requireJson = step(readJson.errors, (req, res, next) => {
   if (isAnnouncedTooLarge(req)) throw refuseTooLarge(res);
   if (!isJson(req.get("Content-Type"))) throw new CurfewError("unsupported_media_type");
@@ -85,7 +87,7 @@ export const requireJson = step(readJson.errors, (req, res, next) => {
 
 const parseForm = atOnce(urlencoded({ limit: MAX_BYTES, extended: false, type: () => true }));
 
-/** Parses a form, as OAuth's requests are. */
+/** Parses a form, which is what OAuth requests send. */
 export const requireForm = step(["body_too_large", "unsupported_media_type"], (req, res, next) => {
   if (isAnnouncedTooLarge(req)) throw refuseTooLarge(res);
   if (!isForm(req.get("Content-Type"))) throw new CurfewError("unsupported_media_type");
@@ -94,7 +96,7 @@ export const requireForm = step(["body_too_large", "unsupported_media_type"], (r
   parseForm(req, res, next);
 });
 
-/** The body as the schema describes it, or `invalid_request` with everything that is wrong with it. JSON's null is no body. */
+/** Parses the body, or throws `invalid_request` with everything that is wrong. JSON's null counts as no body. */
 export function readBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body ?? undefined);
   if (result.success) return result.data;
@@ -118,6 +120,6 @@ const CHARSET = String.raw`\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$`;
 const JSON_IN_UTF8 = new RegExp(`^application/json${CHARSET}`, "i");
 const FORM_IN_UTF8 = new RegExp(`^application/x-www-form-urlencoded${CHARSET}`, "i");
 
-/** JSON is UTF-8 (RFC 8259 §8.1); the parser would take UTF-16 and others too. */
+/** JSON is UTF-8 (RFC 8259 §8.1), but the parser would accept UTF-16 and others too. */
 const isJson = (type = "") => JSON_IN_UTF8.test(type);
 const isForm = (type = "") => FORM_IN_UTF8.test(type);

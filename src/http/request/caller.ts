@@ -7,15 +7,15 @@ import type { AccessToken } from "../../tokens/access-tokens";
 import "../middleware";
 import type { Transport } from "./credentials";
 
-/** What is found out about a request on its way, for what comes later. Apps see `req.auth`, and nothing of this. */
+/** What earlier steps found out about a request, for later ones. Apps see only `req.auth`. */
 type Known = {
-  /** Its path, as the log has it. */
+  /** The route's path, for the log. */
   route?: string;
-  /** How the token in `req.auth` came. */
+  /** How the token in `req.auth` was sent. */
   transport?: Transport;
-  /** The client in whose name it comes, behind requireClient. */
+  /** The client that sent the request, behind requireClient. */
   client?: string;
-  /** Whose password it tries, where its body doesn't say. */
+  /** The account whose password is tried, if the body doesn't name it. */
   triedEmail?: string;
 };
 
@@ -29,17 +29,17 @@ export function knownOf(req: Request): Known {
 
 export const callerOf = (req: Request): Token => behind("requireToken()", req.auth);
 
-/** For what only sessions of ours have. */
+/** Throws `own_session_required` for a foreign token. */
 export function ownCallerOf(req: Request): AccessToken {
   const caller = callerOf(req);
   if (caller.kind === "foreign") throw new CurfewError("own_session_required");
   return caller;
 }
 
-/** How the caller's token came, and so how the next one goes back. */
+/** How the caller's token was sent, and so how the next one is returned. */
 export const transportOf = (req: Request): Transport => behind("requireToken()", knownOf(req).transport);
 
-/** The client that asks. */
+/** The id of the client that sent the request. */
 export const clientOf = (req: Request): string => behind("requireClient()", knownOf(req).client);
 
 function behind<T>(guard: string, value: T | undefined): T {
@@ -47,7 +47,7 @@ function behind<T>(guard: string, value: T | undefined): T {
   return value;
 }
 
-/** A proxy's word for where a request comes from counts only if it is an address, without a zone that anybody can vary. */
+/** A proxy's `X-Forwarded-For` counts only if it is an address without a zone, which the client could vary at will. */
 export function addressOf(req: Request): string | undefined {
   const { ip = "" } = req;
   return isIP(ip) && !ip.includes("%") ? ip : req.socket.remoteAddress;

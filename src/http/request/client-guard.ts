@@ -8,12 +8,12 @@ import { step, type Step } from "./step";
 
 export type ClientGuardParts = {
   clients: readonly OAuthClient[];
-  /** Stands only in the way of those who are refused. */
+  /** Runs only for requests that are refused. */
   limitTries: Step;
   tell: Tell;
 };
 
-/** Lets a request through only in a client's name. A token, in a header or a cookie, is no credential here. */
+/** Requires a client's id and secret. A token in a header or a cookie doesn't count here. */
 export function requireClient({ clients, limitTries, tell }: ClientGuardParts): Step {
   const isClient = createClientCheck(clients);
   const nameOf = (id: string | undefined) => clients.find((each) => each.id === id)?.id ?? "unknown";
@@ -60,7 +60,7 @@ const formDecode = (text: string) => decodeURIComponent(text.replaceAll("+", " "
 const sha256 = (text: string) => createHash("sha256").update(text).digest();
 const NOBODYS_HASH = sha256("");
 
-/** What tells whether a secret is that client's. It takes as long for a client that there isn't. */
+/** Returns a function that checks a client's secret. It takes as long for a client that doesn't exist. */
 export function createClientCheck(clients: readonly OAuthClient[]) {
   const hashes = new Map(clients.map(({ id, secretHash }) => [id, secretHash]));
   return function isClient(id: string, secret: string): boolean {

@@ -5,16 +5,18 @@ import type { Settings } from "../../settings/table";
 /** The two cookies of the cookie transport. Their names are decided once, and only those names are read. */
 export type Cookies = {
   readonly accessName: string;
-  /** Each is read by itself: somebody who planted a second refresh cookie must not be able to keep the other from working. */
+  /**
+   * Each cookie is read on its own, so that a planted second refresh cookie can't keep the access cookie from working.
+   */
   readAccess(req: Request): string | undefined;
   readRefresh(req: Request): string | undefined;
-  /** Both live as long as the refresh token; the access token inside says by itself when it expires. */
+  /** Both cookies live as long as the refresh token. The access token has its own `exp`. */
   set(res: Response, tokens: { accessToken: string; refreshToken: string; maxAgeSeconds: number }): void;
   clearAccess(res: Response): void;
   clearRefresh(res: Response): void;
 };
 
-/** The refresh cookie is sent to `refreshPath` and below: our routes, wherever they are mounted, must stand there. */
+/** Browsers send the refresh cookie only to `refreshPath` and below, so the routes must be mounted there. */
 export function createCookies({ secure, refreshPath }: Settings["cookies"]): Cookies {
   const accessName = secure ? "__Host-curfew_access" : "curfew_access";
   const refreshName = secure ? "__Secure-curfew_refresh" : "curfew_refresh";
@@ -37,8 +39,8 @@ export function createCookies({ secure, refreshPath }: Settings["cookies"]): Coo
 }
 
 /**
- * A cookie's text, as it was sent: exact name, nothing decoded, and a string or nothing. Two of the same name mean that
- * somebody else planted one (a sibling domain can), and which of them comes first is not for us to guess.
+ * Returns a cookie's text as it was sent, not decoded. Two cookies with the same name are refused: a sibling domain may
+ * have planted one, and there is no telling which.
  */
 function readCookie(req: Request, name: string): string | undefined {
   const values = (req.headers.cookie ?? "")
@@ -54,7 +56,9 @@ function readCookie(req: Request, name: string): string | undefined {
   return values[0] === "" ? undefined : values[0];
 }
 
-/** No more than spaces and tabs, as RFC 6265 has it. By hand: /[ \t]+$/ takes the square of the spaces inside, 0.4 s for 16 KiB. */
+/**
+ * Removes spaces and tabs only (RFC 6265). Not by /[ \t]+$/, which takes quadratic time: 0.4 s for 16 KiB of spaces.
+ */
 function withoutSpaceAround(pair: string): string {
   let [start, end] = [0, pair.length];
   while (isSpace(pair[start])) start += 1;

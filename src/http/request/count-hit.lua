@@ -1,9 +1,9 @@
--- Counts a hit in a window that begins with the first.
+-- Counts a hit in a window that begins with the first hit.
 --
 -- KEYS  1 the counter
 -- args  window_ms, how long the window is
 -- Returns {hits, milliseconds left}.
--- Atomic, so that instances that count at once let nobody slip through, and no counter stays without a TTL.
+-- Atomic, so that instances that count at the same time miss no hit, and no counter is left without a TTL.
 
 local hits = redis.call('INCR', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])

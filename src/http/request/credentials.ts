@@ -8,24 +8,26 @@ export type Transport = "bearer" | "cookie";
 
 export type Credential = { token: string; transport: Transport };
 
-/** What a request carries. Each part is read once, however many ask for it; an error is thrown to all of them. */
+/** The credentials of a request. Each is read once; every later call returns the same or throws the same error. */
 type Credentials = {
   /**
-   * The access token, not yet verified. An Authorization header wins: beside it the cookie is not looked at, whatever the
+   * The access token, not yet verified. An Authorization header wins: beside it the cookie is ignored, whatever the
    * header holds. A token in the URL or the body is never read (RFC 6750 §5.3).
    */
   access: () => Credential | undefined;
-  /** The access cookie, whatever else there is. */
+  /** The access cookie, also beside an Authorization header. */
   accessCookie: () => string | undefined;
-  /** The refresh token that the parsed body brings, else the cookie's; the cookie, too, is not looked at beside a header. */
+  /** The refresh token in the parsed body, else the cookie. Beside an Authorization header the cookie is ignored. */
   refresh: () => Credential | undefined;
-  /** The refresh token, verified. Throws `token_missing` if there is none, `refresh_token_invalid` if it is no good. */
+  /**
+   * The refresh token, verified. Throws `token_missing` if there is none, `refresh_token_invalid` if it isn't valid.
+   */
   refreshToken: () => RefreshToken;
 };
 
 export type ReadCredentials = (req: Request) => Credentials;
 
-/** Reads the credentials of requests, by the names that our cookies have. */
+/** Reads the credentials of requests. */
 export function createCredentials(cookies: Cookies, refreshTokens: RefreshTokens): ReadCredentials {
   const read = new WeakMap<Request, Credentials>();
 
@@ -51,14 +53,14 @@ export function createCredentials(cookies: Cookies, refreshTokens: RefreshTokens
   };
 }
 
-/** Whoever writes Bearer means us, and is told when the rest is not as it should be. */
+/** A header that begins with Bearer is meant for Curfew, so a malformed one is refused. Other schemes are ignored. */
 const MEANS_BEARER = /^bearer(?![a-z0-9-])/i;
 const BEARER = /^bearer(?: +(?<token>.*))?$/i;
 const B64TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
 function readAccess(req: Request, readCookie: () => string | undefined): Credential | undefined {
   const [header, ...repeated] = req.headersDistinct["authorization"] ?? [];
-  // Node keeps the first of several and drops the rest without a word.
+  // Node silently keeps the first of several headers and drops the rest.
   if (repeated.length > 0) {
     throw new CurfewError("invalid_request", {
       details: [{ path: "Authorization", message: "must not be sent twice" }],

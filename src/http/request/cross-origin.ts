@@ -16,8 +16,8 @@ const OPTIONS = {
 };
 
 /**
- * Lets the pages of these origins read our answers. Only a real preflight is answered here: any other OPTIONS goes on to
- * its route, which may stand behind a guard or not know the method.
+ * Lets pages of these origins read the answers. Only a real preflight is answered here: any other OPTIONS goes on to
+ * its route, which may have a guard or not support the method.
  */
 export function createCrossOriginSharing(origins: readonly string[]): RequestHandler {
   const answer = cors({ ...OPTIONS, origin: [...origins] });

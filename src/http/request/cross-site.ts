@@ -8,8 +8,8 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 export const isStateChanging = (method: string) => !SAFE_METHODS.has(method.toUpperCase());
 
 /**
- * Refuses what comes from somebody else's page. Browsers say where a request comes from and a page can't change that;
- * whatever says nothing is no browser, and carries no cookies but its own.
+ * Refuses requests from another site's page. Browsers say where a request comes from, and a page can't change that. A
+ * client that sends neither header isn't a browser, and sends only cookies that it put there itself.
  */
 export function createCrossSiteCheck(trustedOrigins: readonly string[]) {
   return function assertNotCrossSite(req: Headers): void {

@@ -9,7 +9,9 @@ const COUNT_HIT = readScript(join(__dirname, "count-hit.lua"));
 export const limitKey = (shards: Shards, name: string, client: string) =>
   `${shards.prefixOf(client)}ratelimit:${name}:${client}`;
 
-/** express-rate-limit's counters in our Redis: shared by all instances, and its outage is ours, not an open door. */
+/**
+ * Keeps express-rate-limit's counters in Redis: all instances share them, and while Redis is away nothing gets through.
+ */
 export function createLimitStore(redis: Redis, shards: Shards, name: string, windowSeconds: number): Store {
   const keyOf = (client: string) => limitKey(shards, name, client);
   return {
@@ -18,7 +20,7 @@ export function createLimitStore(redis: Redis, shards: Shards, name: string, win
       const [totalHits, leftMs] = reply as [number, number];
       return { totalHits, resetTime: new Date(Date.now() + leftMs) };
     },
-    // Only asked of stores whose limits forgive; ours don't.
+    // Called only for limits that don't count some requests; these count all.
     decrement: () => undefined,
     async resetKey(client) {
       await redis.ask((commands) => commands.del(keyOf(client)));

@@ -18,11 +18,13 @@ export type LimitParts = {
   credentialsOf: ReadCredentials;
 };
 
-/** `logout` and `client` stand only in the way of those who are refused, and count nobody else. */
+/** `logout` and `client` run only for requests that are refused, and count only those. */
 export type Limits = Record<"login" | "account" | "register" | "refresh" | "logout" | "client", Step> & {
-  /** The two limits of a login, in buckets of their own, for a try at the password of an account that the caller is in. */
+  /** The two limits of a login, counted apart, for attempts to change the password. */
   password: PasswordLimit;
-  /** Remembers that this account signed in from here, so that nobody elsewhere can use up its owner's tries. */
+  /**
+   * Remembers that this account signed in from this address, so that nobody elsewhere can use up its owner's attempts.
+   */
   rememberAddress: (req: Request, email: string) => Promise<void>;
 };
 
@@ -35,7 +37,7 @@ const KNOWN_FOR_SECONDS = 30 * 86_400;
 
 const networkOf = (req: Request) => ipKeyGenerator(addressOf(req) ?? "unknown", IPV6_SUBNET);
 
-/** Without rates nothing is limited. */
+/** Without `rates`, nothing is limited. */
 export function createLimits(parts: LimitParts, rates: Settings["rateLimits"]): Limits {
   const { redis, shards, credentialsOf } = parts;
 
@@ -59,7 +61,8 @@ export function createLimits(parts: LimitParts, rates: Settings["rateLimits"]): 
       legacyHeaders: false,
       keyGenerator: keyOf,
       store: createLimitStore(redis, shards, name, windowSeconds),
-      // It would complain on the console about what a client puts into headers. Our own start checks the settings.
+      // Its validation would complain on the console about what clients put into headers. Settings are checked at
+      // start.
       validate: false,
       handler: (req, res) => {
         const { resetTime } = (req as Request & { rateLimit: { resetTime: Date } }).rateLimit;
@@ -73,18 +76,18 @@ export function createLimits(parts: LimitParts, rates: Settings["rateLimits"]): 
   const knownKey = (account: string, req: Request) =>
     limitKey(shards, "known", `${account}@${networkOf(req)}`);
 
-  /** An address from which the account has signed in has tries of its own; all others share one lot. */
+  /** An address from which the account has signed in has a counter of its own; all others share one. */
   async function accountKey(req: Request): Promise<string> {
     const account = emailDigest(knownOf(req).triedEmail ?? (req.body as { email: string }).email);
     const isKnown = await redis.ask((client) => client.exists(knownKey(account, req)));
     return isKnown ? `${account}@${networkOf(req)}` : account;
   }
 
-  /** The session a genuine refresh token names, so that many can be behind one address; the address for anything else. */
+  /** The session that a genuine refresh token names, so that many can share an address; else the address. */
   const sessionKey = (req: Request): string =>
     attempt(credentialsOf(req).refreshToken)?.sid ?? networkOf(req);
 
-  /** Its headers would tell whose address is known, and so whether there is such an account. */
+  /** Sends no RateLimit headers: they would tell whether an address is known, and so whether the account exists. */
   const limitAccount = (name: string) => limit(name, rates?.account, accountKey, { isTold: false });
 
   const passwordSteps = [limit("password", rates?.login, networkOf), limitAccount("password-account")];
@@ -102,7 +105,7 @@ export function createLimits(parts: LimitParts, rates: Settings["rateLimits"]): 
     register: limit("register", rates?.register, networkOf),
     refresh: limit("refresh", rates?.refresh, sessionKey),
     logout: limit("logout", rates?.logout, networkOf),
-    // As many as at a password, though a secret that nobody chose can't be guessed.
+    // The same rate as for passwords, although a generated secret can't be guessed.
     client: limit("client", rates?.login, networkOf),
     async rememberAddress(req, email) {
       if (!rates) return;

@@ -4,15 +4,15 @@ import type { ReadCredentials } from "./credentials";
 import { step, type Step } from "./step";
 
 /**
- * For routes that judge their credentials themselves: refuses a request that would act by cookie from somebody else's
- * page. It stands before the limits, or such a page could use up its visitor's tries.
+ * For routes that check their credentials themselves: refuses a request from another site's page that would act by
+ * cookie. It must run before the limits, or such a page could use up its visitor's attempts.
  */
 export function createOwnPagesOnly(
   credentialsOf: ReadCredentials,
   assertNotCrossSite: (req: Request) => void,
 ): Step {
   return step(["cross_site_request"], function ownPagesOnly(req, _res, next) {
-    // What can't be read acts in nobody's name; the route says what is wrong with it.
+    // A credential that can't be read does no harm here; the route refuses it and says why.
     const { access, refresh } = credentialsOf(req);
     const credentials = [attempt(access), attempt(refresh)];
     if (credentials.some((credential) => credential?.transport === "cookie")) assertNotCrossSite(req);

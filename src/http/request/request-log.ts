@@ -10,7 +10,7 @@ export type Tell = (req: Request, event: LogEvent, about?: Record<string, string
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 const UNKNOWN_PATH_MAX = 20;
 
-/** Where a request meets a route, the log names the route, and nothing that a client or a gateway put below it. */
+/** Lets the log name the route that a request matched, without what a client or a gateway appended to its path. */
 export const nameRoute =
   (path: string): RequestHandler =>
   (req, _res, next) => {
@@ -21,7 +21,9 @@ export const nameRoute =
 
 const WILDCARD = /\{\/\*path\}$/;
 
-/** Gives an answer the id of its request, unless an app around us has: the caller's own, if it is fit to stand in a log line. */
+/**
+ * Sets the answer's X-Request-Id, unless the app around has: the caller's own id if it is safe to log, else a new one.
+ */
 export const giveRequestId: RequestHandler = (req, res, next) => {
   const given = req.get("X-Request-Id") ?? "";
   if (!res.hasHeader("X-Request-Id")) {
@@ -30,7 +32,7 @@ export const giveRequestId: RequestHandler = (req, res, next) => {
   next();
 };
 
-/** Gives every request one line. The query is left out: what people put there by mistake are tokens. */
+/** Logs one line for every request. It leaves the query out, because people put tokens there by mistake. */
 export function createRequestLog(log: Logger): RequestHandler {
   return function requestLog(req, res, next) {
     const [ip, startedAt] = [addressOf(req), performance.now()];
@@ -55,7 +57,7 @@ export const createTell =
     logEvent(log, event, { ...originOf(req), ...about });
   };
 
-/** A token's use in a request. A client has it from somebody who used it. */
+/** Describes a token's use for an alarm. With `client`, a client asked about a token that somebody had sent to it. */
 export const useOf = (req: Request, client?: string): Use => ({
   by: client === undefined ? "" : `client:${client}`,
   requester: requesterOf(req),
@@ -68,10 +70,14 @@ const originOf = (req: Request) => ({
   path: pathOf(req),
 });
 
-/** Nothing that could be a token or a password: the route; and where there is none, of the path what is too short for one. */
+/**
+ * Never contains a token or a password: the route, or if there is none, a part of the path that is too short for one.
+ */
 const pathOf = (req: Request) => knownOf(req).route ?? beginningOf(req.originalUrl);
 
-/** No query, no user before a host, and whole segments up to 20 characters in all: a secret may have slashes in it. */
+/**
+ * No query, no user before a host, and whole segments of up to 20 characters in all, as a secret may contain slashes.
+ */
 function beginningOf(url: string): string {
   const path = url.replace(/^https?:\/\/[^/]*/i, "").replace(/[?#].*/s, "");
   if (path.length <= UNKNOWN_PATH_MAX) return path;

@@ -35,7 +35,7 @@ export type AuthRouteParts = {
 export function createAuthEndpoints(parts: AuthRouteParts) {
   const { auth, cookies, credentialsOf, assertNotCrossSite, limit, tell } = parts;
 
-  /** Else somebody else's page could sign its visitor in to an account of its own. */
+  /** Otherwise another site's page could sign its visitor in to the attacker's account. */
   function assertMayHave(transport: Transport, req: Request): void {
     if (transport === "cookie") assertNotCrossSite(req);
   }
@@ -48,7 +48,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     try {
       await limit.rememberAddress(req, account.email);
     } catch (error) {
-      // Who is in stays in; the address is known the next time.
+      // The login has succeeded already. The address is remembered at the next one.
       if (!(error instanceof CurfewError)) throw error;
     }
     tell(req, event, { sub: account.id, sid });
@@ -58,7 +58,10 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     summary: "Open an account and log in",
     body: Login,
     answers: { 201: { description: "The account exists, and its owner is logged in", schema: Tokens } },
-    errors: ["cross_site_request", "email_taken", "overloaded", "denylist_unavailable"],
+    errors: [
+      ...(["invalid_credentials", "cross_site_request", "email_taken"] as const),
+      ...(["overloaded", "denylist_unavailable"] as const),
+    ],
     async handle(req, res, { email, password, transport }) {
       assertMayHave(transport, req);
       const grant = await auth.register(email, password, requesterOf(req));

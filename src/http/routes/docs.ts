@@ -3,7 +3,7 @@ import { createOpenApi, type RouteTable } from "../answer/openapi";
 import { createPage, createPageFiles } from "../answer/page";
 import { endpoint } from "../router";
 
-/** The tables come late, because the description is a row of one of them. */
+/** The tables are given as a function, because this endpoint is itself in one of them. */
 export function createDescription(tables: () => readonly RouteTable[], accessCookie: string) {
   let description: object | undefined;
   return endpoint({

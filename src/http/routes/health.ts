@@ -6,7 +6,7 @@ import { reasonOf } from "../../redis/reason";
 import type { Redis } from "../../redis/redis";
 import { endpoint } from "../router";
 
-/** Redis plays no part in being alive, or its outage would have every instance restarted. */
+/** Doesn't ask Redis: otherwise an outage of Redis would have every instance restarted. */
 export const healthz = endpoint({
   summary: "Alive: the process answers",
   answers: { 200: { description: "Alive", schema: z.object({ status: z.literal("ok") }) } },
@@ -24,7 +24,7 @@ export function createReadyz(denylist: Denylist, redis: Redis, isStopping: () =>
   const writing = createWriteCheck(denylist);
   return endpoint({
     summary: "Ready: this instance can tell who is logged out",
-    answers: { 200: { description: "Ready; what is wrong all the same, in warnings", schema: Ready } },
+    answers: { 200: { description: "Ready; `warnings` says what is wrong nevertheless", schema: Ready } },
     errors: ["denylist_unavailable", "stopping"],
     async handle(_req, res) {
       if (isStopping()) throw new CurfewError("stopping");
@@ -44,8 +44,8 @@ function throwWithDetails(error: unknown): never {
 }
 
 /**
- * Who can't write can still tell who is logged out: taken out of service, it would refuse those too whom it could let in.
- * Anybody may ask, so that those who ask at once share one answer.
+ * Refused writes are only a warning: such an instance still knows who is logged out, and if it were taken out of
+ * service it would refuse everybody. Anybody may call this, so concurrent requests share one answer.
  */
 function createWriteCheck(denylist: Denylist) {
   let asking: Promise<Warning[]> | undefined;
@@ -63,7 +63,7 @@ async function writeWarnings(denylist: Denylist): Promise<Warning[]> {
     return [];
   } catch (error) {
     const reason = reasonOf(assertOutage(error).cause);
-    const message = `Redis refuses writes (${reason}): login, refresh and logout answer 503, checks are still right.`;
+    const message = `Redis refuses writes (${reason}): login, refresh and logout get a 503. Checks still work.`;
     return [{ code: "writes_refused", message }];
   }
 }

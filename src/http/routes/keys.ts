@@ -26,12 +26,12 @@ const PublishedKeys = z.object({
   ),
 });
 
-/** Whoever verifies our tokens without asking us does not learn of logouts. */
+/** A service that only verifies tokens with these keys, and doesn't ask Curfew, doesn't learn of logouts. */
 export function createPublishedKeys({ all }: KeyRing) {
   const keys = all.map(publicJwkOf).filter((jwk) => jwk !== undefined);
   return endpoint({
     summary: "The public keys that our access tokens can be verified with, as a JWK set",
-    answers: { 200: { description: "None, where a secret signs", schema: PublishedKeys } },
+    answers: { 200: { description: "The keys; none if a secret signs", schema: PublishedKeys } },
     handle(_req, res) {
       res.set("Cache-Control", `public, max-age=${PUBLISHED_KEYS_MAX_AGE_SECONDS}`).json({ keys });
     },

@@ -16,21 +16,21 @@ export type LogoutParts = {
   auth: Auth;
   cookies: Cookies;
   credentialsOf: ReadCredentials;
-  /** Stands only in the way of tries that ended nothing: nobody may be kept from a logout that would end something. */
+  /** Runs only for attempts that ended nothing: a limit must never prevent a logout that would end something. */
   limitTries: Step;
   tell: Tell;
 };
 
-/** The logout routes differ in how they say that it is done, and in nothing else. */
+/** The logout routes differ only in how they answer success. */
 export function createLogoutEndpoints({ auth, cookies, credentialsOf, limitTries, tell }: LogoutParts) {
-  /** Logs out with what the request carries, and leaves no cookie that is of no use any more. */
+  /** Logs out with the request's credentials, and clears the cookies that are of no more use. */
   async function endWhatIsNamed(req: Request, res: Response, body: z.infer<typeof Logout>): Promise<void> {
     const allDevices = body.all_devices ?? false;
     try {
       const credentials = credentialsOf(req);
       const access = credentials.access();
       const isByCookie = access?.transport === "cookie";
-      // Beside a good access cookie, two refresh cookies are as good as none.
+      // Beside an access cookie, a refresh cookie that can't be read (there are two) counts as none.
       const refresh = isByCookie ? attempt(credentials.refresh) : credentials.refresh();
       const whose = await auth.logout({ access, refresh, allDevices }, requesterOf(req));
       tell(req, "logout", { ...whose, devices: allDevices ? "all" : "this" });
@@ -45,7 +45,9 @@ export function createLogoutEndpoints({ auth, cookies, credentialsOf, limitTries
     }
   }
 
-  /** What there is to say to a try too many. Rejects if it can't be counted: then both cookies stay, as on every 503. */
+  /**
+   * Returns `rate_limited` if there were too many attempts. Throws if Redis can't count them: then both cookies stay.
+   */
   async function countTry(req: Request, res: Response): Promise<CurfewError | undefined> {
     try {
       await runStep(limitTries, req, res);
@@ -56,7 +58,7 @@ export function createLogoutEndpoints({ auth, cookies, credentialsOf, limitTries
     }
   }
 
-  /** A cookie that is dead or can't be verified would stand in the way of every later try. */
+  /** Clears a cookie that is dead or can't be verified: it would make every later attempt fail too. */
   function clearUseless(
     res: Response,
     error: unknown,
@@ -102,6 +104,6 @@ export function createLogoutEndpoints({ auth, cookies, credentialsOf, limitTries
 
 const NAMES_NOTHING = new Set<ErrorCode>(["token_missing", "token_invalid", "refresh_token_invalid"]);
 
-/** Who is named asked for more than a dead token can ask for, and ended its session by trying. */
+/** If the error names a user, the credentials were genuine, and their session was ended although the answer is 401. */
 const endedNothing = (error: unknown) =>
   error instanceof CurfewError && NAMES_NOTHING.has(error.code) && error.about["sub"] === undefined;

@@ -3,20 +3,21 @@ import { z } from "zod";
 import type { Auth } from "../../auth/auth";
 import type { Alarms } from "../../denylist/alarms";
 import { CurfewError, type ErrorCode } from "../../errors";
+import type { Meter } from "../../metrics/meter";
 import type { RefreshToken } from "../../tokens/refresh-tokens";
 import { audienceOf, subjectOf, type Token } from "../../auth/tokens";
 import { clientOf, requesterOf } from "../request/caller";
 import { useOf, type Tell } from "../request/request-log";
 import { endpoint } from "../router";
 
-// The one body that isn't strict: RFC 7009 §2.1 and RFC 7662 §2.1 let clients send more than we know, as RFC 6749 §3.2
-// does. Nothing hangs on the hint, because a token's form says of which kind it is.
+// The one body that isn't strict: RFC 7009 §2.1, RFC 7662 §2.1 and RFC 6749 §3.2 let clients send unknown fields. A
+// token's form shows which kind it is, so the hint isn't needed.
 const TokenForm = z.object({
   token: z.preprocess(
     (value) => (typeof value === "string" ? value : ""),
     z.string().min(1, "must be sent, and once"),
   ),
-  token_type_hint: z.unknown().optional().describe("Not needed, and not looked at"),
+  token_type_hint: z.unknown().optional().describe("Ignored"),
 });
 
 const Introspection = z.discriminatedUnion("active", [
@@ -37,11 +38,13 @@ const Introspection = z.discriminatedUnion("active", [
 
 type Introspection = z.infer<typeof Introspection>;
 
-/** RFC 7009 and RFC 7662, for clients: services that are shown tokens of either kind, ours and outside issuers'. */
-export function createOAuthEndpoints(auth: Auth, tell: Tell, alarms: Alarms) {
+/** RFC 7009 and RFC 7662, for clients: services that receive tokens, own or foreign. */
+export function createOAuthEndpoints(auth: Auth, tell: Tell, alarms: Alarms, meter: Meter) {
+  const check = meter.countVerdicts((token: string) => auth.introspect(token));
+
   async function introspectionOf(req: Request, token: string): Promise<Introspection> {
     try {
-      return describe(await auth.introspect(token));
+      return describe(await check(token));
     } catch (error) {
       if (!(error instanceof CurfewError && MEANS_DEAD.has(error.code))) throw error;
       alarms.raise(error, useOf(req, clientOf(req)));
@@ -50,11 +53,11 @@ export function createOAuthEndpoints(auth: Auth, tell: Tell, alarms: Alarms) {
   }
 
   const introspect = endpoint({
-    summary: "Tell a client whether a token is alive, and what it says (RFC 7662)",
+    summary: "Tell a client whether a token is alive, and its claims (RFC 7662)",
     body: TokenForm,
     answers: {
       200: {
-        description: "What is said of a token that is alive; of any other, that it isn't",
+        description: "The claims of a live token; for any other, only that it isn't active",
         schema: Introspection,
       },
     },
@@ -65,9 +68,9 @@ export function createOAuthEndpoints(auth: Auth, tell: Tell, alarms: Alarms) {
   });
 
   const revoke = endpoint({
-    summary: "Revoke a token, and end the session that it names, in a client's name (RFC 7009)",
+    summary: "Revoke a token and end its session, on behalf of a client (RFC 7009)",
     body: TokenForm,
-    answers: { 200: { description: "The token is refused from now on, if it was ever good" } },
+    answers: { 200: { description: "The token is refused from now on, if it was ever valid" } },
     errors: ["denylist_unavailable"],
     async handle(req, res, { token }) {
       const client = clientOf(req);
@@ -80,7 +83,7 @@ export function createOAuthEndpoints(auth: Auth, tell: Tell, alarms: Alarms) {
   return { introspect, revoke };
 }
 
-/** What the guard refuses, or a refresh. That Redis can't be asked isn't among it: then the token may live, or not. */
+/** The codes that mean a dead token. `denylist_unavailable` isn't one: then the token may be alive. */
 const MEANS_DEAD = new Set<ErrorCode>([
   "token_invalid",
   "token_expired",
@@ -99,7 +102,7 @@ function describe(token: Token | RefreshToken): Introspection {
     active: true,
     token_type: "Bearer",
     iss,
-    // With its issuer's name, so that no outside issuer can name one of our users.
+    // A foreign subject is prefixed with its issuer's name, so that no issuer can name one of our users.
     sub: subjectOf(token),
     ...(aud !== undefined && { aud }),
     jti,

@@ -4,6 +4,7 @@ import { Entry, Uses, type Kind } from "../../ops/entries";
 import { writePositions } from "../../ops/events";
 import type { EntriesPlace, Filter, Page } from "../../ops/listing";
 import type { Ops } from "../../ops/ops";
+import type { People } from "../../ops/people";
 import { Status } from "../../ops/status";
 import { Explanation } from "../../ops/why";
 import { answerOf, Session } from "../answer/session-answer";
@@ -85,7 +86,7 @@ const AnyCursor = createCursor<EntriesPlace>(
 const NewestCursor = createCursor(z.strictObject({ events: z.string() }));
 
 /** Finds and explains. None of these changes anything. */
-export function createOpsEndpoints(ops: Ops) {
+export function createOpsEndpoints(ops: Ops, people: Pick<People, "sessions">) {
   const list = endpoint({
     summary: "List what is denied, page by page",
     query: ListQuery,
@@ -149,7 +150,7 @@ export function createOpsEndpoints(ops: Ops) {
     },
     errors: ["not_found"],
     async handle(req, res) {
-      const live = await ops.sessionsOf(String(req.params["id"]));
+      const live = await people.sessions(String(req.params["id"]));
       res.json({ sessions: live.map(answerOf) } satisfies z.infer<typeof Sessions>);
     },
   });

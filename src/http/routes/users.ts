@@ -17,7 +17,7 @@ export const createMeEndpoint = (auth: Auth) =>
     summary: "Tell whose token this is",
     answers: {
       200: {
-        description: "The caller's account, or what an outside issuer says of the caller",
+        description: "The caller's account, or the claims of a foreign token",
         schema: z.union([Account, ForeignCaller]),
       },
     },

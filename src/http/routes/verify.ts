@@ -5,10 +5,12 @@ import { callerOf } from "../request/caller";
 import { endpoint } from "../router";
 
 /**
- * A gateway asks with a method of its own; which one its client used, it says in a header. Silence counts as POST. Of two
- * that differ one may be the client's own, so that the more dangerous one counts. A WebSocket is opened by a GET that
- * browsers send for any page, cookies included: it counts as the CONNECT that it is in HTTP/2 (RFC 8441). Their header for
- * it no page can set or leave out, and gateways pass it on, which they don't Upgrade.
+ * Returns the method of the original request, which the gateway names in a header; without one it counts as POST. If
+ * two headers differ, the client may have sent one of them, so a state-changing method wins.
+ *
+ * A WebSocket is opened by a GET that browsers send for any page, with cookies. So it counts as CONNECT, which it is in
+ * HTTP/2 (RFC 8441). It is recognised by Sec-WebSocket-Version: no page can set that header or leave it out, and
+ * gateways pass it on, unlike Upgrade.
  */
 export function originalMethod(req: Request): string {
   if (req.get("Sec-WebSocket-Version") !== undefined) return "CONNECT";
@@ -18,7 +20,7 @@ export function originalMethod(req: Request): string {
   return said.find(isStateChanging) ?? said[0] ?? "POST";
 }
 
-/** The headers of a yes. */
+/** The headers of an accepted request. */
 const IDENTITY = {
   "X-Auth-Subject": "Whose token it is: a user's id, or `<issuer name>:<subject>`",
   "X-Auth-Token-Id": "Its `jti`",
@@ -45,12 +47,12 @@ export const verify = endpoint({
       "X-Auth-Roles": rolesOf(caller).map(headerValue).join(","),
       "X-Auth-Expires": String(exp),
     } satisfies Record<keyof typeof IDENTITY, string>);
-    // Envoy takes nothing but 200 for a yes.
+    // Envoy accepts only 200 as a yes.
     res.status(req.get("X-Verify-Status") === "200" ? 200 : 204).end();
   },
 });
 
-/** Percent-encoded outside printable ASCII; and the two characters that would make the value ambiguous. */
+/** Percent-encodes what isn't printable ASCII, and % and the comma, which would make the value ambiguous. */
 const headerValue = (text: string) => text.replace(/[^\x21-\x7e]|[%,]/gu, encodeLetter);
 
 const encodeLetter = (letter: string) =>

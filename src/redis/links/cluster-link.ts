@@ -11,7 +11,7 @@ import { createContact, createReports } from "../reports";
 
 const SLOTS_REFRESH_MS = 1000;
 const MAX_REDIRECTIONS = 5;
-/** ioredis would send again what may have been done already, and would answer with what came of the second time. */
+/** ioredis would repeat a command that may have been executed already, and return the second result. */
 const NEVER_AGAIN = 0;
 
 type ClusterAddress = (Address & { mode: "cluster" }) | (AppRedis & { mode: "app-cluster" });
@@ -41,11 +41,12 @@ function createCluster(address: ClusterAddress, timeoutMs: number): Cluster {
   });
 }
 
-/** A node that we have a connection to. */
+/** A node with a connection. */
 type Member = ReturnType<typeof watchMember>;
 
 function watchMember(node: Node, timeoutMs: number, onInfo: () => void) {
-  // With every primary's connection gone, ioredis asks any node; a replica must then say who knows, not what it knows.
+  // Without READONLY, a replica redirects to its primary instead of answering. ioredis asks any node when it has lost
+  // the connections to all primaries.
   node.readonly = () => Promise.resolve("OK");
   const identity = createIdentity();
   const pulse = watchPulse(node, timeoutMs, (...said) => {
@@ -57,7 +58,9 @@ function watchMember(node: Node, timeoutMs: number, onInfo: () => void) {
   return { ...identity, ...pulse };
 }
 
-/** ioredis waits with that until the node is asked something, and we want to know how each primary is. */
+/**
+ * Connects to a primary. ioredis would wait until a command needs it, but the state of each primary should be known.
+ */
 function open(node: Node): void {
   if (!node.options.readOnly && node.status === "wait") void node.connect().catch(() => undefined);
 }
@@ -92,7 +95,7 @@ export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: Link
   };
   client.on("ready", () => {
     reports.ready();
-    // Not before: without an offline queue, ioredis's own question whether the cluster is up fails at a node that is connecting.
+    // Not earlier: without an offline queue, ioredis's own CLUSTER INFO fails on a node that is still connecting.
     client.nodes("master").forEach(open);
     beatAll();
   });
@@ -103,7 +106,7 @@ export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: Link
   client.on("error", fail);
   client.on("node error", fail);
 
-  // Whoever has the slot, at once when a MOVED says that it is another.
+  // The owner of the slot, which ioredis updates as soon as a MOVED names another node.
   const owner = (prefix: string) => members.get(client.slots[slotOf(prefix)]?.[0] ?? "nobody");
 
   return {
@@ -113,7 +116,7 @@ export function linkCluster(address: ClusterAddress, { timeoutMs, onInfo }: Link
     answerer: (prefix) => owner(prefix)?.answerer(),
     async meet(prefix) {
       if (owner(prefix)?.answerer()) return;
-      // Any command for the slot: ioredis connects to its owner, and learns who that is.
+      // Any command for the slot will do: ioredis connects to its owner, and follows a redirect.
       await client.exists(prefix);
       await owner(prefix)?.beat();
     },

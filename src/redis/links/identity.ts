@@ -1,9 +1,9 @@
 import { createClock, hasJumped, type DatedLead, type Moment } from "../clock";
 import type { Info } from "../info";
 
-/** Who answers at the other end of a connection. */
+/** Which Redis answers at the other end of a connection. */
 export type Answerer = {
-  /** Changes whenever it may be another Redis than before, or one with another past. */
+  /** Changes whenever it may be another Redis than before, or one with a different past. */
   generation: string;
   runId: string | undefined;
   /** How far its clock is ahead of our steady one. */
@@ -12,7 +12,7 @@ export type Answerer = {
 
 let generations = 0;
 
-/** Keeps track of who answers on a connection, by what INFO says. */
+/** Keeps track of which Redis answers on a connection, by its INFO. */
 export function createIdentity() {
   const clock = createClock();
   let info: Info | undefined;
@@ -24,7 +24,7 @@ export function createIdentity() {
     next.isReplica === info?.isReplica;
 
   return {
-    /** The connection ended. Where the next one leads isn't known. */
+    /** Call it when the connection has ended: where the next one leads isn't known. */
     lost: (): void => {
       generation = undefined;
     },
@@ -40,7 +40,7 @@ export function createIdentity() {
 
     info: () => info,
     wallLead: clock.wallLead,
-    /** Undefined until it has said who it is. */
+    /** Undefined until Redis has answered INFO. */
     answerer: (): Answerer | undefined =>
       generation === undefined
         ? undefined

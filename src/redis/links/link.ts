@@ -8,26 +8,26 @@ export type Link = {
   readonly client: Node | Cluster;
   /** Whether another Redis, or an earlier state of this one, may ever answer in its place. */
   readonly mayForget: boolean;
-  /** Why nothing may be asked now; undefined when all is well. */
+  /** Why no command may be sent now; undefined if all is well. */
   failure: () => Error | undefined;
-  /** Who answers for a prefix's keys; undefined while that isn't known. */
+  /** Which Redis answers for a prefix's keys; undefined while that isn't known. */
   answerer: (prefix: string) => Answerer | undefined;
-  /** Finds out who answers for them, where that isn't known. */
+  /** Finds out which Redis answers for a prefix's keys, if that isn't known. */
   meet: (prefix: string) => Promise<void>;
-  /** What the primaries last said of themselves. */
+  /** The last INFO of each primary. */
   infos: () => Info[];
-  /** How far their clocks are ahead of the one on our wall. */
+  /** How far the primaries' clocks are ahead of our wall clock. */
   wallLeads: () => Lead[];
-  /** What came back for a command may tell more than that it failed. */
+  /** Takes a command's error into account: it may mean a failover or a dead connection. */
   learnFrom(error: unknown): void;
-  /** What Redis said of itself at the first contact; an error if it doesn't take our user or password. */
+  /** What Redis said about itself at first contact. Rejects if Redis refuses the user or password. */
   readonly firstContact: Promise<Info[]>;
   close(): void;
 };
 
 export type LinkOptions = {
   timeoutMs: number;
-  /** Redis has said how it is. */
+  /** Called after each answer to INFO. */
   onInfo: () => void;
 };
 
@@ -36,8 +36,8 @@ export const connectTimeoutMs = (timeoutMs: number) => Math.max(timeoutMs, 1000)
 export const retryStrategy = (attempt: number) => Math.min(attempt * 50, 1000);
 
 /**
- * ioredis's defaults would queue commands while Redis is away and send them again after a reconnect: a logout would be
- * answered late or never, and its entry written with a lifetime that was right long ago.
+ * By default, ioredis queues commands while Redis is away and sends them after a reconnect. A logout would be answered
+ * late or never, and its entry would be written with an outdated TTL.
  */
 export const FAIL_CLOSED = {
   enableOfflineQueue: false,

@@ -2,7 +2,7 @@ import MemoryClient from "ioredis-mock";
 import type { Link } from "./link";
 import { createRedis, type Redis } from "../redis";
 
-/** For a try-out: everything is lost when the process ends. */
+/** For trying out only: everything is lost when the process ends. */
 export const connectMemory = (timeoutMs: number): Redis =>
   createRedis(linkMemory(), undefined, { timeoutMs, minReplicas: 0 });
 
@@ -10,7 +10,7 @@ function linkMemory(): Link {
   const client = new MemoryClient();
   return {
     client,
-    // Nor could it be asked: its XRANGE finds no event by its id.
+    // It couldn't be checked either: ioredis-mock's XRANGE finds no event by its id.
     mayForget: false,
     failure: () => undefined,
     answerer: () => ({ generation: "only", runId: undefined, steadyLead: undefined }),

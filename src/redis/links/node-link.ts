@@ -34,12 +34,12 @@ function createNode(address: NodeAddress, timeoutMs: number): Node {
 const towardsSentinels = (timeoutMs: number) => ({
   sentinelCommandTimeout: connectTimeoutMs(timeoutMs),
   sentinelRetryStrategy: () => RETRY_MS,
-  // Told by a sentinel, we leave a primary that was voted out at once, also one that we still reach.
+  // When a sentinel reports a failover, leave the old primary at once, even if it can still be reached.
   failoverDetector: true,
   sentinelReconnectStrategy: () => RETRY_MS,
 });
 
-/** A connection to the one Redis that there is, or to the one that the sentinels name. */
+/** A connection to a single Redis, or to the primary that the sentinels name. */
 export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOptions, log: Logger): Link {
   const client = createNode(address, timeoutMs);
   const reports = createReports(log);
@@ -49,8 +49,8 @@ export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOption
 
   function refuseReplica(): void {
     identity.lost();
-    reports.failed(new Error("READONLY Redis is a replica now, and what a replica says isn't trusted"));
-    // Its name may lead to another node by now.
+    reports.failed(new Error("READONLY Redis is a replica now, and a replica's answers aren't trusted"));
+    // Its host name may lead to another node by now.
     client.disconnect(true);
   }
 
@@ -68,12 +68,12 @@ export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOption
   client.on("ready", () => void pulse.beat());
   client.on("close", identity.lost);
   client.on("end", () => {
-    // ioredis gives up for good when a sentinel tells of a failover while it is connecting.
+    // ioredis gives up for good if a sentinel reports a failover while it is connecting.
     if (!isClosing) setTimeout(() => void client.connect().catch(() => undefined), RETRY_MS).unref();
   });
   client.on("sentinelError", reports.failed);
   client.on("error", (error: Error & { command?: { name: string } }) => {
-    // ioredis would go on in database 0, which is not the one that was asked for.
+    // ioredis would carry on in database 0, which isn't the configured one.
     if (error.command?.name === "select") client.disconnect(true);
     reports.failed(error);
     contact.refused(error);
@@ -84,7 +84,7 @@ export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOption
     mayForget: true,
     failure: () => (identity.answerer() && client.status === "ready" ? undefined : reports.lastFailure()),
     answerer: identity.answerer,
-    // Until we have met whoever answers, nothing is asked.
+    // Nothing to do: failure() refuses every command until INFO has been answered.
     meet: () => Promise.resolve(),
     infos: () => [identity.info()].filter((info) => info !== undefined),
     wallLeads: () => [identity.wallLead()].filter((lead) => lead !== undefined),

@@ -3,13 +3,13 @@ import { inTime, outsideBudgets, TIME_UP } from "../budget";
 import { moment, type Moment } from "../clock";
 import { readInfo, type Info } from "../info";
 
-/** Whoever answers in Redis's place, a proxy's other node perhaps, is known within a second, together with what looking again takes. */
+/** Short enough that another Redis that answers instead, perhaps behind a proxy, is noticed within a second. */
 const BEAT_MS = 700;
 
 /**
- * Asks a connection how Redis is: all the time, and at once when something went unanswered. One that doesn't answer
- * that either is dead, though TCP may take a quarter of an hour to say so: it is destroyed, and ioredis makes a new one. (Its
- * own socketTimeout outlives a reconnect in version 5 and ends the new connection too.)
+ * Sends INFO over a connection, regularly and at once after a command went unanswered. If INFO isn't answered either,
+ * the connection is dead, although TCP may take a quarter of an hour to notice: it is destroyed, and ioredis makes a
+ * new one. (The socketTimeout of ioredis 5 outlives a reconnect and would end the new connection too.)
  */
 export function watchPulse(
   node: Node,
@@ -19,12 +19,12 @@ export function watchPulse(
   const limitMs = Math.max(4 * timeoutMs, 1000);
   let beating: Promise<void> | undefined;
 
-  /** Whoever isn't allowed INFO gets an answer all the same: Redis lives. */
+  /** A user without the right to INFO gets an error, which is an answer too: Redis is alive. */
   async function askForInfo(): Promise<void> {
     const connection = node.stream;
     const asked = moment();
     const tell = (text: string) => {
-      // What came on a connection that has ended since tells nothing of the next one.
+      // An answer from a connection that has ended since says nothing about the next one.
       if (node.stream === connection && node.status === "ready") onBeat(readInfo(text), asked, moment());
     };
     try {
@@ -36,7 +36,7 @@ export function watchPulse(
     }
   }
 
-  // Connections are made where a request needs them, and would spend its time for ever.
+  // Outside budgets: a connection may be made during a request, and INFO must not use up that request's time.
   function beat(): Promise<void> {
     if (node.status !== "ready") return Promise.resolve();
     beating ??= outsideBudgets(askForInfo).finally(() => {
@@ -45,7 +45,7 @@ export function watchPulse(
     return beating;
   }
 
-  // A connection that was accepted, and nothing more: by a Redis that hangs, or by the kernel in its name.
+  // The connection may be accepted but never answered: by a Redis that hangs, or by the kernel on its behalf.
   node.on("connect", () => {
     const connection = node.stream;
     setTimeout(() => {

@@ -1,4 +1,4 @@
-// Shows /openapi.json and tries it. What comes from there or from an answer is set as text, never as HTML.
+// Shows /openapi.json and sends requests. Everything from there and from answers is set as text, never as HTML.
 
 const FIRST = "/api/auth";
 const TWIN = "/api/v1/auth";
@@ -55,7 +55,7 @@ function showDescription({ info, paths, components }) {
   byId("routes").append(...sections, schemasSection(components.schemas));
 }
 
-/** One for each operation; methods of a path that are described alike are one. */
+/** One route for each operation. Methods of a path with the same description are one route. */
 function routesOf(paths) {
   return Object.entries(paths).flatMap(([path, operations]) => {
     const alike = Object.groupBy(Object.entries(operations), ([, operation]) => JSON.stringify(operation));
@@ -72,13 +72,13 @@ const groupSection = (tag, routes) => element("section", {}, groupTitle(tag), ..
 const groupTitle = (tag) =>
   element("h2", {}, tag.startsWith("/") ? element("code", {}, tag) : tag[0].toUpperCase() + tag.slice(1));
 
-/** The same routes under another path stay closed, and what answers otherwise there is named. */
+/** The same routes under another path are collapsed. The summary names those with different answers. */
 function twinsSection(twins, first) {
   const answers = ({ operation }) => JSON.stringify(operation.responses);
   const known = new Set(first.map((route) => route.path.replace(FIRST, TWIN) + answers(route)));
   const others = twins.filter((route) => !known.has(route.path + answers(route)));
   const exceptions = others.map(({ methods, path }) => `${methods[0]} ${path}`).join(", ");
-  const says = `The same routes once more. ${exceptions && `Another answer comes from ${exceptions}.`}`;
+  const says = `The same routes again. ${exceptions && `Only the answer of ${exceptions} differs.`}`;
   const summary = element("summary", {}, groupTitle(TWIN), element("span", { className: "says" }, says));
   const details = element("details", { className: "twins" }, summary, ...twins.map(routeDetails));
   return element("section", {}, details);
@@ -119,7 +119,7 @@ function routeDetails(route) {
 
 function parameterLabel({ name, in: place, description = "", schema }) {
   const input = element("input", { name: `${place}:${name}`, autocomplete: "off" });
-  // To a browser, one or two dots are another path, encoded or not.
+  // A browser would resolve one or two dots as a relative path, even if they are encoded.
   const pathOnly = { required: true, pattern: "(?!\\.{1,2}$).+", title: "anything but one or two dots" };
   if (place === "path") Object.assign(input, pathOnly);
   else Object.assign(input, { placeholder: schema.default ?? "", title: description });
@@ -134,7 +134,7 @@ function showBody(details, schema) {
   for (const part of details.querySelectorAll(".body, .takes")) part.hidden = false;
   details.querySelector(".takes pre").textContent = typeOf(schema);
   const showExample = () => {
-    // What somebody has written stays theirs.
+    // Never replaces what somebody has typed.
     if (editor.value !== editor.defaultValue) return;
     editor.value = editor.defaultValue = JSON.stringify(exampleOf(schema), null, 2);
     editor.rows = editor.value.split("\n").length;
@@ -157,7 +157,7 @@ const schemaIn = (part) => Object.values(part?.content ?? {})[0]?.schema;
 
 const refName = (schema) => schema?.$ref?.split("/").at(-1);
 
-/** A schema, as one would write the type. */
+/** A schema, written like a TypeScript type. */
 function typeOf(schema, indent = "") {
   const all = (schemas, word) => schemas.map((part) => typeOf(part, indent)).join(word);
   const choices = schema.anyOf ?? schema.oneOf;
@@ -186,7 +186,7 @@ function propertyLines({ properties, required = [] }, indent) {
   return Object.entries(properties).map(line).join("");
 }
 
-/** The least that the schema asks for, and the refresh token wherever one may stand. */
+/** The required members only, and the refresh token if the schema allows one. */
 function exampleOf({ properties = {}, required = [] }) {
   const isShown = ([name]) =>
     required.includes(name) || (name === "refresh_token" && refreshToken.value !== "");
@@ -266,11 +266,11 @@ function parsed(text) {
 
 const statusOf = ({ status, statusText }) => `${status} ${statusText}`.trim();
 
-/** Why it was refused, and when to come back. */
+/** Why the request was refused, and when to try again. */
 function wordsFor(response, body) {
   if (response.ok) return "";
   const retryAfter = response.headers.get("Retry-After");
-  const why = body?.message ?? "It doesn’t say why, as Curfew would. Does something stand between?";
+  const why = body?.message ?? "The answer doesn’t look like Curfew’s. Is there a proxy in between?";
   return `: ${why}${retryAfter ? ` It may work in ${retryAfter} s.` : ""}`;
 }
 
@@ -297,11 +297,11 @@ function element(name, properties, ...children) {
   return node;
 }
 
-/** A description's text, what stands between backticks as code. */
+/** A description's text, with the parts between backticks as code. */
 const withCode = (text) =>
   text.split("`").map((part, index) => (index % 2 === 1 ? element("code", {}, part) : part));
 
-/** Opens what the address names, and whatever it stands in. */
+/** Opens the element that the URL's fragment names, and everything around it. */
 function openTarget() {
   const target = byId(location.hash.slice(1));
   for (let node = target; node; node = node.parentElement) {

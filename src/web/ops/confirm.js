@@ -1,9 +1,9 @@
-// The second look before something is changed: says what will happen, asks for a reason, shows what went wrong.
+// Asks before something is changed: says what will happen, asks for a reason, and shows what went wrong.
 
 import { byId } from "./element.js";
 
 /**
- * Resolves with what `act(reason)` returned, or undefined if it was called off. If `act` throws, the dialog stays open
+ * Resolves with what `act(reason)` returned, or undefined if the user cancels. If `act` throws, the dialog stays open
  * and says why.
  */
 export function confirm({ title, says, label, reason = "", act }) {

@@ -11,7 +11,7 @@ import { showRevoke } from "./revoke.js";
 import { showUser } from "./user.js";
 import { showWhy } from "./why.js";
 
-/** Each fills the view with what its address names, and may return what is to be stopped when it is left. */
+/** Each fills the view, and may return a function that stops it when the user goes elsewhere. */
 const VIEWS = {
   revocations: ["Revocations", showRevocations],
   entry: ["Entry", showEntry],
@@ -122,9 +122,9 @@ function showWithoutRole() {
   const say = element(
     "p",
     {},
-    "Its account lacks the role ",
+    "Your account lacks the role ",
     element("code", {}, "ops"),
-    ". Somebody who has it can grant it; sign in again after that.",
+    ". Ask somebody who runs Curfew to grant it, then sign in again.",
   );
   const other = button("Sign in as somebody else", () => void leave(), "");
   view.append(

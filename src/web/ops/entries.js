@@ -16,14 +16,14 @@ export const whoIs = ({ by, sub }) => (by !== null && by === sub ? "the user" : 
 /** Who, when, why, from where and until when. */
 export const storyOf = (entry) =>
   definitions({
-    "What is refused": WHAT[entry.kind] ?? entry.kind,
+    Refused: WHAT[entry.kind] ?? entry.kind,
     Revoked: time(entry.revoked_at),
     Why: reasonOf(entry),
-    "In their words": entry.note,
+    Note: entry.note,
     By: whoIs(entry),
     From: code(entry.ip),
     Device: device(entry.user_agent),
-    "Refused for": remaining(entry.expires_at),
+    "Time left": remaining(entry.expires_at),
     Token: code(entry.jti),
     Session: code(entry.sid),
     User: userLink(entry.sub),
@@ -36,12 +36,12 @@ export const storyOf = (entry) =>
 const WHAT = {
   token: "one token",
   session: "all tokens of one session",
-  user: "all tokens that a user of an issuer’s had until then",
+  user: "all tokens that the user had until then",
 };
 
 export const usesOf = (uses) =>
   !uses
-    ? element("p", { className: "quiet" }, "No use of it has been refused, as far as was reported.")
+    ? element("p", { className: "quiet" }, "It hasn’t been used since, as far as instances have reported.")
     : definitions({
         "Refused uses": uses.uses,
         "Last refused": time(uses.last_used_at),
@@ -49,7 +49,7 @@ export const usesOf = (uses) =>
         Device: device(uses.user_agent),
       });
 
-/** Asks first, saying what will be accepted again. Resolves with what the API answered, or undefined if it was called off. */
+/** Says what will be accepted again, and asks. Resolves with the API’s answer, or undefined if the user cancels. */
 export const lift = (entry) =>
   confirm({
     title: `Lift this ${KINDS[entry.kind] ?? "entry"}’s revocation?`,
@@ -60,7 +60,7 @@ export const lift = (entry) =>
         Revoked: time(entry.revoked_at),
         Why: reasonOf(entry),
         By: whoIs(entry),
-        "Else refused for": remaining(entry.expires_at),
+        "Time left": remaining(entry.expires_at),
       }),
     ],
     label: "Lift it",
@@ -71,7 +71,7 @@ const AGAIN = {
   token: ["This token will be accepted again until it expires, unless another rule refuses it."],
   session: [
     "The access tokens that this session still has will be accepted again until they expire, unless another rule refuses them.",
-    "The session itself stays over: nobody gets a new token from it.",
+    "The session itself stays ended: it can’t be refreshed.",
   ],
   user: [
     "All tokens that this user had when they were revoked will be accepted again until they expire, unless another rule refuses them.",
@@ -80,14 +80,14 @@ const AGAIN = {
 
 export const apiPathOf = ({ kind, id }) => `/api/ops/revocations/${kind}/${encodeURIComponent(id)}`;
 
-/** What a lift has led to. */
+/** Shows what a lift changed. */
 export function showLifted(place, { still_refused_by: rules }) {
   const title = element("h3", { tabIndex: -1 }, "Lifted");
   const left =
     rules.length === 0
-      ? [element("p", {}, "No other rule is known to refuse it: it is accepted from now on.")]
+      ? [element("p", {}, "No other rule is known to refuse it. It is accepted again.")]
       : [
-          element("p", {}, "But this refuses it all the same:"),
+          element("p", {}, "But it is still refused:"),
           element("ul", { className: "rules" }, ...rules.map((rule) => element("li", {}, ruleCard(rule)))),
         ];
   place.replaceChildren(element("section", { className: "card lifted", role: "status" }, title, ...left));

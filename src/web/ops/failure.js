@@ -1,12 +1,12 @@
-// What is shown in place of an answer, so that it helps.
+// What the page says when a request fails, and what to do about it.
 
 import { button, element } from "./element.js";
 
 const RETRY_MS = 3000;
 
 const HELP = {
-  0: ["Nobody answers", "The service may be stopped, or your network is away."],
-  404: ["There is no such thing", "It may be over, or lifted. Look whether the id is complete."],
+  0: ["Nobody answers", "Either the service is stopped, or you are offline."],
+  404: ["Not found", "It may have expired or been lifted. Check that the id is complete."],
   503: [
     "Redis can’t be reached; nothing is accepted until it can",
     "Every check and every logout answers 503 meanwhile. The page tries again by itself.",

@@ -45,7 +45,8 @@ export function showOverview(view) {
   const stop = follow({
     recent: RECENT,
     onState(state) {
-      find(".live").textContent = state === "connected" ? `Live, from the last ${RECENT} events on.` : state;
+      find(".live").textContent =
+        state === "connected" ? `Live, beginning with the last ${RECENT} events.` : state;
       find(".live").dataset.state = state === "connected" ? "good" : "bad";
     },
     onEvent(event) {
@@ -89,7 +90,7 @@ function statusCards({ redis, epochs, events }) {
 
 const warningList = (warnings) =>
   warnings.length === 0
-    ? [element("p", { className: "good" }, "Nothing is wrong with it.")]
+    ? [element("p", { className: "good" }, "No warnings.")]
     : warnings.map(({ code: name, message }) =>
         element("p", { className: "warning" }, element("strong", {}, message), " ", code(name)),
       );

@@ -124,8 +124,8 @@ function applyFilter(form, progress) {
   if (values.some(([, value]) => isToken(value))) {
     form.reset();
     progress.replaceChildren(
-      "That is a token, which must not stand in an address. ",
-      link("#/why", "Paste it here."),
+      "That is a token. It must not appear in an address. ",
+      link("#/why", "Paste it under Why."),
     );
     return;
   }
@@ -136,8 +136,7 @@ function applyFilter(form, progress) {
 function nothing({ order, ...filter }) {
   const isFiltered = Object.values(filter).some((value) => value !== "");
   const words = isFiltered ? "Nothing that is revoked matches." : "Nothing is revoked.";
-  const older =
-    "This list comes from the events. For entries that are older than those or were written by hand: ";
+  const older = "This list is made from the events. It misses older entries and those written by hand: ";
   const all = new URLSearchParams(
     Object.entries({ ...filter, order: "any" }).filter(([, value]) => value !== ""),
   );

@@ -33,7 +33,7 @@ export function showRevoke(view, { query }) {
 
   async function revoke() {
     const [what, target, reason] = [fields.what.value, targetIn(fields), fields.reason.value];
-    // A token doesn't stand on the screen longer than it must.
+    // So that the token isn’t on the screen for longer than necessary.
     fields.token.value = "";
     result.replaceChildren();
     try {
@@ -58,7 +58,7 @@ function targetIn(fields) {
   return { jti: fields.jti.value.trim(), expires_at: new Date(fields.expires_at.value).toISOString() };
 }
 
-/** Ends every session of a user, after a second look. Resolves with the answer, or undefined if it was called off. */
+/** Ends every session of a user, after asking. Resolves with the answer, or undefined if the user cancels. */
 export const revokeUser = (user, reason = "") =>
   confirm({
     title: "End all sessions of this user?",
@@ -70,7 +70,7 @@ export const revokeUser = (user, reason = "") =>
     act: (given) => ask("POST", PATH, { user, reason: given }),
   });
 
-/** Ends one session, after a second look. */
+/** Ends one session, after asking. */
 export const revokeSession = (session) =>
   confirm({
     title: "End this session?",

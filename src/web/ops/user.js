@@ -38,9 +38,9 @@ export function showUser(view, { parts: [user] }) {
     );
 
   function show(sessions) {
-    const revocations = link(`#/revocations?user=${encodeURIComponent(user)}`, "What of theirs is revoked");
+    const revocations = link(`#/revocations?user=${encodeURIComponent(user)}`, "Their revocations");
     if (sessions.length === 0) {
-      const none = element("p", {}, "No session of theirs is alive.");
+      const none = element("p", {}, "This user has no live session.");
       return result.replaceChildren(none, element("p", {}, revocations));
     }
     const list = table("Sessions", ["Device", "From", "Last used", "Signed in", "Ends", "Id", ""]);

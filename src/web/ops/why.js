@@ -14,16 +14,16 @@ export const withoutScheme = (text) => text.trim().replace(/^bearer\s+/i, "");
 const VERDICTS = {
   alive: ["Accepted", "Nothing refuses it."],
   dead: ["Refused", ""],
-  not_genuine: ["Not genuine", "What a forged token says proves nothing, so nothing was looked up for it."],
+  not_genuine: ["Not genuine", "Nothing in a forged token can be trusted, so nothing was looked up for it."],
   unknown: [
-    "Nothing refuses this id",
-    "Whether there is such a token, and whether its session or an epoch refuses it, only the token itself can tell. Paste it whole.",
+    "Not revoked by this id",
+    "Whether such a token exists, or is refused for its session or its age, can’t be told from its id. Paste the whole token.",
   ],
 };
 
 const TOKENS = {
-  own: "an access token of Curfew’s",
-  foreign: "an issuer’s token",
+  own: "an access token, issued by Curfew",
+  foreign: "another issuer’s token",
   refresh: "a refresh token",
 };
 

@@ -16,6 +16,12 @@ export const REASONS = {
 const EVENTS = {
   ...REASONS,
   lifted: "lifted",
+  user_added: "account added",
+  user_roles_changed: "roles changed",
+  user_disabled: "account disabled",
+  user_enabled: "account enabled",
+  user_password_set: "password set",
+  user_deleted: "account deleted",
   refresh_ahead: "Redis went back in time",
   revoked_token_used: "a revoked token was used",
   denylist_began: "the denylist began",

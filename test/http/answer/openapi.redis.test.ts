@@ -153,6 +153,19 @@ it("what is for ops staff answers as it is described", async () => {
   });
 });
 
+it("/metrics answers in text, as it is described", async () => {
+  const { responses } = description.paths["/metrics"]?.["get"] as unknown as {
+    responses: Record<string, { content: object }>;
+  };
+  expect(responses["200"]?.content).toEqual({ "text/plain": { schema: { type: "string" } } });
+  const response = await fetch(`${service.url}/metrics`);
+  expect([response.status, response.headers.get("content-type")]).toEqual([
+    200,
+    expect.stringMatching(/^text\/plain;/),
+  ]);
+  await ask("GET", "/metrics", 404, { headers: { "X-Forwarded-For": "203.0.113.9" } });
+});
+
 it.each(["/oauth/introspect", "/oauth/revoke"])("%s answers as it is described", async (path) => {
   const { access_token, refresh_token } = await register(service.url);
   const headers = { Authorization: basic(CLIENT) };

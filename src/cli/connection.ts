@@ -1,0 +1,141 @@
+import { hostname, userInfo } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import pino from "pino";
+import { createBase, createCore, type Base, type Core } from "../core";
+import { CurfewError, loggable } from "../errors";
+import { socketIn } from "../redis/embedded";
+import { connectRedis, type Redis } from "../redis/redis";
+import { createOneShard, createShards, type Shards } from "../redis/shards";
+import { createForeignTokens } from "../issuers/foreign-tokens";
+import { createKeyRing } from "../keys/key-ring";
+import { findKeptSecret } from "../keys/kept-secret";
+import { readConfig } from "../settings/config";
+import { readEnvironment } from "../settings/environment";
+import { DATA_DIR, KEPT_SECRET_FILE, readRedisSource } from "../settings/redis";
+import { EXIT, fail } from "./command";
+
+/** How long the first contact with Redis may take, and each answer at least: a person can wait longer than a request. */
+const PATIENCE_MS = 2000;
+
+/** What the commands need of the service's settings. A signing key isn't among them. */
+const NAMES = [
+  ...(["production", "prefix", "timeoutMs", "shards", "revokeMinReplicas", "passwordMinLength"] as const),
+  ...(["issuer", "accessTtlSeconds", "refreshTtlSeconds", "sessionMaxTtlSeconds"] as const),
+  ...(["refreshGraceSeconds", "clockToleranceSeconds"] as const),
+] as const;
+
+const log = pino({ level: "silent" });
+
+type Settings = ReturnType<typeof readSettings>["settings"];
+
+/** A connection to the service's Redis, and what is known of it. */
+export type Reached = { redis: Redis; shards: Shards; settings: Settings };
+
+/** What the commands of ops are made of. `by` is who runs this one, as entries and events name them. */
+export type Desk = Base & { by: string };
+
+/** The same where the service's keys and issuers are needed too: to verify a token that somebody shows. */
+export type KeyedDesk = Core & { by: string };
+
+/** Runs a command on the service's Redis, as the same variables lead the service to it. Returns the exit code. */
+export async function withRedis(
+  env: NodeJS.ProcessEnv,
+  run: (reached: Reached) => Promise<number>,
+  whatFollows = "",
+): Promise<number> {
+  const { settings, problems } = readSettings(env);
+  if (problems.length > 0) return fail(EXIT.misconfigured, `${problems.join("\n")}\n`);
+  const { prefix, source } = settings;
+  const redis = connect(settings);
+  const shards = source.mode === "cluster" ? createShards(prefix, settings.shards) : createOneShard(prefix);
+  const unreachable = (cause: unknown) => fail(EXIT.unreachable, failure(cause, source.mode, whatFollows));
+  try {
+    try {
+      await Promise.race([redis.firstContact, sleep(PATIENCE_MS, undefined, { ref: false })]);
+    } catch (error) {
+      return unreachable(error);
+    }
+    return await run({ redis, shards, settings });
+  } catch (error) {
+    if (error instanceof CurfewError && error.code === "denylist_unavailable")
+      return unreachable(error.cause);
+    throw error;
+  } finally {
+    redis.close();
+  }
+}
+
+/** Runs a command that needs no signing key. */
+export const withDesk = (env: NodeJS.ProcessEnv, run: (desk: Desk) => Promise<number>): Promise<number> =>
+  withRedis(env, ({ redis, shards, settings }) => {
+    const base = createBase({ ...settings, partitionToleranceMs: 0, redis, shards, log });
+    return run({ ...base, by: whoRunsThis() });
+  });
+
+/** Runs a command that verifies tokens, for which the settings must be all that the service needs. */
+export function withKeyedDesk(
+  env: NodeJS.ProcessEnv,
+  run: (desk: KeyedDesk) => Promise<number>,
+): Promise<number> | number {
+  const { config, problems } = readKeyedConfig(env);
+  if (!config) return fail(EXIT.misconfigured, `${problems}\n`);
+  return withRedis(env, async ({ redis, shards }) => {
+    const keys = createKeyRing(config.key, config.verifyKeys);
+    const foreignTokens = createForeignTokens(config.issuers, { ...config, log });
+    const core = createCore({ ...config, redis, shards, keys, foreignTokens, log });
+    try {
+      return await run({ ...core, by: whoRunsThis() });
+    } finally {
+      core.close();
+    }
+  });
+}
+
+function readSettings(env: NodeJS.ProcessEnv) {
+  const reading = readEnvironment(env);
+  const settings = reading.readAll(NAMES);
+  const source = readRedisSource(reading, settings.production);
+  if (source.mode === "memory")
+    reading.refuse("redis", "memory:// ends with its process", "the URL of a Redis");
+  return { settings: { ...settings, source }, problems: reading.problems };
+}
+
+function connect({ source, timeoutMs, revokeMinReplicas: minReplicas }: Settings): Redis {
+  const isOurOwn = source.mode === "embedded" || source.mode === "memory";
+  const address = isOurOwn ? ({ mode: "socket", path: socketIn(join(DATA_DIR, "redis")) } as const) : source;
+  return connectRedis(address, { timeoutMs: Math.max(timeoutMs, PATIENCE_MS), minReplicas }, log);
+}
+
+function readKeyedConfig(env: NodeJS.ProcessEnv) {
+  try {
+    const { key, ...config } = readConfig(env, () => findKeptSecret(KEPT_SECRET_FILE));
+    if (key) return { config: { ...config, key }, problems: "" };
+    return {
+      problems:
+        "JWT_SECRET: it is not set, and no key is kept here; set the service's own key, or run this in its folder",
+    };
+  } catch (error) {
+    if (error instanceof TypeError) return { problems: error.message };
+    throw error;
+  }
+}
+
+function failure(cause: unknown, mode: string, whatFollows: string): string {
+  const message = cause instanceof Error ? loggable(cause) : "unknown";
+  const todo =
+    mode === "embedded"
+      ? `REDIS_URL isn't set, so this looked for the service's own Redis in ${join(DATA_DIR, "redis")}. Set REDIS_URL as the service has it, or run this in the service's folder while it runs.\n`
+      : "See that REDIS_URL and the other REDIS_ variables are the service's. docs/redis.md says what each fault means.\n";
+  return `Redis can't be reached, or refused: ${message}\n${whatFollows}${todo}`;
+}
+
+function whoRunsThis(): string {
+  const host = hostname();
+  try {
+    return `cli:${userInfo().username}@${host}`;
+  } catch {
+    // In a container, a user may have a number and no name.
+    return `cli:${String(process.getuid?.() ?? "unknown")}@${host}`;
+  }
+}

@@ -58,8 +58,8 @@ export function follow({ onEvent, onState, recent = 0 }) {
   }
 }
 
-const wordsFor = ({ status, message }) =>
-  status === 503
+const wordsFor = ({ code, message }) =>
+  code === "denylist_unavailable"
     ? "Not connected: Redis can’t be reached. Trying again …"
     : `Not connected. ${message} Trying again …`;
 

@@ -20,6 +20,7 @@ import { allowScrapes, createMetricsEndpoint } from "./routes/metrics";
 import { neverCached } from "./answer/never-cached";
 import { createOAuthEndpoints } from "./routes/oauth";
 import { createOpsEndpoints } from "./routes/ops";
+import { createEventStream } from "./routes/ops-events";
 import { createOpsChanges } from "./routes/ops-changes";
 import type { RouteTable } from "./answer/openapi";
 import { createRequestCount } from "./request/request-count";
@@ -34,7 +35,7 @@ export type AppOptions = AuthTableOptions &
   Pick<Settings, "trustProxy" | "timeoutMs" | "metricsToken"> & { clients: readonly OAuthClient[] };
 
 export function createApp(core: AppCore, options: AppOptions): Express {
-  const { auth, ops, people, keys, denylist, alarms, redis, meter, log } = core;
+  const { auth, ops, people, revocations, keys, denylist, alarms, redis, meter, log } = core;
   const { isStopping = () => false } = core;
   const { authRoutes, logoutRoute, verifyRoutes, token, limit, cookies, tell } = createAuthTable(
     core,
@@ -46,6 +47,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
 
   const opsRole = requireRole("ops");
   const { list, show, why, sessions, status } = createOpsEndpoints(ops, people);
+  const events = createEventStream({ events: ops.events, denylist, revocations, isStopping });
   const { revoke: revokeByOps, lift } = createOpsChanges({ ops, auth, tell });
 
   /** Routes for servers: they get no CORS headers, because no page has a client's secret. */
@@ -73,6 +75,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
         ["delete", "/revocations/:kind/:id", token, opsRole, readJson, lift],
         ["post", "/why", token, opsRole, requireJson, why],
         ["get", "/users/:id/sessions", token, opsRole, sessions],
+        ["get", "/events", token, opsRole, events],
         ["get", "/status", token, opsRole, status],
       ],
     },

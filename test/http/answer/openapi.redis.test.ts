@@ -146,6 +146,7 @@ it("what is for ops staff answers as it is described", async () => {
   await ops("GET", entry, 404, undefined, `/revocations/token/${jti}`);
   await ops("GET", "/users/{id}/sessions", 200, undefined, `/users/${user.email}/sessions`);
   await ops("GET", "/status", 200);
+  await ops("GET", "/events", 400, undefined, "/events?recent=x");
   expect(description.paths["/api/ops/revocations"]?.["get"]).toMatchObject({
     parameters: expect.arrayContaining([
       { name: "limit", in: "query", required: false, schema: expect.anything() as object },

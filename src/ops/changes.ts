@@ -27,8 +27,6 @@ export type ChangesParts = {
   userIdOf: (text: string) => Promise<string>;
 };
 
-export type Changes = ReturnType<typeof createChanges>;
-
 /** Revokes and lifts in the name of ops staff. Each resolves only when Redis has acknowledged it. */
 export function createChanges(parts: ChangesParts) {
   const { redis, tokens, revoker, sessions, entries, why, issuers, isUser, userIdOf } = parts;

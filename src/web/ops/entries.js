@@ -78,7 +78,8 @@ const AGAIN = {
   ],
 };
 
-export const apiPathOf = ({ kind, id }) => `/api/ops/revocations/${kind}/${encodeURIComponent(id)}`;
+export const apiPathOf = ({ kind, id }) =>
+  `/api/ops/revocations/${encodeURIComponent(kind)}/${encodeURIComponent(id)}`;
 
 /** Shows what a lift changed. */
 export function showLifted(place, { still_refused_by: rules }) {

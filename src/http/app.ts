@@ -11,6 +11,7 @@ import { readJson, requireForm, requireJson } from "./request/body";
 import { requireClient } from "./request/client-guard";
 import { createAuthTable, type AuthTableOptions } from "./table";
 import { createCrossOriginSharing } from "./request/cross-origin";
+import { opsConsole, opsConsoleFiles } from "./routes/console";
 import { createDescription, docs, docsFiles } from "./routes/docs";
 import { createErrorHandler, notFound } from "./answer/error-handler";
 import { createReadyz, healthz } from "./routes/health";
@@ -88,6 +89,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
         ["get", "/.well-known/jwks.json", createPublishedKeys(keys)],
         ["get", "/openapi.json", createDescription(() => [...tables, ...serverTables], cookies.accessName)],
         ["get", "/docs", docs],
+        ["get", "/ops", opsConsole],
       ],
     },
   ];
@@ -106,6 +108,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   for (const { base, routes } of serverTables) app.use(base, createRouter(routes));
   app.use(createCrossOriginSharing(options.trustedOrigins));
   app.use("/docs", docsFiles);
+  app.use("/ops", opsConsoleFiles);
   for (const { base, routes } of tables) app.use(base, createRouter(routes));
   app.use(notFound);
   app.use(createErrorHandler(log, tell, alarms));

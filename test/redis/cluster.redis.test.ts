@@ -13,6 +13,7 @@ import {
   untilReady,
   type Tokens,
 } from "../helpers/client";
+import { curfew } from "../helpers/command";
 import { startCluster } from "../helpers/cluster";
 import { decodePart } from "../helpers/jws";
 import { expectOut, logOutWhile, openDevices } from "../helpers/leaving";
@@ -174,6 +175,18 @@ it("while a slot moves from node to node, verdicts are right or 503", async () =
   await untilReady(service.url);
   expect((await logout(service.url, stays.access_token)).status).toBe(200);
   await expectOut(service.url, [stays]);
+}, 60_000);
+
+it("curfew manages accounts on every node, and a replica has what it ended", async () => {
+  const [one, other] = await registerApart();
+  const env = { REDIS_MODE: "cluster", REDIS_URL: redis.url, REVOKE_MIN_REPLICAS: "1" };
+  const { stdout } = await curfew(["users", "list"], env);
+  for (const { user } of [one, other]) {
+    expect(stdout).toContain(user.id);
+    expect(await curfew(["users", "disable", user.email], env)).toMatchObject({ exitCode: 0, stderr: "" });
+    expect((await curfew(["users", "delete", user.email, "--yes"], env)).exitCode).toBe(0);
+  }
+  await expectOut(service.url, [one, other]);
 }, 60_000);
 
 it("a logout that its shard's replica doesn't have is not done", async () => {

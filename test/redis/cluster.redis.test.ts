@@ -87,6 +87,34 @@ it("a node that loses its memory logs out those whose shards it had, and nobody 
   expect((await me(service.url, other.access_token)).status).toBe(200);
 });
 
+it("ops staff find, show and lift what is denied, in whichever shard", async () => {
+  const { user } = await register(service.url);
+  const key = `${prefixOf(user.id)}user:${user.id}`;
+  await (await redis.primaryOf(key)).admin.hset(key, "roles", "ops");
+  const { access_token: token } = await login(service.url, user.email);
+  const ops = (method: string, path: string, body?: object) =>
+    call(service.url, method, `/api/ops/revocations${path}`, { token, ...(body && { body }) });
+  const [one, other] = await registerApart();
+  await logout(service.url, one.access_token);
+  const { jti, exp } = decodePart(other.access_token, 1) as { jti: string; exp: number };
+  expect((await ops("POST", "", { jti, expires_at: exp, reason: "lost" })).status).toBe(201);
+  expectRefusal(await me(service.url, other.access_token), 401, "token_revoked");
+
+  const found: { id: string; sub: string }[] = [];
+  for (let cursor: string | null = ""; cursor !== null;) {
+    const { body } = await ops("GET", `?limit=7${cursor && `&cursor=${cursor}`}`);
+    const page = body as { items: typeof found; next_cursor: string | null };
+    found.push(...page.items);
+    cursor = page.next_cursor;
+  }
+  expect(found.filter(({ sub }) => sub === one.user.id)).toHaveLength(2);
+  expect(found.filter(({ id }) => id === jti)).toHaveLength(prefixes.length);
+
+  expect((await ops("GET", `/token/${jti}`)).body).toMatchObject({ id: jti, note: "lost" });
+  expect((await ops("DELETE", `/token/${jti}`)).status).toBe(200);
+  expect((await me(service.url, other.access_token)).status).toBe(200);
+});
+
 it("a hundred refreshes of one token at once, at two instances, lead to one successor", async () => {
   const other = await startService({ REDIS_MODE: "cluster", REDIS_URL: redis.url });
   const first = await register(service.url);

@@ -5,7 +5,7 @@ import type { Token } from "../../auth/tokens";
 import type { Denylist } from "../../denylist/denylist";
 import type { Revocations } from "../../denylist/revocations";
 import { isEndedBy } from "../../denylist/revoking";
-import { CurfewError } from "../../errors";
+import { CurfewError, type ErrorCode } from "../../errors";
 import { Event, type Events, type Positions } from "../../ops/events";
 import { outsideBudgets } from "../../redis/budget";
 import { callerOf } from "../request/caller";
@@ -66,7 +66,7 @@ export function createEventStream({ events, denylist, revocations, isStopping }:
       res.write(text);
       heardAt = performance.now();
     };
-    const isOver = () => over.aborted || isStopping();
+    const isOver = () => over.aborted || res.closed || isStopping();
     write("retry: 1000\n\n");
     while (!isOver()) {
       const isBlocked = res.writableNeedDrain;
@@ -81,21 +81,25 @@ export function createEventStream({ events, denylist, revocations, isStopping }:
 
   async function stream(res: Response, caller: Token, startAt: () => Promise<Positions>): Promise<void> {
     const over = new AbortController();
-    const end = () => {
-      over.abort();
+    const end = (code: ErrorCode) => {
+      over.abort(new CurfewError(code));
     };
     const unfollow = revocations.follow((revocation) => {
-      if (isEndedBy(caller, revocation)) end();
+      if (isEndedBy(caller, revocation)) end("token_revoked");
     });
-    const expiry = setTimeout(end, Math.min(caller.exp * 1000 - Date.now(), TIMER_MAX_MS));
-    res.once("close", end);
+    const leftMs = Math.min(caller.exp * 1000 - Date.now(), TIMER_MAX_MS);
+    const expiry = setTimeout(end, leftMs, "token_expired" satisfies ErrorCode);
     try {
       const start = await startAt();
       // It may have been revoked between the guard and the moment from which we are told.
       await denylist.assertNotRevoked(caller);
+      over.signal.throwIfAborted();
       res.status(200).set(HEADERS).flushHeaders();
       over.signal.addEventListener("abort", () => {
         close(res);
+      });
+      res.once("close", () => {
+        over.abort();
       });
       await outsideBudgets(() => send(res, start, over.signal)).catch(throwUnlessOutage);
     } finally {

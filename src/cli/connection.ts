@@ -12,6 +12,8 @@ import { createKeyRing } from "../keys/key-ring";
 import { findKeptSecret } from "../keys/kept-secret";
 import { readConfig } from "../settings/config";
 import { readEnvironment } from "../settings/environment";
+import { readIssuersFile } from "../settings/issuers";
+import type { Reading } from "../settings/reading";
 import { DATA_DIR, KEPT_SECRET_FILE, readRedisSource } from "../settings/redis";
 import { EXIT, fail } from "./command";
 
@@ -39,12 +41,17 @@ export type Desk = Base & { by: string };
 export type KeyedDesk = Core & { by: string };
 
 /** Runs a command on the service's Redis, as the same variables lead the service to it. Returns the exit code. */
-export async function withRedis(
+export const withRedis = (
   env: NodeJS.ProcessEnv,
   run: (reached: Reached) => Promise<number>,
   whatFollows = "",
+): Promise<number> => reach(readSettings(readEnvironment(env)), run, whatFollows);
+
+async function reach(
+  { settings, problems }: ReturnType<typeof readSettings>,
+  run: (reached: Reached) => Promise<number>,
+  whatFollows = "",
 ): Promise<number> {
-  const { settings, problems } = readSettings(env);
   if (problems.length > 0) return fail(EXIT.misconfigured, `${problems.join("\n")}\n`);
   const { prefix, source } = settings;
   const redis = connect(settings);
@@ -66,12 +73,17 @@ export async function withRedis(
   }
 }
 
-/** Runs a command that needs no signing key. */
-export const withDesk = (env: NodeJS.ProcessEnv, run: (desk: Desk) => Promise<number>): Promise<number> =>
-  withRedis(env, ({ redis, shards, settings }) => {
-    const base = createBase({ ...settings, partitionToleranceMs: 0, redis, shards, log });
+/** Runs a command that needs no signing key. It knows the issuers all the same, so that what is theirs can be named. */
+export function withDesk(env: NodeJS.ProcessEnv, run: (desk: Desk) => Promise<number>): Promise<number> {
+  const reading = readEnvironment(env);
+  const read = readSettings(reading);
+  const { production, issuer: ownIssuer } = read.settings;
+  const issuers = readIssuersFile(reading, { production, ownIssuer, ownKeys: [], env });
+  return reach(read, ({ redis, shards, settings }) => {
+    const base = createBase({ ...settings, partitionToleranceMs: 0, redis, shards, issuers, log });
     return run({ ...base, by: whoRunsThis() });
   });
+}
 
 /** Runs a command that verifies tokens, for which the settings must be all that the service needs. */
 export function withKeyedDesk(
@@ -92,8 +104,7 @@ export function withKeyedDesk(
   });
 }
 
-function readSettings(env: NodeJS.ProcessEnv) {
-  const reading = readEnvironment(env);
+function readSettings(reading: Reading<"text">) {
   const settings = reading.readAll(NAMES);
   const source = readRedisSource(reading, settings.production);
   if (source.mode === "memory")

@@ -1,13 +1,13 @@
 import { isDisabled, normaliseEmail, type Account, type Accounts } from "../accounts/accounts";
 import type { Denylist } from "../denylist/denylist";
 import { NOBODY, type Grounds, type Requester } from "../denylist/entry";
-import type { ForeignSessions } from "../denylist/foreign-sessions";
 import { attempt, CurfewError } from "../errors";
 import type { Passwords } from "../accounts/passwords";
 import type { Opened, Session, Sessions } from "../sessions/sessions";
-import { isExpired, type AccessToken, type AccessTokens } from "../tokens/access-tokens";
-import type { RefreshToken, RefreshTokens } from "../tokens/refresh-tokens";
-import { subjectOf, type Token, type Tokens } from "./tokens";
+import type { AccessToken, AccessTokens } from "../tokens/access-tokens";
+import type { RefreshToken } from "../tokens/refresh-tokens";
+import { createLogout, type Logout, type LogoutParts } from "./logout";
+import type { Token } from "./tokens";
 
 /** What a client gets at login and at every refresh. */
 export type Grant = {
@@ -18,21 +18,6 @@ export type Grant = {
   refreshExpiresInSeconds: number;
   account: Account;
 };
-
-/** A token as it arrived, not yet verified. Of cookies, a sibling domain may have planted one. */
-type Presented = { token: string; transport: "bearer" | "cookie" };
-
-type LogoutRequest = { access: Presented | undefined; refresh: Presented | undefined; allDevices: boolean };
-
-/** Verified credentials whose session ends, or all sessions of their user. */
-type ToEnd = {
-  accessToken: Token | undefined;
-  refreshToken: RefreshToken | undefined;
-  allDevices?: boolean;
-};
-
-/** Whose token or session was ended, with the names that the log uses. */
-type LoggedOut = { sub: string; sid?: string; jti?: string };
 
 type RefreshRequest = {
   /** Verified. */
@@ -50,19 +35,12 @@ type PasswordChange = {
   assertMayTry: (account: Account) => Promise<void>;
 };
 
-export type Auth = {
+export type Auth = Logout & {
   register(email: string, password: string, requester: Requester): Promise<Grant>;
   login(email: string, password: string, requester: Requester): Promise<Grant>;
   refresh(request: RefreshRequest, requester: Requester): Promise<Grant>;
-  /** Resolves only when Redis has acknowledged every write: from then on the token is refused. Returns whose it was. */
-  logout(request: LogoutRequest, requester: Requester): Promise<LoggedOut>;
   /** Returns the claims of a live access or refresh token; otherwise throws what the guard or a refresh would. */
   introspect(token: string): Promise<Token | RefreshToken>;
-  /**
-   * Ends what an access or refresh token names, on behalf of a client, as reliably as a logout. Returns undefined if
-   * the token isn't genuine, because then there is nothing to end.
-   */
-  revoke(token: string, client: string, requester: Requester): Promise<LoggedOut | undefined>;
   changePassword(caller: AccessToken, change: PasswordChange, requester: Requester): Promise<Grant>;
   sessions(caller: AccessToken): Promise<Session[]>;
   endSession(caller: AccessToken, sid: string, requester: Requester): Promise<void>;
@@ -72,22 +50,17 @@ export type Auth = {
   account(caller: AccessToken): Promise<Account>;
 };
 
-export type AuthParts = {
+export type AuthParts = LogoutParts & {
   accounts: Accounts;
   passwords: Passwords;
   sessions: Sessions;
-  foreignSessions: ForeignSessions;
   /** `accessTokens` mints Curfew's own; `tokens` verifies own and foreign ones. */
   accessTokens: AccessTokens;
-  tokens: Tokens;
-  refreshTokens: RefreshTokens;
   denylist: Pick<Denylist, "assertNotRevoked">;
-  clockToleranceSeconds: number;
 };
 
 export function createAuth(parts: AuthParts): Auth {
-  const { accounts, passwords, sessions, foreignSessions, denylist, clockToleranceSeconds } = parts;
-  const { accessTokens, tokens, refreshTokens } = parts;
+  const { accounts, passwords, sessions, denylist, accessTokens, tokens, refreshTokens } = parts;
 
   function assertAcceptable(password: string, email: string, path: string): void {
     const objection = passwords.objection(password, email);
@@ -149,30 +122,6 @@ export function createAuth(parts: AuthParts): Auth {
 
   const verifyOnceAlive = (token: string) => accessTokens.verify(token, { allowExpired: true });
 
-  /**
-   * Beside a good access token, a refresh cookie counts only if it is of the same session. Otherwise a planted cookie
-   * could make a logout fail.
-   */
-  function readRefreshBeside(
-    { token, transport }: Presented,
-    access: Token | undefined,
-  ): RefreshToken | undefined {
-    if (!access || transport === "bearer") return refreshTokens.verify(token);
-    const refresh = attempt(() => refreshTokens.verify(token));
-    return refresh?.sid === access.sid ? refresh : undefined;
-  }
-
-  /** Resolves to false if `allDevices` was asked for with credentials that are no longer alive. */
-  function end(
-    { accessToken, refreshToken, allDevices = false }: ToEnd,
-    requester: Requester,
-    client?: string,
-  ): Promise<boolean> {
-    return accessToken?.kind === "foreign"
-      ? foreignSessions.logout({ accessToken, allDevices }, requester, client)
-      : sessions.logout({ accessToken, refreshToken, allDevices }, requester, client);
-  }
-
   async function accountOf(caller: AccessToken): Promise<Account> {
     const account = await accounts.findById(caller.sub);
     if (!account || isDisabled(account))
@@ -181,6 +130,8 @@ export function createAuth(parts: AuthParts): Auth {
   }
 
   return {
+    ...createLogout(parts),
+
     async register(address, password, requester) {
       const email = normaliseEmail(address);
       if (!email) throw invalid("email", "must be an e-mail address");
@@ -212,19 +163,6 @@ export function createAuth(parts: AuthParts): Auth {
       }));
     },
 
-    async logout({ access, refresh, allDevices }, requester) {
-      const token = access && (await tokens.verify(access.token, { allowExpired: true }));
-      const refreshToken = refresh && readRefreshBeside(refresh, token);
-      if (token && refreshToken && subjectOf(token) !== refreshToken.sub) {
-        throw new CurfewError("refresh_token_invalid");
-      }
-      if (!token && !refreshToken) throw new CurfewError("token_missing");
-      const names = namesOf(token, refreshToken);
-      if (await end({ accessToken: token, refreshToken, allDevices }, requester)) return names;
-      if (!token) throw new CurfewError("refresh_token_invalid", { about: names });
-      throw new CurfewError(isExpired(token.exp, clockToleranceSeconds) ? "token_expired" : "token_revoked");
-    },
-
     async introspect(text) {
       const refreshToken = attempt(() => refreshTokens.verify(text));
       if (refreshToken) {
@@ -234,16 +172,6 @@ export function createAuth(parts: AuthParts): Auth {
       const token = await tokens.verify(text);
       await denylist.assertNotRevoked(token);
       return token;
-    },
-
-    async revoke(text, client, requester) {
-      const refreshToken = attempt(() => refreshTokens.verify(text));
-      const token = refreshToken
-        ? undefined
-        : await tokens.verify(text, { allowExpired: true }).catch(ignoreForged);
-      if (!token && !refreshToken) return undefined;
-      await end({ accessToken: token, refreshToken }, requester, client);
-      return namesOf(token, refreshToken);
     },
 
     async changePassword(caller, { current, next, assertMayTry }, requester) {
@@ -277,20 +205,6 @@ export function createAuth(parts: AuthParts): Auth {
       sessions.endAll(user, reason, requester, said),
 
     account: accountOf,
-  };
-}
-
-/** Rethrows everything else: while an issuer's keys can't be fetched, the token may be alive. */
-function ignoreForged(error: unknown): undefined {
-  if (!(error instanceof CurfewError && error.code === "token_invalid")) throw error;
-}
-
-function namesOf(token: Token | undefined, refreshToken: RefreshToken | undefined): LoggedOut {
-  const sid = token?.sid ?? refreshToken?.sid;
-  return {
-    sub: token ? subjectOf(token) : (refreshToken?.sub ?? ""),
-    ...(sid !== undefined && { sid }),
-    ...(token && { jti: token.jti }),
   };
 }
 

@@ -8,16 +8,16 @@ Printed from \`src/log/events.ts\` and \`src/denylist/events.ts\` by \`scripts/p
 
 ## In the log
 
-The log is JSON on standard output, a line for each event. Those of the first table have their name as \`event\`: they
-are what to watch. Each that a request caused has its \`request_id\`, \`ip\` and \`path\`, and where they are known \`sub\`,
-\`sid\` and \`jti\`. No password, token, cookie or query is ever logged.
+The log is JSON on standard output, one line for each event. The events to watch are in the first table; their lines
+have the name as \`event\`. A line that a request caused has its \`request_id\`, \`ip\` and \`path\`, and \`sub\`, \`sid\`
+and \`jti\` where they are known. No password, token, cookie or query is ever logged.
 
 | \`event\` | Level | When |
 | --- | --- | --- |
 `;
 
 const LINES = `
-All other lines are known by their message.
+All other lines are identified by their message.
 
 | \`msg\` | Level | When |
 | --- | --- | --- |
@@ -28,8 +28,8 @@ const STREAM = `
 
 The stream \`curfew:events\` says who ended what, when, why and from where: \`event\`, \`timestamp\`, \`kind\`, \`sub\`, \`sid\`,
 \`jti\`, \`by\`, \`ip\`, \`user_agent\`, \`note\`. It keeps about 100,000 events. Those with a \`kind\` (\`token\`, \`session\` or
-\`user\`) revoke, and their \`event\` is the entry's \`reason\`. Don't delete the stream: an instance that misses there what
-it wrote takes Redis's memory for lost.
+\`user\`) revoke, and their \`event\` is the entry's \`reason\`. Don't delete the stream: an instance that doesn't find its
+last event there concludes that Redis has lost its data.
 
 | \`event\` | Revokes | When |
 | --- | --- | --- |

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { eventually, me, register } from "../helpers/client";
 import { scrape, type Samples } from "../helpers/metrics";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { useService } from "../helpers/service";
 
 type Panel = {
   type: string;
@@ -31,22 +31,16 @@ const expressions = [
   ...rules.map(({ alert, expr }) => [alert, expr] as const),
 ];
 
-let redis: TestRedis;
-let service: TestService;
+// Without an append-only file, so that there is a warning.
+const redis = useRedis();
+const service = useService(() => ({ REDIS_URL: redis.url }));
 let samples: Samples;
 beforeAll(async () => {
-  // Without an append-only file, so that there is a warning.
-  redis = await startRedis();
-  service = await startService({ REDIS_URL: redis.url });
   await me(service.url, (await register(service.url)).access_token);
   await eventually(async () => {
     samples = await scrape(service.url);
     return [...samples.keys()].some((name) => name.startsWith("curfew_denylist_entries"));
   });
-});
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
 });
 
 const namesGiven = () => new Set([...samples.keys()].map((sample) => sample.replace(/\{.*/, "")));

@@ -5,10 +5,10 @@ const HEAD = `# Settings
 
 Printed from \`src/settings/table.ts\` by \`scripts/print-docs\`: change it there.
 
-The service takes its settings from environment variables. An empty variable counts as one that isn't set. Everything
-that is wrong is reported at once, with what to write instead; then the service exits with 78. The library takes its
-settings as options of \`createCurfew\`, and throws a \`TypeError\` that reports the same. Where the default is another
-one in production, the library has that one, wherever it runs.
+The service reads its settings from environment variables. An empty variable counts as not set. Every mistake is
+reported at once, with what to write instead; then the service exits with code 78. The library takes its settings as
+options of \`createCurfew\`, and throws a \`TypeError\` that reports the same. If production has a different default, the
+library uses that one wherever it runs.
 
 | Variable | Option | Default | |
 | --- | --- | --- | --- |

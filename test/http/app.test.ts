@@ -12,6 +12,7 @@ import { createAccessTokens } from "../../src/tokens/access-tokens";
 import { createForeignTokens } from "../../src/issuers/foreign-tokens";
 import { createKeyRing } from "../../src/keys/key-ring";
 import { readSecret } from "../../src/keys/keys";
+import { readConfig } from "../../src/settings/config";
 import { PASSWORD } from "../helpers/client";
 import { SECRET } from "../helpers/service";
 
@@ -27,25 +28,7 @@ function createTestApp(redis: Redis = connectMemory(250)) {
   return { app: createApp({ ...core, meter }, OPTIONS), printed };
 }
 
-const OPTIONS = {
-  issuer: "curfew",
-  audience: "curfew",
-  accessTtlSeconds: 900,
-  refreshTtlSeconds: 3600,
-  sessionMaxTtlSeconds: 7200,
-  refreshGraceSeconds: 10,
-  clockToleranceSeconds: 0,
-  partitionToleranceMs: 0,
-  passwordMinLength: 8,
-  cookies: { secure: false, refreshPath: "/api" },
-  trustedOrigins: [],
-  trustProxy: 0,
-  timeoutMs: 250,
-  rateLimits: undefined,
-  clients: [],
-  issuers: [],
-  metricsToken: undefined,
-};
+const OPTIONS = readConfig({ JWT_SECRET: SECRET, REDIS_URL: "memory://", RATE_LIMIT: "off" });
 
 const { app } = createTestApp();
 const email = "someone@example.com";

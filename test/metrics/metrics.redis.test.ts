@@ -3,23 +3,15 @@ import { call, eventually, login, logout, me, PASSWORD, refresh, register } from
 import { openDevices } from "../helpers/leaving";
 import { risenIn, scrape, type Samples } from "../helpers/metrics";
 import { basic, CLIENT, writeClients } from "../helpers/oauth-client";
-import { startRedis, type TestRedis } from "../helpers/redis";
-import { startService, type TestService } from "../helpers/service";
+import { useRedis } from "../helpers/redis";
+import { startService, useService } from "../helpers/service";
 
-let redis: TestRedis;
-let service: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  service = await startService({
-    REDIS_URL: redis.url,
-    REFRESH_GRACE_SECONDS: "0",
-    OAUTH_CLIENTS_FILE: writeClients(CLIENT),
-  });
-});
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
-});
+const redis = useRedis();
+const service = useService(() => ({
+  REDIS_URL: redis.url,
+  REFRESH_GRACE_SECONDS: "0",
+  OAUTH_CLIENTS_FILE: writeClients(CLIENT),
+}));
 
 const read = () => scrape(service.url);
 

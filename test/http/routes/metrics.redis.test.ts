@@ -1,24 +1,12 @@
 import { call, expectRefusal, register } from "../../helpers/client";
-import { startRedis, type TestRedis } from "../../helpers/redis";
-import { startService, type TestService } from "../../helpers/service";
+import { useRedis } from "../../helpers/redis";
+import { useService } from "../../helpers/service";
 
-const TOKEN = "a token that nobody guesses".replaceAll(" ", "-");
+const TOKEN = "a-token-that-nobody-guesses";
 
-let redis: TestRedis;
-let local: TestService;
-let shared: TestService;
-beforeAll(async () => {
-  redis = await startRedis();
-  const REDIS_URL = redis.url;
-  [local, shared] = await Promise.all([
-    startService({ REDIS_URL }),
-    startService({ REDIS_URL, METRICS_TOKEN: TOKEN }),
-  ]);
-});
-afterAll(async () => {
-  await Promise.all([local.stop(), shared.stop()]);
-  await redis.stop();
-});
+const redis = useRedis();
+const local = useService(() => ({ REDIS_URL: redis.url }));
+const shared = useService(() => ({ REDIS_URL: redis.url, METRICS_TOKEN: TOKEN }));
 
 it("gives Prometheus's text, which nobody may keep", async () => {
   const response = await fetch(`${local.url}/metrics`);

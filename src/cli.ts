@@ -2,8 +2,12 @@
 import { EXIT, fail, print, usageOf, type Command } from "./cli/command";
 import { beginEpoch } from "./cli/begin-epoch";
 import { keys } from "./cli/keys";
+import { sessions } from "./cli/sessions";
+import { users } from "./cli/users";
 
 const COMMANDS = new Map<string, Command>([
+  ["users", users],
+  ["sessions", sessions],
   ["keys", keys],
   ["begin-epoch", beginEpoch],
 ]);
@@ -15,6 +19,17 @@ async function run([name = "", ...args]: string[]): Promise<number> {
   return command ? command.run(args, process.env) : fail(EXIT.misused, usage);
 }
 
-void run(process.argv.slice(2)).then((exitCode) => {
-  process.exitCode = exitCode;
+// Whoever read it has seen enough: `curfew users list | head`.
+process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
+  process.exit(code === "EPIPE" ? EXIT.done : EXIT.faulty);
 });
+
+run(process.argv.slice(2)).then(
+  (exitCode) => {
+    process.exitCode = exitCode;
+  },
+  (error: unknown) => {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.exitCode = fail(EXIT.faulty, `This is a fault of Curfew's; please report it.\n${what}\n`);
+  },
+);

@@ -9,6 +9,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "ops",
     "settings",
     "settings/table",
+    "sessions",
     "accounts",
     "denylist",
     "issuers",

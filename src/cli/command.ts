@@ -1,5 +1,15 @@
+import { once } from "node:events";
+import { table } from "./table";
+
 /** The exit codes. */
-export const EXIT = { done: 0, missing: 1, misused: 2, unreachable: 3, misconfigured: 78 } as const;
+export const EXIT = {
+  done: 0,
+  missing: 1,
+  misused: 2,
+  unreachable: 3,
+  faulty: 70,
+  misconfigured: 78,
+} as const;
 
 /** One word after `curfew`. It does its own printing and returns the exit code. */
 export type Command = {
@@ -13,18 +23,14 @@ export function usageOf(commands: Iterable<Command>): string {
   return `Usage:\n${table(rows.map(([line, does]) => [`  curfew ${line}`, does]))}`;
 }
 
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows.reduce<number[]>(
-    (widest, row) => row.map((cell, at) => Math.max(cell.length, widest[at] ?? 0)),
-    [],
-  );
-  const lineOf = (row: readonly string[]) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ");
-  return rows.map((row) => `${lineOf(row).trimEnd()}\n`).join("");
-}
-
 export function print(text: string): number {
   process.stdout.write(text);
   return EXIT.done;
+}
+
+/** For much text: waits for whoever reads it. */
+export async function printMuch(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, "drain");
 }
 
 export function fail(exitCode: number, text: string): number {

@@ -38,7 +38,7 @@ export type Reached = { redis: Redis; shards: Shards; settings: Settings };
 export type Desk = Base & { by: string };
 
 /** The same where the service's keys and issuers are needed too: to verify a token that somebody shows. */
-export type KeyedDesk = Core & { by: string };
+type KeyedDesk = Core & { by: string };
 
 /** Runs a command on the service's Redis, as the same variables lead the service to it. Returns the exit code. */
 export const withRedis = (

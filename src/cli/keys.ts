@@ -8,7 +8,9 @@ import {
   type Promoted,
 } from "../keys/key-files";
 import { PUBLISHED_KEYS_MAX_AGE_SECONDS } from "../keys/key-ring";
-import { EXIT, fail, print, table, usageOf, type Command } from "./command";
+import { EXIT, fail, print, usageOf, type Command } from "./command";
+import { asksForHelp } from "./step";
+import { table } from "./table";
 
 type KeyFiles = ReturnType<typeof createKeyFiles>;
 
@@ -74,6 +76,7 @@ export const keys: Command = {
   usage: Object.values(STEPS).map(({ line, does }) => [line, does]),
 
   run([name = "", ...args], env) {
+    if (asksForHelp(name)) return print(usageOf([keys]));
     const step = Object.hasOwn(STEPS, name) ? STEPS[name] : undefined;
     const words = step && readWords(step, args);
     if (!step || !words) return misused();

@@ -21,7 +21,7 @@ export type ForeignSubject = { issuer: string; sub: string };
 
 export type UserToRevoke = string | ForeignSubject;
 
-const NOTE_MAX = 256;
+export const NOTE_MAX = 256;
 /** An `exp` in milliseconds would be later than this. */
 const LATEST_EXP = 100_000_000_000;
 

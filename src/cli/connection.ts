@@ -65,9 +65,10 @@ async function reach(
     }
     return await run({ redis, shards, settings });
   } catch (error) {
-    if (error instanceof CurfewError && error.code === "denylist_unavailable")
-      return unreachable(error.cause);
-    throw error;
+    if (!(error instanceof CurfewError && error.code === "denylist_unavailable")) throw error;
+    const { about, cause } = error;
+    const { issuer } = about;
+    return issuer === undefined ? unreachable(cause) : fail(EXIT.unreachable, withoutKeys(issuer, cause));
   } finally {
     redis.close();
   }
@@ -132,13 +133,17 @@ function readKeyedConfig(env: NodeJS.ProcessEnv) {
   }
 }
 
+const withoutKeys = (issuer: string, cause: unknown) =>
+  `The keys of the issuer ${issuer} can't be fetched, so its token can't be verified: ${reasonIn(cause)}\n`;
+
+const reasonIn = (cause: unknown) => (cause instanceof Error ? loggable(cause) : "unknown");
+
 function failure(cause: unknown, mode: string, whatFollows: string): string {
-  const message = cause instanceof Error ? loggable(cause) : "unknown";
   const todo =
     mode === "embedded"
       ? `REDIS_URL isn't set, so this looked for the service's own Redis in ${join(DATA_DIR, "redis")}. Set REDIS_URL as the service has it, or run this in the service's folder while it runs.\n`
       : "See that REDIS_URL and the other REDIS_ variables are the service's. docs/redis.md says what each fault means.\n";
-  return `Redis can't be reached, or refused: ${message}\n${whatFollows}${todo}`;
+  return `Redis can't be reached, or refused: ${reasonIn(cause)}\n${whatFollows}${todo}`;
 }
 
 function whoRunsThis(): string {

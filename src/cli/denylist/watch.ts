@@ -78,6 +78,6 @@ function toText({ timestamp, event, sub, sid, jti, by, ip, user_agent, note }: E
     ...[sub && `user ${sub}`, sid && `session ${sid}`, jti && `token ${jti}`],
     ...[by && by !== sub && `by ${by}`, ip && `from ${ip}`, user_agent, note && `(${note})`],
   ];
-  const line = plain(rows.filter(Boolean).join("  "));
+  const line = plain(rows.filter(Boolean).join("  ")).trimEnd();
   return `${isTerminal(process.stdout) ? cut(line, process.stdout.columns || 80) : line}\n`;
 }

@@ -9,6 +9,12 @@ export const KINDS = { token: "jti", session: "sid", user: "sub" } as const;
 
 export type Kind = keyof typeof KINDS;
 
+/** What somebody may write for a kind: its name, or what its keys call it. */
+export const KIND_OF = {
+  ...{ token: "token", session: "session", user: "user" },
+  ...{ jti: "token", sid: "session", sub: "user" },
+} as const satisfies Record<string, Kind>;
+
 const KEY_OF = { token: jtiKey, session: sidKey, user: subKey };
 
 const text = z.string().nullable().catch(null);

@@ -3,14 +3,16 @@ import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
 const BROWSER = [
-  "AbortSignal",
-  "Event",
-  "URLSearchParams",
-  "addEventListener",
-  "document",
-  "fetch",
-  "history",
-  "location",
+  ...["AbortController", "AbortSignal", "Event", "TextDecoder", "URLSearchParams"],
+  ...[
+    "addEventListener",
+    "removeEventListener",
+    "setTimeout",
+    "clearTimeout",
+    "setInterval",
+    "clearInterval",
+  ],
+  ...["document", "fetch", "history", "location", "navigator", "scrollTo"],
 ];
 
 export default defineConfig(

@@ -132,13 +132,13 @@ const ROWS = {
   overloaded: {
     status: 503,
     message: "Too many requests are waiting. Try again soon.",
-    when: "Too many passwords are waiting to be hashed.",
+    when: "Too many passwords are waiting to be hashed, or too many clients of this instance follow the events.",
     todo: "Try again after `Retry-After`.",
   },
   stopping: {
     status: 503,
     message: "This instance is stopping. Use another one.",
-    when: "Only from `/readyz`: this instance is shutting down.",
+    when: "From `/readyz`, and for who wants to follow the events: this instance is shutting down.",
     todo: "Send requests to another instance.",
   },
   internal: {

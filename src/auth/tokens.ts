@@ -14,7 +14,7 @@ export type Tokens = {
 /** The issuer that a token names decides which keys it is verified with. Nothing else in the token does. */
 export const createTokens = (own: AccessTokens, foreign: ForeignTokens): Tokens => ({
   async verify(token, options) {
-    const claimed = foreign.claimsToBeFrom(token);
+    const claimed = own.remembers(token) ? undefined : foreign.claimsToBeFrom(token);
     return claimed ? claimed.verify(options) : own.verify(token, options);
   },
 });

@@ -4,6 +4,7 @@ import type { Shards } from "../redis/shards";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../issuers/foreign-tokens";
 import { foreign, foreignKeys, jtiKey, probeKey, sidKey } from "./entry";
+import { createLookUps } from "./look-ups";
 import { beganAt, epochKey, type Epochs } from "./past/epochs";
 import type { Past } from "./past/past";
 
@@ -26,6 +27,15 @@ export type Denylist = {
 export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, past: Past): Denylist {
   const ask = <T>(prefix: string, command: (client: Client) => Promise<T>) =>
     past.ask(prefix, () => redis.ask(command));
+  const lookUp = createLookUps(redis, past);
+
+  /** Whether nothing can refuse the token: neither an entry of its, nor the epoch. Most checks end here. */
+  async function isClean(token: AccessToken | ForeignToken): Promise<boolean> {
+    const prefix = shards.prefixOf(subjectOf(token));
+    const { anyExists, epoch } = await lookUp(prefix, keysOf(prefix, token));
+    if (anyExists || epoch === null || epoch !== epochs.known(prefix)) return false;
+    return token.kind === "own" ? token.epoch === epoch : !isFromBefore(token, epoch);
+  }
 
   // One key per command: while a slot moves to another node, each key is on one of the two, and each command follows
   // its own redirect. The entries come first: if the denylist is emptied in between, the epoch is gone as well.
@@ -55,12 +65,11 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
       ]),
     );
     const current = await epochs.current(prefix, value);
-    const isFromBefore = token.sinceEpoch && token.iat < beganAt(current);
     return [
       ...(byJti === 0 ? [] : [{ rule: "jti", key: keys.jti } as const]),
       ...(bySid === 0 || keys.sid === undefined ? [] : [{ rule: "sid", key: keys.sid } as const]),
       ...(isCutOff(bySub, Math.floor(token.iat)) ? [{ rule: "sub", key: keys.sub } as const] : []),
-      ...(isFromBefore ? [{ rule: "epoch", epoch: current } as const] : []),
+      ...(isFromBefore(token, current) ? [{ rule: "epoch", epoch: current } as const] : []),
     ];
   }
 
@@ -71,6 +80,7 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
     refusalsOf,
 
     async assertNotRevoked(token) {
+      if (await isClean(token)) return;
       const refusals = await refusalsOf(token);
       if (refusals.length === 0) return;
       const entryKeys = refusals.flatMap((refusal) => (refusal.rule === "epoch" ? [] : [refusal.key]));
@@ -96,6 +106,15 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
     },
   };
 }
+
+/** The keys of the entries that can deny it. */
+function keysOf(prefix: string, token: AccessToken | ForeignToken): string[] {
+  if (token.kind === "own") return [jtiKey(prefix, token.jti), sidKey(prefix, token.sid)];
+  const { jti, sub, sid } = foreignKeys(prefix, token);
+  return sid === undefined ? [jti, sub] : [jti, sub, sid];
+}
+
+const isFromBefore = ({ sinceEpoch, iat }: ForeignToken, epoch: string) => sinceEpoch && iat < beganAt(epoch);
 
 const subjectOf = (token: AccessToken | ForeignToken) =>
   token.kind === "foreign" ? foreign(token.issuer, token.sub) : token.sub;

@@ -34,7 +34,7 @@ type NamedSession = Bounds & { issuer: string; iss: string; sid: string; keyId: 
 type NamedSubject = Bounds & { issuer: string; iss: string; sub: string; keyId: string };
 
 /** An entry that is to be deleted, and what the event says it was. */
-export type Lifted = {
+type Lifted = {
   prefix: string;
   key: string;
   kind: "token" | "session" | "user";

@@ -11,6 +11,7 @@ import { readJson, requireForm, requireJson } from "./request/body";
 import { requireClient } from "./request/client-guard";
 import { createAuthTable, type AuthTableOptions } from "./table";
 import { createCrossOriginSharing } from "./request/cross-origin";
+import { opsConsole, opsConsoleFiles } from "./routes/console";
 import { createDescription, docs, docsFiles } from "./routes/docs";
 import { createErrorHandler, notFound } from "./answer/error-handler";
 import { createReadyz, healthz } from "./routes/health";
@@ -19,6 +20,7 @@ import { allowScrapes, createMetricsEndpoint } from "./routes/metrics";
 import { neverCached } from "./answer/never-cached";
 import { createOAuthEndpoints } from "./routes/oauth";
 import { createOpsEndpoints } from "./routes/ops";
+import { createEventStream } from "./routes/ops-events";
 import { createOpsChanges } from "./routes/ops-changes";
 import type { RouteTable } from "./answer/openapi";
 import { createRequestCount } from "./request/request-count";
@@ -33,7 +35,7 @@ export type AppOptions = AuthTableOptions &
   Pick<Settings, "trustProxy" | "timeoutMs" | "metricsToken"> & { clients: readonly OAuthClient[] };
 
 export function createApp(core: AppCore, options: AppOptions): Express {
-  const { auth, ops, people, keys, denylist, alarms, redis, meter, log } = core;
+  const { auth, ops, people, revocations, keys, denylist, alarms, redis, meter, log } = core;
   const { isStopping = () => false } = core;
   const { authRoutes, logoutRoute, verifyRoutes, token, limit, cookies, tell } = createAuthTable(
     core,
@@ -45,6 +47,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
 
   const opsRole = requireRole("ops");
   const { list, show, why, sessions, status } = createOpsEndpoints(ops, people);
+  const events = createEventStream({ events: ops.events, denylist, revocations, isStopping });
   const { revoke: revokeByOps, lift } = createOpsChanges({ ops, auth, tell });
 
   /** Routes for servers: they get no CORS headers, because no page has a client's secret. */
@@ -72,6 +75,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
         ["delete", "/revocations/:kind/:id", token, opsRole, readJson, lift],
         ["post", "/why", token, opsRole, requireJson, why],
         ["get", "/users/:id/sessions", token, opsRole, sessions],
+        ["get", "/events", token, opsRole, events],
         ["get", "/status", token, opsRole, status],
       ],
     },
@@ -85,6 +89,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
         ["get", "/.well-known/jwks.json", createPublishedKeys(keys)],
         ["get", "/openapi.json", createDescription(() => [...tables, ...serverTables], cookies.accessName)],
         ["get", "/docs", docs],
+        ["get", "/ops", opsConsole],
       ],
     },
   ];
@@ -103,6 +108,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   for (const { base, routes } of serverTables) app.use(base, createRouter(routes));
   app.use(createCrossOriginSharing(options.trustedOrigins));
   app.use("/docs", docsFiles);
+  app.use("/ops", opsConsoleFiles);
   for (const { base, routes } of tables) app.use(base, createRouter(routes));
   app.use(notFound);
   app.use(createErrorHandler(log, tell, alarms));

@@ -1,8 +1,9 @@
 import { assertThat, isFor, isString, MAX_TOKEN_BYTES } from "../tokens/access-tokens";
 import { isCanonicalBase64url } from "../tokens/base64url";
+import { rememberVerified } from "../tokens/verified";
 import { isOfType, readIds, readTimes } from "./foreign-claims";
 import { decodeForeignJson, glanceAtJson } from "./foreign-json";
-import { isSignedBy, type IssuerAlgorithm } from "./issuer-keys";
+import { isSignedBy, type IssuerAlgorithm, type IssuerKey } from "./issuer-keys";
 import { createJwks, type IssuerKeys, type JwksOptions } from "./jwks";
 import type { IssuerKeySource } from "./key-source";
 
@@ -75,6 +76,7 @@ export function createForeignTokens(
   const { clockToleranceSeconds } = options;
   const findIssuer = createIssuerFinder(issuers);
   const keysOf = new Map(issuers.map((each) => [each, openKeys(each, options)]));
+  const verified = rememberVerified<Known>();
 
   /** Everything that is checked before the signature throws the same error. */
   async function assertGenuine(issuer: TrustedIssuer, token: string, header: Json, signature: string) {
@@ -83,6 +85,7 @@ export function createForeignTokens(
     assertThat(issuer.algorithms.some((each) => each === alg) && (kid === undefined || isString(kid)));
     const key = await keysOf.get(issuer)?.find(kid);
     assertThat(key !== undefined && alg === key.algorithm && isSignedBy(key, token));
+    return { key, kid };
   }
 
   async function verifyBy(
@@ -91,24 +94,38 @@ export function createForeignTokens(
     [headerPart, payload, signature]: Parts,
     { allowExpired } = { allowExpired: false },
   ): Promise<ForeignToken> {
-    await assertGenuine(issuer, token, glanceAtJson(Buffer.from(headerPart, "base64url")), signature);
+    const bounds = { clockLeadSeconds: issuer.clockLeadSeconds, clockToleranceSeconds, allowExpired };
+    const known = verified.get(token);
+    // The issuer may have withdrawn the key since.
+    if (known && (await keysOf.get(issuer)?.find(known.kid)) === known.key) {
+      readTimes(known.token.claims, bounds);
+      return copyOf(known.token);
+    }
+    const signedBy = await assertGenuine(
+      ...([issuer, token, glanceAtJson(Buffer.from(headerPart, "base64url")), signature] as const),
+    );
     // Strict reading comes after the signature, because it costs far more, and anybody can send a token.
     const [header, claims] = [decodeForeignJson(headerPart), decodeForeignJson(payload)];
     assertThat(header !== undefined && claims !== undefined, "claims");
     assertThat(claims["iss"] === issuer.issuer, "iss");
     assertThat(isOfType(issuer.typ, header["typ"]), "typ");
     assertThat(issuer.audience === null || isFor(issuer.audience, claims["aud"]), "aud");
-    const { clockLeadSeconds, maxLifetimeSeconds } = issuer;
-    const times = readTimes(claims, { clockLeadSeconds, clockToleranceSeconds, allowExpired });
+    const times = readTimes(claims, bounds);
     // A logout must work with a token that was issued before max_lifetime was lowered.
-    assertThat(allowExpired || times.exp - times.iat <= maxLifetimeSeconds, "max_lifetime");
-    return { kind: "foreign", ...describe(issuer), ...readIds(token, claims), ...times, claims };
+    assertThat(allowExpired || times.exp - times.iat <= issuer.maxLifetimeSeconds, "max_lifetime");
+    const read: ForeignToken = {
+      ...{ kind: "foreign", ...describe(issuer), ...readIds(token, claims), ...times },
+      claims: freeze(claims),
+    };
+    if (!allowExpired) verified.set(token, { ...signedBy, issuer, token: read });
+    return copyOf(read);
   }
 
   return {
     claimsToBeFrom(token) {
+      if (issuers.length === 0) return undefined;
       const parts = split(token);
-      const issuer = parts && findIssuer(Buffer.from(parts[1], "base64url"));
+      const issuer = parts && (verified.get(token)?.issuer ?? findIssuer(Buffer.from(parts[1], "base64url")));
       return issuer && { issuer, verify: (how) => verifyBy(issuer, token, parts, how) };
     },
 
@@ -132,6 +149,23 @@ function createIssuerFinder(issuers: readonly TrustedIssuer[]) {
 function openKeys({ name, keys, algorithms }: TrustedIssuer, options: JwksOptions): IssuerKeys {
   if ("jwksUri" in keys) return createJwks({ name, uri: keys.jwksUri, algorithms }, options);
   return { find: () => Promise.resolve(keys), close: () => undefined };
+}
+
+/** A token that was verified, and with which key. */
+type Known = { issuer: TrustedIssuer; kid: string | undefined; key: IssuerKey; token: ForeignToken };
+
+/** Whoever gets the token may change it, but for what is nested in its claims. */
+const copyOf = (token: ForeignToken): ForeignToken => ({
+  ...token,
+  keyIds: { ...token.keyIds },
+  claims: { ...token.claims },
+});
+
+/** All that is nested in it, too. */
+function freeze<T extends object>(value: T): T {
+  for (const each of Object.values(value))
+    if (typeof each === "object" && each !== null) freeze(each as object);
+  return Object.freeze(value);
 }
 
 type Json = Record<string, unknown>;

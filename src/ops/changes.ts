@@ -23,8 +23,6 @@ export type ChangesParts = Lifetimes & {
   userIdOf: (text: string) => Promise<string>;
 };
 
-export type Changes = ReturnType<typeof createChanges>;
-
 /** Revokes and lifts in the name of ops staff. Each resolves only when Redis has acknowledged it. */
 export function createChanges(parts: ChangesParts) {
   const { redis, revoker, sessions, entries, rules, issuers, isUser, userIdOf } = parts;

@@ -101,6 +101,9 @@ export function createEvents(redis: Redis, shards: Shards) {
       return counts.reduce((sum, each) => sum + each, 0);
     },
 
+    /** Whether nothing can come after a place. */
+    isAtEnd: (place: Positions) => place.includes(END),
+
     /** A place as `write` wrote it; undefined for anything else. */
     read(written: string): Positions | undefined {
       const ids = written.split(",");

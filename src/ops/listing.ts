@@ -34,8 +34,6 @@ const STEPS_MAX = 20;
 const TIME_SHARE = 0.5;
 const EVENTS_AT_ONCE = 200;
 
-export type Listing = ReturnType<typeof createListing>;
-
 /** Lists entries, page by page, without ever holding Redis up. */
 export function createListing(redis: Redis, shards: Shards, entries: Entries, events: Events) {
   /** All that are there, in no order, newest first within a page; also those that somebody wrote by hand. */

@@ -26,25 +26,49 @@ export function leftMs(callMs: number): number {
   return budget ? leftOf(budget) : callMs;
 }
 
+function begin(budget: Budget): void {
+  if (budget.open === 0) budget.openedAt = performance.now();
+  budget.open += 1;
+}
+
+function end(budget: Budget): void {
+  budget.open -= 1;
+  if (budget.open === 0) budget.leftMs -= performance.now() - budget.openedAt;
+}
+
+/**
+ * A result that several requests wait for, and that comes within `boundMs` or not at all: the time counts for each of
+ * them, and only one that has less left than that needs a timer.
+ */
+export function spend<T>(boundMs: number, shared: Promise<T>): Promise<T> {
+  const budget = budgets.getStore();
+  if (!budget) return shared;
+  if (leftOf(budget) < boundMs) return inTime(boundMs, () => shared);
+  begin(budget);
+  const done = () => {
+    end(budget);
+  };
+  shared.then(done, done);
+  return shared;
+}
+
 /** Returns a call's result, or rejects when the time is up. The call itself can't be cancelled. */
 export function inTime<T>(callMs: number, call: () => Promise<T>): Promise<T> {
   const budget = budgets.getStore() ?? createBudget(callMs);
   const left = leftOf(budget);
   if (left <= 0) return Promise.reject(new Error(TIME_UP));
-  if (budget.open === 0) budget.openedAt = performance.now();
-  budget.open += 1;
+  begin(budget);
   return new Promise((resolve, reject) => {
     let isOver = false;
-    function end(tell: () => void): void {
+    function finish(tell: () => void): void {
       if (isOver) return;
       isOver = true;
       clearTimeout(timer);
-      budget.open -= 1;
-      if (budget.open === 0) budget.leftMs -= performance.now() - budget.openedAt;
+      end(budget);
       tell();
     }
     const giveUp = () => {
-      end(() => {
+      finish(() => {
         reject(new Error(TIME_UP));
       });
     };
@@ -53,12 +77,12 @@ export function inTime<T>(callMs: number, call: () => Promise<T>): Promise<T> {
     // The async function turns a synchronous throw into a rejection.
     (async () => call())().then(
       (value) => {
-        end(() => {
+        finish(() => {
           resolve(value);
         });
       },
       (error: unknown) => {
-        end(() => {
+        finish(() => {
           // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it came
           reject(error);
         });

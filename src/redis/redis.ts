@@ -23,6 +23,8 @@ export type Way = "checking" | "confirming";
 
 /** Redis as the rest of the code sees it. Every failure is one error: `denylist_unavailable`. */
 export type Redis = {
+  /** How long it may take to answer a request, in all. */
+  readonly timeoutMs: number;
   /**
    * Send several commands at once, which is one round trip too. A pipeline follows redirects for all of them or for
    * none.
@@ -87,7 +89,7 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
     try {
       const failure = on.failure();
       if (failure) throw failure;
-      return await inTime(timeoutMs, () => command(on.client));
+      return await inTime(timeoutMs, () => inOneWrite(on.client, () => command(on.client)));
     } catch (cause) {
       on.learnFrom(cause);
       throw new CurfewError("denylist_unavailable", { cause });
@@ -133,6 +135,8 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
   }
 
   const redis: Redis = {
+    timeoutMs,
+
     ask: (command) => askOn(link, command),
 
     ways: confirming ? ["checking", "confirming"] : ["checking"],
@@ -200,6 +204,21 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
   };
   return redis;
 }
+
+/** What is sent at once goes to the socket at once; ioredis alone would write each command by itself. */
+function inOneWrite<T>(client: Client, send: () => Promise<T>): Promise<T> {
+  if (isCluster(client)) return send();
+  // Undefined while it isn't connected, and for memory://.
+  const { stream } = client as { stream?: { cork(): void; uncork(): void } };
+  stream?.cork();
+  try {
+    return send();
+  } finally {
+    stream?.uncork();
+  }
+}
+
+export const isCluster = (client: Client): client is Cluster => "nodes" in client;
 
 const toArguments = (keys: string[], args: Args) =>
   [keys.length, ...keys, ...Object.entries(args).flat()] as const;

@@ -1,5 +1,5 @@
-import type { Cluster, Redis as Node } from "ioredis";
-import type { Client, Redis } from "./redis";
+import type { Redis as Node } from "ioredis";
+import { isCluster, type Client, type Redis } from "./redis";
 
 /** Where a walk over all keys is: at which node, and how far along. Undefined once it has seen everything. */
 export type ScanPlace = { node: number; cursor: string };
@@ -38,5 +38,3 @@ function nodesOf(client: Client): Node[] {
   const address = ({ options: { host = "", port = 0 } }: Node) => `${host}:${port}`;
   return client.nodes("master").sort((one, other) => (address(one) < address(other) ? -1 : 1));
 }
-
-const isCluster = (client: Client): client is Cluster => "nodes" in client;

@@ -6,6 +6,7 @@ import { isPlainId } from "./ids";
 import type { KeyRing } from "../keys/key-ring";
 import type { SigningKey } from "../keys/keys";
 import type { Settings } from "../settings/table";
+import { rememberVerified } from "./verified";
 
 /** The claims of an access token, verified. */
 export type AccessToken = {
@@ -29,6 +30,8 @@ export type AccessTokens = {
    * Throws `token_invalid` unless the token is genuine, and `token_expired` if it has expired and that isn't allowed.
    */
   verify(token: string, options?: { allowExpired: boolean }): AccessToken;
+  /** Whether it was verified lately, and is one of ours. */
+  remembers(token: string): boolean;
 };
 
 export type AccessTokenOptions = Pick<
@@ -48,6 +51,7 @@ export const CLOCK_ALLOWANCE_SECONDS = 30;
 
 export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
   const { keys, issuer, audience, accessTtlSeconds, clockToleranceSeconds } = options;
+  const verified = rememberVerified<Read>();
 
   return {
     lifetime(endsAt) {
@@ -61,34 +65,65 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
       return sign(payload, signWith, { algorithm, header: { alg: algorithm, typ: ACCESS_TOKEN_TYPE, kid } });
     },
 
-    // jsonwebtoken only verifies the signature here, because it accepts much that must be refused. Everything that is
-    // checked before the signature throws the same error.
+    remembers: (token) => verified.has(token),
+
     verify(token, { allowExpired } = { allowExpired: false }) {
-      const { header, payload } = readParts(token);
-      assertGenuine(token, header, keys.find(header["kid"]));
-      // Strict reading comes after the signature, because it costs far more, and anybody can send a token.
-      const claims = decodeJson(payload);
-      assertThat(claims !== undefined, "claims");
-      assertThat(header["typ"] === ACCESS_TOKEN_TYPE, "typ");
-      assertThat(claims["iss"] === issuer, "iss");
-      assertThat(isFor(audience, claims["aud"]), "aud");
-      const { exp, iat, nbf, sub, jti, sid, roles, epoch } = claims;
-      assertThat(isFiniteNumber(exp), "exp");
-      if (!allowExpired && isExpired(exp, clockToleranceSeconds)) throw new CurfewError("token_expired");
-      const now = Date.now() / 1000;
-      assertThat(isFiniteNumber(iat) && iat <= now + CLOCK_ALLOWANCE_SECONDS, "iat");
-      // A logout must work with a token that was issued before ACCESS_TTL was lowered.
-      assertThat(allowExpired || exp - iat <= accessTtlSeconds, "lifetime");
-      assertThat(nbf === undefined || (isFiniteNumber(nbf) && nbf <= now + clockToleranceSeconds), "nbf");
-      assertThat(isString(sub) && sub !== "", "sub");
-      assertThat(isPlainId(jti), "jti");
-      assertThat(isPlainId(sid), "sid");
-      assertThat(Array.isArray(roles) && roles.every(isString), "roles");
-      assertThat(isString(epoch), "epoch");
-      return { kind: "own", iss: issuer, aud: audience, sub, sid, jti, iat, exp, roles, epoch };
+      const known = verified.get(token);
+      if (known) {
+        assertInTime(known, allowExpired);
+        return copyOf(known.claims);
+      }
+      const read = readGenuine(token, allowExpired);
+      // One that is only taken for a logout may live longer than is allowed.
+      if (!allowExpired) verified.set(token, read);
+      return copyOf(read.claims);
     },
   };
+
+  // jsonwebtoken only verifies the signature here, because it accepts much that must be refused. Everything that is
+  // checked before the signature throws the same error.
+  function readGenuine(token: string, allowExpired: boolean): Read {
+    const { header, payload } = readParts(token);
+    assertGenuine(token, header, keys.find(header["kid"]));
+    // Strict reading comes after the signature, because it costs far more, and anybody can send a token.
+    const claims = decodeJson(payload);
+    assertThat(claims !== undefined, "claims");
+    assertThat(header["typ"] === ACCESS_TOKEN_TYPE, "typ");
+    assertThat(claims["iss"] === issuer, "iss");
+    assertThat(isFor(audience, claims["aud"]), "aud");
+    const { exp, iat, nbf, sub, jti, sid, roles, epoch } = claims;
+    assertThat(isFiniteNumber(exp), "exp");
+    // Before anything else is said of the times: a client is told to refresh.
+    if (!allowExpired && isExpired(exp, clockToleranceSeconds)) throw new CurfewError("token_expired");
+    assertThat(isFiniteNumber(iat), "iat");
+    assertThat(nbf === undefined || isFiniteNumber(nbf), "nbf");
+    assertInTime({ claims: { iat, exp }, nbf }, allowExpired);
+    // A logout must work with a token that was issued before ACCESS_TTL was lowered.
+    assertThat(allowExpired || exp - iat <= accessTtlSeconds, "lifetime");
+    assertThat(isString(sub) && sub !== "", "sub");
+    assertThat(isPlainId(jti), "jti");
+    assertThat(isPlainId(sid), "sid");
+    assertThat(Array.isArray(roles) && roles.every(isString), "roles");
+    assertThat(isString(epoch), "epoch");
+    return {
+      claims: { kind: "own", iss: issuer, aud: audience, sub, sid, jti, iat, exp, roles, epoch },
+      nbf,
+    };
+  }
+
+  function assertInTime({ claims: { iat, exp }, nbf }: Times, allowExpired: boolean): void {
+    if (!allowExpired && isExpired(exp, clockToleranceSeconds)) throw new CurfewError("token_expired");
+    const now = Date.now() / 1000;
+    assertThat(iat <= now + CLOCK_ALLOWANCE_SECONDS, "iat");
+    assertThat(nbf === undefined || nbf <= now + clockToleranceSeconds, "nbf");
+  }
 }
+
+type Times = { claims: Pick<AccessToken, "iat" | "exp">; nbf: number | undefined };
+type Read = Times & { claims: AccessToken };
+
+/** Whoever gets the claims may change them. */
+const copyOf = (claims: AccessToken): AccessToken => ({ ...claims, roles: [...claims.roles] });
 
 function readParts(token: string) {
   assertThat(Buffer.byteLength(token) <= MAX_TOKEN_BYTES);

@@ -69,7 +69,8 @@ export function createFakeRedis(first: FakeNode, ways: Way[] = ["checking"]): Fa
       command("get", key, ({ epoch, entries }) =>
         key.endsWith("denylist:epoch") ? epoch : (entries.get(key) ?? null),
       ),
-    exists: (key: string) => command("exists", key, ({ entries }) => Number(entries.has(key))),
+    exists: (...keys: string[]) =>
+      command("exists", keys.join(" "), ({ entries }) => keys.filter((key) => entries.has(key)).length),
     xrange: (key: string, from: string) =>
       command("xrange", key, ({ events }) => toEvents(events.filter((id) => from === "-" || from === id))),
     xrevrange: (key: string) => command("xrevrange", key, ({ events }) => toEvents(events.toReversed())),
@@ -105,6 +106,7 @@ export function createFakeRedis(first: FakeNode, ways: Way[] = ["checking"]): Fa
     mayForget: true,
     steadyLead: () => fake.steadyLead,
     deadlineMs: () => undefined,
+    timeoutMs: 250,
     infos: () => [],
     warnings: () => [],
     firstContact: Promise.resolve([]),

@@ -288,7 +288,10 @@ describe("createCurfew", () => {
       /partitionToleranceMs: replicas don't confirm so quickly, write 0, or at least 100/,
     ],
     [{ redis: REDIS, keys: { secret: "short" } }, /keys: it is 5 bytes long/],
-    [{ redis: REDIS, keys: { secret: SECRET, privateKey: "x" } }, /keys: it is not one secret or one private key/],
+    [
+      { redis: REDIS, keys: { secret: SECRET, privateKey: "x" } },
+      /keys: it is not one secret or one private key/,
+    ],
     [
       { redis: REDIS, keys: { ...keys, verify: [{ secret: "short" }] } },
       /keys\.verify\[0\]: it is 5 bytes long/,

@@ -208,6 +208,18 @@ describe.each([
     if (shards.prefixes.length === 1) expect(forwards).toHaveLength((await readEvents(redis)).length);
   });
 
+  it("finds the place after which so many events are left", async () => {
+    for (let count = 0; count < 3; count += 1) await logout(await signUp());
+    const every = (await core.ops.events.after(core.ops.events.beginning, 10_000)).events;
+    for (const count of [0, 1, 3, every.length + 1]) {
+      const { events } = await core.ops.events.after(await core.ops.events.last(count), 10_000);
+      const expected = count === 0 ? [] : every.slice(-count);
+      const names = (placed: typeof every) =>
+        placed.map(({ event }) => `${event.timestamp} ${event.jti}`).sort();
+      expect(names(events)).toEqual(names(expected));
+    }
+  });
+
   it("says how Redis is, and since when the denylist remembers", async () => {
     const status = await core.ops.status();
     expect(status.epochs.map(({ prefix }) => prefix)).toEqual(shards.prefixes);

@@ -13,6 +13,7 @@ import {
   untilReady,
   type Tokens,
 } from "../helpers/client";
+import { curfew } from "../helpers/command";
 import { startCluster } from "../helpers/cluster";
 import { decodePart } from "../helpers/jws";
 import { expectOut, logOutWhile, openDevices } from "../helpers/leaving";
@@ -86,6 +87,34 @@ it("a node that loses its memory logs out those whose shards it had, and nobody 
   expect((await me(service.url, other.access_token)).status).toBe(200);
 });
 
+it("ops staff find, show and lift what is denied, in whichever shard", async () => {
+  const { user } = await register(service.url);
+  const key = `${prefixOf(user.id)}user:${user.id}`;
+  await (await redis.primaryOf(key)).admin.hset(key, "roles", "ops");
+  const { access_token: token } = await login(service.url, user.email);
+  const ops = (method: string, path: string, body?: object) =>
+    call(service.url, method, `/api/ops/revocations${path}`, { token, ...(body && { body }) });
+  const [one, other] = await registerApart();
+  await logout(service.url, one.access_token);
+  const { jti, exp } = decodePart(other.access_token, 1) as { jti: string; exp: number };
+  expect((await ops("POST", "", { jti, expires_at: exp, reason: "lost" })).status).toBe(201);
+  expectRefusal(await me(service.url, other.access_token), 401, "token_revoked");
+
+  const found: { id: string; sub: string }[] = [];
+  for (let cursor: string | null = ""; cursor !== null;) {
+    const { body } = await ops("GET", `?limit=7${cursor && `&cursor=${cursor}`}`);
+    const page = body as { items: typeof found; next_cursor: string | null };
+    found.push(...page.items);
+    cursor = page.next_cursor;
+  }
+  expect(found.filter(({ sub }) => sub === one.user.id)).toHaveLength(2);
+  expect(found.filter(({ id }) => id === jti)).toHaveLength(prefixes.length);
+
+  expect((await ops("GET", `/token/${jti}`)).body).toMatchObject({ id: jti, note: "lost" });
+  expect((await ops("DELETE", `/token/${jti}`)).status).toBe(200);
+  expect((await me(service.url, other.access_token)).status).toBe(200);
+});
+
 it("a hundred refreshes of one token at once, at two instances, lead to one successor", async () => {
   const other = await startService({ REDIS_MODE: "cluster", REDIS_URL: redis.url });
   const first = await register(service.url);
@@ -146,6 +175,18 @@ it("while a slot moves from node to node, verdicts are right or 503", async () =
   await untilReady(service.url);
   expect((await logout(service.url, stays.access_token)).status).toBe(200);
   await expectOut(service.url, [stays]);
+}, 60_000);
+
+it("curfew manages accounts on every node, and a replica has what it ended", async () => {
+  const [one, other] = await registerApart();
+  const env = { REDIS_MODE: "cluster", REDIS_URL: redis.url, REVOKE_MIN_REPLICAS: "1" };
+  const { stdout } = await curfew(["users", "list"], env);
+  for (const { user } of [one, other]) {
+    expect(stdout).toContain(user.id);
+    expect(await curfew(["users", "disable", user.email], env)).toMatchObject({ exitCode: 0, stderr: "" });
+    expect((await curfew(["users", "delete", user.email, "--yes"], env)).exitCode).toBe(0);
+  }
+  await expectOut(service.url, [one, other]);
 }, 60_000);
 
 it("a logout that its shard's replica doesn't have is not done", async () => {

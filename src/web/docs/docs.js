@@ -7,6 +7,8 @@ const RANK = { [FIRST]: 0, [TWIN]: 2 };
 const FOR_CLIENTS =
   "A form, sent by a server with its client’s id and secret. No page should have them, not even this one.";
 
+const FOR_STREAMS = "A stream that doesn’t end, which this page can’t show. Follow it with curl -N.";
+
 const TIMEOUT_MS = 30_000;
 const TELLING_HEADER = /^(www-authenticate|retry-after|ratelimit.*|x-request-id|x-auth-.*|allow)$/;
 const BLANKS = { string: "", number: 0, integer: 0, boolean: false, array: [] };
@@ -108,7 +110,9 @@ function routeDetails(route) {
   find(".choice").after(...(operation.parameters ?? []).map(parameterLabel));
   showBody(details, schemaIn(operation.requestBody));
   if (isForClients) find(".body").replaceWith(element("p", { className: "quiet" }, FOR_CLIENTS));
-  find("form button").hidden = isForClients;
+  const isStream = "text/event-stream" in (operation.responses[200]?.content ?? {});
+  if (isStream) find(".answer").replaceWith(element("p", { className: "quiet" }, FOR_STREAMS));
+  find("form button").hidden = isForClients || isStream;
   find(".answers").append(...Object.entries(operation.responses).flatMap(answerRow));
   find("form").addEventListener("submit", (event) => {
     event.preventDefault();

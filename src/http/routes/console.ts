@@ -1,0 +1,6 @@
+import { createPage, createPageFiles } from "../answer/page";
+
+/** Anybody may load the page: it has no data. What it shows comes from `/api/ops`, which checks who is asking. */
+export const opsConsole = createPage("console.html", "A page for ops staff: find, explain, revoke, lift");
+
+export const opsConsoleFiles = createPageFiles("ops");

@@ -1,0 +1,16 @@
+import { LRUCache } from "lru-cache";
+
+const TOKENS_MAX = 10_000;
+/** Also of the longest tokens, so that they fill no more than some 32 MB. */
+const CHARACTERS_MAX = 16_000_000;
+
+/**
+ * Remembers what was learnt from verifying a token, by the whole token. Only what was verified may be put in, so that a
+ * flood of forged tokens pushes nothing out. What depends on the time has to be checked each time.
+ */
+export const rememberVerified = <T extends object>() =>
+  new LRUCache<string, T>({
+    max: TOKENS_MAX,
+    maxSize: CHARACTERS_MAX,
+    sizeCalculation: (_what, token) => token.length,
+  });

@@ -1,0 +1,49 @@
+// Entries as a table, each once, whose remaining life counts down.
+
+import { element, link, table } from "./element.js";
+import { hrefOfEntry, userLink, whoIs } from "./entries.js";
+import { KINDS, reasonOf, remaining, time } from "./words.js";
+
+const COLUMNS = ["Revoked", "What", "Whose", "Why", "By", "Left"];
+
+export function entryTable(caption) {
+  const { node, body, row } = table(caption, COLUMNS);
+  const rows = new Map();
+
+  function rowOf(entry) {
+    const made = row([
+      time(entry.revoked_at),
+      link(hrefOfEntry(entry), element("strong", {}, KINDS[entry.kind] ?? entry.kind), " ", idOf(entry)),
+      userLink(entry.sub),
+      why(entry),
+      whoIs(entry),
+      remaining(entry.expires_at),
+    ]);
+    rows.set(entry.key, made);
+    return made;
+  }
+
+  const fresh = (entries) => entries.filter(({ key }) => !rows.has(key));
+
+  return {
+    node,
+    size: () => rows.size,
+    append: (entries) => body.append(...fresh(entries).map(rowOf)),
+    prepend: (entries) => body.prepend(...fresh(entries).map(rowOf)),
+
+    /** Takes out what an event says was lifted. */
+    remove({ kind, jti, sid, sub }) {
+      const id = { token: jti, session: sid, user: sub }[kind];
+      for (const [key, made] of rows) {
+        if (!key.endsWith(`:${{ token: "jti", session: "sid", user: "sub" }[kind]}:${id}`)) continue;
+        made.remove();
+        rows.delete(key);
+      }
+    },
+  };
+}
+
+const idOf = ({ id }) => element("code", { className: "id" }, id);
+
+const why = (entry) =>
+  element("div", {}, reasonOf(entry), entry.note && element("p", { className: "quiet" }, entry.note));

@@ -1,0 +1,61 @@
+import { createLookUps } from "../../src/denylist/look-ups";
+import { withBudget } from "../../src/redis/budget";
+import { createFakeRedis, createNode, epochOf, PREFIX } from "../helpers/fake-redis";
+import { createInstance } from "../helpers/instance";
+
+const EPOCH = epochOf(1000);
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+async function start() {
+  const fake = createFakeRedis(createNode(EPOCH));
+  const { past } = createInstance(fake);
+  const lookUp = createLookUps(fake.redis, past);
+  await lookUp(PREFIX, ["first"]);
+  fake.asked.length = 0;
+  return { fake, lookUp };
+}
+
+it("asks once for all that look at the same moment", async () => {
+  const { fake, lookUp } = await start();
+  const found = await Promise.all([lookUp(PREFIX, ["a", "b"]), lookUp(PREFIX, ["c"]), lookUp(PREFIX, ["d"])]);
+  expect(found).toEqual(found.map(() => ({ anyExists: false, epoch: EPOCH })));
+  expect(fake.asked).toEqual(["exists", "get"]);
+});
+
+it("asks again for who comes later", async () => {
+  const { fake, lookUp } = await start();
+  const first = lookUp(PREFIX, ["a"]);
+  await turn();
+  fake.node.entries.set("b", "why");
+  const second = lookUp(PREFIX, ["b"]);
+  expect(await first).toMatchObject({ anyExists: false });
+  expect(await second).toMatchObject({ anyExists: true });
+  expect(fake.asked).toEqual(["exists", "get", "exists", "get"]);
+});
+
+it("asks for so many keys at once and no more", async () => {
+  const { fake, lookUp } = await start();
+  await Promise.all(Array.from({ length: 100 }, (_, at) => lookUp(PREFIX, [`${at}-jti`, `${at}-sid`])));
+  expect(fake.asked).toEqual(["exists", "get", "exists", "get"]);
+});
+
+it("fails for all that asked together, and for nobody later", async () => {
+  const { fake, lookUp } = await start();
+  fake.beforeCommand = () => {
+    throw new Error("LOADING");
+  };
+  const both = await Promise.allSettled([lookUp(PREFIX, ["a"]), lookUp(PREFIX, ["b"])]);
+  expect(both.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  fake.beforeCommand = () => undefined;
+  expect(await lookUp(PREFIX, ["a"])).toMatchObject({ anyExists: false });
+});
+
+it("takes no more of a request's time than is left, whoever else waits", async () => {
+  const { fake, lookUp } = await start();
+  fake.beforeAnswer = () => new Promise((resolve) => setTimeout(resolve, 100));
+  const others = lookUp(PREFIX, ["a"]);
+  await expect(withBudget(20, () => lookUp(PREFIX, ["b"]))).rejects.toMatchObject({
+    code: "denylist_unavailable",
+  });
+  expect(await others).toMatchObject({ anyExists: false });
+});

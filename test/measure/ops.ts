@@ -83,7 +83,8 @@ async function listAll(url: string, token: string, query: string): Promise<{ fou
   let [found, pages, cursor] = [0, 0, ""];
   do {
     const path = `/api/ops/revocations?limit=200&${query}${cursor && `&cursor=${cursor}`}`;
-    const { body } = await call(url, "GET", path, { token });
+    const { status, body } = await call(url, "GET", path, { token });
+    if (status !== 200) throw new Error(`A page was answered with ${status}.`);
     const page = body as { items: unknown[]; next_cursor: string | null };
     found += page.items.length;
     pages += 1;
@@ -106,7 +107,7 @@ async function checksDuring<T>(
 
 async function main(): Promise<void> {
   const redis = await startRedis(["--slowlog-log-slower-than", String(SLOW_MICROSECONDS)]);
-  const service = await startService({ REDIS_URL: redis.url });
+  const service = await startService({ REDIS_URL: redis.url, REDIS_TIMEOUT_MS: "1000" });
   const { url } = service;
   try {
     const { access_token: token } = await becomeOps(url, redis);

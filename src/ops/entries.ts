@@ -3,6 +3,7 @@ import { jtiKey, sidKey, subKey, usesKeyOf } from "../denylist/entry";
 import { keyIdOf } from "../issuers/foreign-ids";
 import type { Client, Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
+import { dateOf } from "./dates";
 
 /** What an entry denies: one token, a session, or all that a foreign subject had so far; and how its key says so. */
 export const KINDS = { token: "jti", session: "sid", user: "sub" } as const;
@@ -24,7 +25,10 @@ export const Entry = Said.extend({
   kind: z.enum(["token", "session", "user"]),
   id: z.string().describe("As it stands in the key; a foreign one's begins with its issuer's name"),
   key: z.string(),
-  expires_at: z.iso.datetime().nullable().describe("When Redis drops the entry; null: never"),
+  expires_at: z.iso
+    .datetime()
+    .nullable()
+    .describe("When Redis drops the entry; null: never, or after the year 9999"),
   value: text.describe("What somebody wrote by hand, if it isn't such an entry"),
 });
 
@@ -116,7 +120,7 @@ function toEntry({ kind, id, key }: Place, { text, leftMs }: Found): Entry {
   return {
     ...{ kind, id, key },
     ...Said.parse(said ?? {}),
-    expires_at: leftMs < 0 ? null : new Date(Date.now() + leftMs).toISOString(),
+    expires_at: leftMs < 0 ? null : dateOf(Date.now() + leftMs),
     value: said === undefined ? text : null,
   };
 }

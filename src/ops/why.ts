@@ -1,9 +1,12 @@
 import { z } from "zod";
 import { subjectOf, type Token, type Tokens } from "../auth/tokens";
 import type { Denylist, Refusal } from "../denylist/denylist";
+import { foreign } from "../denylist/entry";
+import { beganAt } from "../denylist/past/epochs";
 import { attempt, CurfewError } from "../errors";
 import type { Sessions } from "../sessions/sessions";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
+import { dateOf } from "./dates";
 import { Entry, Uses, type Entries } from "./entries";
 
 export const Rule = z.object({
@@ -56,7 +59,7 @@ export function createWhy({ tokens, refreshTokens, denylist, sessions, entries }
 
   async function ruleOf(refusal: Refusal): Promise<Rule> {
     if (refusal.rule !== "epoch") return withEntry(refusal.rule, ENTRY[refusal.rule], refusal.key);
-    const since = beganAt(refusal.epoch);
+    const since = dateOf(beganAt(refusal.epoch) * 1000) ?? "a time that no date can say";
     return { rule: "epoch", message: `It is from before the denylist's epoch, which began at ${since}.` };
   }
 
@@ -96,7 +99,7 @@ export function createWhy({ tokens, refreshTokens, denylist, sessions, entries }
     async jti(jti: string): Promise<Explanation> {
       const [own] = await entries.find("token", jti);
       const rules = own ? [await withEntry("jti", ENTRY.jti, own.key)] : [];
-      const [session] = own?.sid ? await entries.find("session", own.sid) : [];
+      const [session] = own?.sid ? await entries.find("session", idOfSession(own.id, own.sid)) : [];
       if (session) rules.push(await withEntry("sid", ENTRY.sid, session.key));
       return { verdict: rules.length === 0 ? "unknown" : "dead", rules, token: null };
     },
@@ -104,6 +107,12 @@ export function createWhy({ tokens, refreshTokens, denylist, sessions, entries }
 }
 
 export type Why = ReturnType<typeof createWhy>;
+
+/** As it stands in the key. A foreign token's id there begins with its issuer's name, and its session's must, too. */
+function idOfSession(tokenId: string, sid: string): string {
+  const [, issuer] = /^([^:]+):/.exec(tokenId) ?? [];
+  return issuer === undefined ? sid : foreign(issuer, sid);
+}
 
 const ENTRY = {
   jti: "This token was revoked.",
@@ -142,8 +151,6 @@ const wrongClaim = (rule: string) => ({
   rule,
   message: `Its signature is good, but it isn't accepted here: ${rule} is wrong.`,
 });
-
-const beganAt = (epoch: string) => rfc3339(Number.parseInt(epoch, 10));
 
 function describe(claims: Token): z.infer<typeof Named> {
   const { kind, jti, sid = null, iat, exp } = claims;

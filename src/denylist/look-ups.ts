@@ -40,6 +40,8 @@ export function createLookUps(redis: Redis, past: Past) {
         withBudget(redis.timeoutMs, () => ask(prefix, keys)).then(resolve, reject);
       });
     });
+    // Whoever has no time left doesn't wait for it; if nobody does, its failure must not end the process.
+    found.catch(() => undefined);
     const batch = { keys, found };
     gathering.set(prefix, batch);
     return batch;

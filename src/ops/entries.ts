@@ -4,6 +4,7 @@ import { keyIdOf } from "../issuers/foreign-ids";
 import { isCluster, type Client, type Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
 import { isObject } from "../tokens/json";
+import { dateOf } from "./dates";
 
 /** What an entry denies: one token, a session, or all that a foreign subject had so far; and how its key says so. */
 export const KINDS = { token: "jti", session: "sid", user: "sub" } as const;
@@ -28,7 +29,10 @@ export const Entry = z.object({
   kind: z.enum(["token", "session", "user"]),
   id: z.string().describe("As it stands in the key; a foreign one's begins with its issuer's name"),
   key: z.string(),
-  expires_at: z.iso.datetime().nullable().describe("When Redis drops the entry; null: never"),
+  expires_at: z.iso
+    .datetime()
+    .nullable()
+    .describe("When Redis drops the entry; null: never, or after the year 9999"),
   value: text.describe("What somebody wrote by hand, if it isn't such an entry"),
 });
 
@@ -137,7 +141,7 @@ function toEntry({ kind, id, key }: Place, value: string): Entry {
 
 function withExpiry(entry: Entry, leftMs: number): Entry[] {
   if (leftMs === GONE) return [];
-  return leftMs < 0 ? [entry] : [{ ...entry, expires_at: new Date(Date.now() + leftMs).toISOString() }];
+  return leftMs < 0 ? [entry] : [{ ...entry, expires_at: dateOf(Date.now() + leftMs) }];
 }
 
 function parse(text: string): Record<string, unknown> | undefined {

@@ -30,8 +30,6 @@ export type WhyParts = {
   rules: Rules;
 };
 
-export type Why = ReturnType<typeof createWhy>;
-
 /** Explains a token that is known by its id alone. */
 export async function whyJti(denied: Rules, jti: string): Promise<Explanation> {
   const rules = await denied.ofJti(jti);

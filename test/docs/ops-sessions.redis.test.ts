@@ -41,6 +41,9 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
+/** A session starts a process for each of its lines, one after the other. */
+const TIMEOUT_MS = 120_000;
+
 const MARK = "--- what the next one prints ---";
 
 /** Runs a session in the service's folder, in one shell, as somebody who follows the page would. */
@@ -61,20 +64,28 @@ async function logOutAda() {
   return { access_token, jti: (JSON.parse(payload) as { jti: string }).jti };
 }
 
-it("who revoked a token is found with curfew as ops.md says, and it is lifted and revoked again", async () => {
-  const session = sessionsUnder("## The command");
-  expect(session.length).toBeGreaterThan(9);
-  const { access_token } = await logOutAda();
-  writeFileSync(join(dir, "token.txt"), `Bearer ${access_token}\n`);
-  await expectAsWritten(session, {});
-  expect((await me(service.url, access_token)).status).toBe(401);
-});
+it(
+  "who revoked a token is found with curfew as ops.md says, and it is lifted and revoked again",
+  async () => {
+    const session = sessionsUnder("## The command");
+    expect(session.length).toBeGreaterThan(9);
+    const { access_token } = await logOutAda();
+    writeFileSync(join(dir, "token.txt"), `Bearer ${access_token}\n`);
+    await expectAsWritten(session, {});
+    expect((await me(service.url, access_token)).status).toBe(401);
+  },
+  TIMEOUT_MS,
+);
 
-it("the same is found and done with redis-cli alone", async () => {
-  const session = sessionsUnder("### With `redis-cli` alone");
-  expect(session.length).toBeGreaterThan(12);
-  const { access_token, jti } = await logOutAda();
-  await me(service.url, access_token);
-  await eventually(async () => (await admin.exists(`curfew:uses:jti:${jti}`)) === 1);
-  await expectAsWritten(session, { JTI: jti, OTHER_JTI: randomUUID() });
-});
+it(
+  "the same is found and done with redis-cli alone",
+  async () => {
+    const session = sessionsUnder("### With `redis-cli` alone");
+    expect(session.length).toBeGreaterThan(12);
+    const { access_token, jti } = await logOutAda();
+    await me(service.url, access_token);
+    await eventually(async () => (await admin.exists(`curfew:uses:jti:${jti}`)) === 1);
+    await expectAsWritten(session, { JTI: jti, OTHER_JTI: randomUUID() });
+  },
+  TIMEOUT_MS,
+);

@@ -33,6 +33,7 @@ const STEPS_MAX = 20;
 /** How much of a request's time with Redis may be used up when a page looks further. A step takes far less than the rest. */
 const TIME_SHARE = 0.5;
 const EVENTS_AT_ONCE = 200;
+const KEYS_AT_ONCE = 100;
 
 /** Lists entries, page by page, without ever holding Redis up. */
 export function createListing(redis: Redis, shards: Shards, entries: Entries, events: Events) {
@@ -47,14 +48,34 @@ export function createListing(redis: Redis, shards: Shards, entries: Entries, ev
       const { after, looked, ...scan }: EntriesPlace = place;
       const { keys, next, looked: more } = await scanStep(redis, pattern, scan);
       const left = [...new Set(keys)].filter((key) => key > after).sort();
-      const found = await readMatching(left, filter);
-      const taken = found.slice(0, limit - items.length);
-      items.push(...taken);
-      const last = taken.at(-1);
-      if (taken.length < found.length && last) place = { ...place, after: last.key };
+      const last = await readSome(left, filter, limit - items.length, isTime, items);
+      if (last !== undefined) place = { ...place, after: last };
       else place = next && { ...next, after: "", looked: looked + more };
     }
     return { items: newestFirst(items), next: place, progress: { looked: place?.looked ?? of, of } };
+  }
+
+  /**
+   * Adds up to `room` matching entries, as far as there is time. Returns the last key that it got to; undefined if that
+   * was all of them. It reads few at once, so that checks don't wait behind a whole step's.
+   */
+  async function readSome(
+    keys: string[],
+    filter: Filter,
+    room: number,
+    isTime: () => boolean,
+    items: Entry[],
+  ): Promise<string | undefined> {
+    let taken = 0;
+    for (let from = 0; from < keys.length; from += KEYS_AT_ONCE) {
+      if (taken === room || (from > 0 && !isTime())) return keys[from - 1];
+      const found = await readMatching(keys.slice(from, from + KEYS_AT_ONCE), filter);
+      const here = found.slice(0, room - taken);
+      items.push(...here);
+      taken += here.length;
+      if (here.length < found.length) return here.at(-1)?.key;
+    }
+    return undefined;
   }
 
   async function readMatching(keys: string[], filter: Filter): Promise<Entry[]> {

@@ -37,3 +37,54 @@ it.each(["all", "newest"] as const)(
     expect(page.progress.looked).toBeGreaterThan(0);
   },
 );
+
+describe("a step of a walk that finds many keys", () => {
+  const keys = Array.from({ length: 1000 }, (_, at) => `curfew:denylist:jti:${String(at).padStart(4, "0")}`);
+  let read: string[] = [];
+  const many = {
+    dbsize: () => Promise.resolve(1000),
+    scan: () => Promise.resolve(["0", keys]),
+    pttl: () => Promise.resolve(1000),
+    async get(key: string) {
+      read.push(key);
+      return Promise.resolve("why");
+    },
+  } as unknown as Client;
+  const listOf = (answerMs: number) => {
+    const slow = {
+      ask: (command) =>
+        inTime(BUDGET_MS, async () => {
+          await sleep(answerMs);
+          return command(many);
+        }),
+    } as Redis;
+    return createListing(slow, shards, createEntries(slow, shards), createEvents(slow, shards));
+  };
+  beforeEach(() => {
+    read = [];
+  });
+
+  it("reads little more than a page has room for", async () => {
+    const page = await listOf(0).all({}, 1);
+    expect(page.items.map(({ key }) => key)).toEqual([keys[0]]);
+    expect(read.length).toBeLessThanOrEqual(100);
+  });
+
+  it("is read to its end, each key once, page by page", async () => {
+    const found: string[] = [];
+    let place: Awaited<ReturnType<typeof listing.all>>["next"];
+    do {
+      const page = await listOf(0).all({}, 150, place);
+      found.push(...page.items.map(({ key }) => key));
+      place = page.next;
+    } while (place);
+    expect(found.sort()).toEqual(keys);
+  });
+
+  it("is left in the middle when the request's time is nearly up, and carried on there", async () => {
+    const page = await withBudget(BUDGET_MS, () => listOf(30).all({ text: "nothing like it" }, 50));
+    expect(page.items).toEqual([]);
+    expect(page.next).toMatchObject({ cursor: "0", after: read.at(-1) });
+    expect(read.length).toBeLessThan(1000);
+  });
+});

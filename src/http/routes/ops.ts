@@ -1,6 +1,6 @@
 import type { Request } from "express";
 import { z } from "zod";
-import { Entry, Uses, type Kind } from "../../ops/entries";
+import { Entry, KIND_OF, Uses, type Kind } from "../../ops/entries";
 import { writePositions } from "../../ops/events";
 import type { EntriesPlace, Filter, Page } from "../../ops/listing";
 import type { Ops } from "../../ops/ops";
@@ -11,11 +11,6 @@ import { answerOf, Session } from "../answer/session-answer";
 import { createCursor, wrongCursor } from "../request/cursor";
 import { readParameters } from "../request/parameters";
 import { endpoint } from "../router";
-
-const KIND_OF = {
-  ...{ token: "token", session: "session", user: "user" },
-  ...{ jti: "token", sid: "session", sub: "user" },
-} as const satisfies Record<string, Kind>;
 
 const KindName = z
   .enum(["token", "session", "user", "jti", "sid", "sub"])

@@ -1,5 +1,6 @@
 import type { AccessToken } from "../../src/tokens/access-tokens";
 import type { ForeignToken } from "../../src/issuers/foreign-tokens";
+import { leftMs } from "../../src/redis/budget";
 import { createFakeRedis, createNode, epochOf, PREFIX } from "../helpers/fake-redis";
 import { createInstance } from "../helpers/instance";
 
@@ -70,6 +71,16 @@ describe.each([
     const checked = denylist.assertNotRevoked(token);
     await expect(checked).rejects.toMatchObject({ code: "denylist_unavailable" });
   });
+});
+
+it("takes no longer in all where it has to look closer", async () => {
+  const { fake, denylist } = await start({ [ENTRIES.own[0] ?? ""]: "why" });
+  const left: number[] = [];
+  fake.beforeCommand = () => void left.push(leftMs(Infinity));
+  fake.beforeAnswer = () => new Promise((resolve) => setTimeout(resolve, 20));
+  await expect(denylist.assertNotRevoked(OWN)).rejects.toMatchObject(REVOKED);
+  expect(Math.max(...left.slice(0, 2))).toBeLessThanOrEqual(fake.redis.timeoutMs);
+  expect(Math.max(...left.slice(2))).toBeLessThan(fake.redis.timeoutMs - 10);
 });
 
 it("refuses whoever a Redis lets in that lost what we knew", async () => {

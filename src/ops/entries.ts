@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseText, readText, Said } from "../denylist/entry-text";
 import { jtiKey, sidKey, subKey, usesKeyOf } from "../denylist/entry";
 import { keyIdOf } from "../issuers/foreign-ids";
 import type { Client, Redis } from "../redis/redis";
@@ -12,13 +13,6 @@ export type Kind = keyof typeof KINDS;
 const KEY_OF = { token: jtiKey, session: sidKey, user: subKey };
 
 const text = z.string().nullable().catch(null);
-const number = z.number().nullable().catch(null);
-
-/** What an entry says of itself. Anybody may have written it by hand, with any value. */
-const Said = z.object({
-  ...{ jti: text, sub: text, sid: text, iss: text, iat: number, exp: number },
-  ...{ revoked_at: text, reason: text, by: text, ip: text, user_agent: text, note: text, cutoff: number },
-});
 
 export const Entry = Said.extend({
   kind: z.enum(["token", "session", "user"]),
@@ -100,19 +94,13 @@ const orNull = (text: string | undefined) => (text === undefined || text === "" 
 
 type Found = { text: string; leftMs: number };
 
-/** An entry counts whatever it is: what isn't a string has no text. */
 async function readOne(client: Client, key: string): Promise<Found | undefined> {
-  const [text, leftMs] = await Promise.all([client.get(key).catch(ifOfAnotherType), client.pttl(key)]);
+  const [text, leftMs] = await Promise.all([readText(client, key), client.pttl(key)]);
   return leftMs === -2 ? undefined : { text: text ?? "", leftMs };
 }
 
-function ifOfAnotherType(error: unknown): string {
-  if (error instanceof Error && error.message.startsWith("WRONGTYPE")) return "";
-  throw error;
-}
-
 function toEntry({ kind, id, key }: Place, { text, leftMs }: Found): Entry {
-  const said = parse(text);
+  const said = entryIn(text);
   return {
     ...{ kind, id, key },
     ...Said.parse(said ?? {}),
@@ -121,11 +109,7 @@ function toEntry({ kind, id, key }: Place, { text, leftMs }: Found): Entry {
   };
 }
 
-function parse(text: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && "revoked_at" in value ? value : undefined;
-  } catch {
-    return undefined;
-  }
+function entryIn(text: string): object | undefined {
+  const value = parseText(text);
+  return value && "revoked_at" in value ? value : undefined;
 }

@@ -1,0 +1,44 @@
+import { z } from "zod";
+import type { Why } from "../errors";
+import type { Client } from "../redis/redis";
+import { REASONS } from "./entry";
+
+const text = z.string().nullable().catch(null);
+const number = z.number().nullable().catch(null);
+
+/** What an entry says of itself. Anybody may have written it by hand, with any value. */
+export const Said = z.object({
+  ...{ jti: text, sub: text, sid: text, iss: text, iat: number, exp: number },
+  ...{ revoked_at: text, reason: text, by: text, ip: text, user_agent: text, note: text, cutoff: number },
+});
+
+/** What whoever was refused may know of an entry. Nothing else of it leaves the service. */
+export const WhySaid = z.object({
+  reason: z.enum(REASONS).optional().catch(undefined),
+  revoked_at: z.iso.datetime({ offset: true }).optional().catch(undefined),
+});
+
+/** An entry's text, which is empty for what isn't a string: an entry counts whatever it is. Null if there is none. */
+export async function readText(client: Client, key: string): Promise<string | null> {
+  try {
+    return await client.get(key);
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith("WRONGTYPE")) return "";
+    throw error;
+  }
+}
+
+/** Undefined for what isn't an object in JSON. */
+export function parseText(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function whyIn(said: object | undefined): Why {
+  const { reason, revoked_at } = WhySaid.parse(said ?? {});
+  return { ...(reason && { reason }), ...(revoked_at !== undefined && { revoked_at }) };
+}

@@ -1,10 +1,11 @@
-import { CurfewError } from "../errors";
+import { CurfewError, type Why } from "../errors";
 import { withinBudget } from "../redis/budget";
 import type { Client, Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../issuers/foreign-tokens";
 import { foreign, foreignKeys, jtiKey, probeKey, sidKey } from "./entry";
+import { parseText, readText, whyIn } from "./entry-text";
 import { createLookUps, type Found } from "./look-ups";
 import { beganAt, epochKey, type Epochs } from "./past/epochs";
 import type { Past } from "./past/past";
@@ -19,6 +20,8 @@ export type Denylist = {
   assertNotRevoked(token: AccessToken | ForeignToken): Promise<void>;
   /** Returns every rule that refuses a verified token, whether or not it has expired. It is accepted if there is none. */
   refusalsOf(token: AccessToken | ForeignToken): Promise<Refusal[]>;
+  /** Why a verified token is refused, as far as its entries say; empty if they can't be read now. */
+  whyRevoked(token: AccessToken | ForeignToken): Promise<Why>;
   /** Throws unless a check would get an answer now, in every shard. */
   assertAnswering(): Promise<void>;
   /** Throws unless a logout could be written now, in every shard. */
@@ -39,13 +42,14 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
   async function assertNoRefusals(token: AccessToken | ForeignToken): Promise<void> {
     const refusals = await refusalsOf(token);
     if (refusals.length === 0) return;
-    const entryKeys = refusals.flatMap((refusal) => (refusal.rule === "epoch" ? [] : [refusal.key]));
+    const entryKeys = entryKeysOf(refusals);
     const sub = subjectOf(token);
     // A token from before the epoch is evidence of a loss, not of a theft.
     const raisesEvent = entryKeys.length > 0;
     if (!raisesEvent && token.kind === "own") epochs.tellLost(shards.prefixOf(sub), token.epoch);
     const about = { sub, jti: token.jti, ...(token.sid !== undefined && { sid: token.sid }) };
-    throw new CurfewError("token_revoked", { about, raisesEvent, entryKeys });
+    const why = raisesEvent ? await whyOf(refusals) : {};
+    throw new CurfewError("token_revoked", { about, raisesEvent, entryKeys, why });
   }
 
   // One key per command: while a slot moves to another node, each key is on one of the two, and each command follows
@@ -87,6 +91,15 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
   const refusalsOf = (token: AccessToken | ForeignToken) =>
     token.kind === "foreign" ? refusalsOfForeign(token) : refusalsOfOwn(token);
 
+  /** What one entry says, the first that gives a reason. A refusal stays one, even if Redis is gone by now. */
+  async function whyOf(refusals: readonly Refusal[]): Promise<Why> {
+    const keys = entryKeysOf(refusals);
+    const read = redis.ask((client) => Promise.all(keys.map((key) => readText(client, key))));
+    const texts = await read.catch(() => []);
+    const whys = texts.map((text) => whyIn(parseText(text ?? "")));
+    return whys.find(({ reason }) => reason !== undefined) ?? whys[0] ?? {};
+  }
+
   return {
     refusalsOf,
 
@@ -99,6 +112,8 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
       const leftMs = redis.timeoutMs - (performance.now() - startedAt);
       await withinBudget(leftMs, () => assertNoRefusals(token));
     },
+
+    whyRevoked: async (token) => whyOf(await refusalsOf(token).catch(() => [])),
 
     async assertAnswering() {
       await Promise.all(
@@ -114,6 +129,9 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
     },
   };
 }
+
+const entryKeysOf = (refusals: readonly Refusal[]) =>
+  refusals.flatMap((refusal) => (refusal.rule === "epoch" ? [] : [refusal.key]));
 
 /** The keys of the entries that can deny it. */
 function keysOf(prefix: string, token: AccessToken | ForeignToken): string[] {

@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { parseText, readText } from "../denylist/entry-text";
 import { jtiKey, sidKey, subKey, usesKeyOf } from "../denylist/entry";
 import { keyIdOf } from "../issuers/foreign-ids";
 import { isCluster, type Client, type Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
-import { isObject } from "../tokens/json";
 import { dateOf } from "./dates";
 
 /** What an entry denies: one token, a session, or all that a foreign subject had so far; and how its key says so. */
@@ -97,10 +97,18 @@ export function createEntries(redis: Redis, shards: Shards) {
     /** How often the entry refused a token; undefined if it never did. */
     async usesOf(key: string): Promise<Uses | undefined> {
       const prefix = shards.prefixes.find((each) => key.startsWith(`${each}denylist:`)) ?? "";
-      const record = await redis.ask((client) => client.hgetall(usesKeyOf(prefix, key)));
+      const record = await redis.ask((client) =>
+        client.hgetall(usesKeyOf(prefix, key)).catch(ifOfAnotherType),
+      );
       return record["uses"] === undefined ? undefined : toUses(record);
     },
   };
+}
+
+/** A record that somebody wrote by hand, as something else, is none. */
+function ifOfAnotherType(error: unknown): Record<string, string> {
+  if (error instanceof Error && error.message.startsWith("WRONGTYPE")) return {};
+  throw error;
 }
 
 const toUses = ({ uses, last_used_at, ip, user_agent }: Record<string, string>) => ({
@@ -113,20 +121,12 @@ const orNull = (text: string | undefined) => (text === undefined || text === "" 
 /** What PTTL says of a key that isn't there. */
 const GONE = -2;
 
-/** An entry counts whatever it is: what isn't a string has no text. */
-function readTexts(client: Client, keys: string[]): Promise<(string | null)[]> {
-  // In a cluster, keys of several slots can't be in one command.
-  if (!isCluster(client)) return client.mget(keys);
-  return Promise.all(keys.map((key) => client.get(key).catch(ifOfAnotherType)));
-}
-
-function ifOfAnotherType(error: unknown): null {
-  if (error instanceof Error && error.message.startsWith("WRONGTYPE")) return null;
-  throw error;
-}
+/** In a cluster, keys of several slots can't be in one command. */
+const readTexts = (client: Client, keys: string[]): Promise<(string | null)[]> =>
+  isCluster(client) ? Promise.all(keys.map((key) => readText(client, key))) : client.mget(keys);
 
 function toEntry({ kind, id, key }: Place, value: string): Entry {
-  const said = parse(value);
+  const said = entryIn(value);
   const textOf = (name: string) => (typeof said?.[name] === "string" ? said[name] : null);
   const numberOf = (name: string) => (typeof said?.[name] === "number" ? said[name] : null);
   return {
@@ -144,11 +144,7 @@ function withExpiry(entry: Entry, leftMs: number): Entry[] {
   return leftMs < 0 ? [entry] : [{ ...entry, expires_at: dateOf(Date.now() + leftMs) }];
 }
 
-function parse(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) && "revoked_at" in value ? value : undefined;
-  } catch {
-    return undefined;
-  }
+function entryIn(text: string): Record<string, unknown> | undefined {
+  const value = parseText(text);
+  return value && "revoked_at" in value ? value : undefined;
 }

@@ -144,3 +144,22 @@ it("would write where a probe is written", async () => {
   await denylist.assertAnswering();
   await expect(denylist.assertWritable()).rejects.toThrow("READONLY");
 });
+
+describe("why a token is refused", () => {
+  const value = JSON.stringify({ reason: "logout", revoked_at: "2026-01-02T03:04:05Z", by: "u" });
+
+  it("is read from its entry", async () => {
+    const { denylist } = await start({ "denylist:sid:s": value });
+    await expect(denylist.assertNotRevoked(OWN)).rejects.toMatchObject({
+      why: { reason: "logout", revoked_at: "2026-01-02T03:04:05Z" },
+    });
+  });
+
+  it("is left out if Redis fails just then: the token is refused all the same", async () => {
+    const { fake, denylist } = await start({ "denylist:sid:s": value });
+    fake.beforeCommand = (name, key) => {
+      if (name === "get" && key.endsWith(":sid:s")) throw new Error("Connection is closed.");
+    };
+    await expect(denylist.assertNotRevoked(OWN)).rejects.toMatchObject({ ...REVOKED, why: {} });
+  });
+});

@@ -17,7 +17,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "redis",
     "errors",
   ],
-  curfew: ["core", "http", "settings", "auth", "denylist", "issuers", "redis"],
+  curfew: ["core", "http", "settings", "auth", "denylist", "issuers", "redis", "log"],
   http: [
     "core",
     "ops",
@@ -65,7 +65,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "settings/kinds": [],
   errors: [],
   // Whoever logs takes an event's level from its table.
-  log: [],
+  log: ["errors"],
 };
 
 /** Where alone a package may be imported. */

@@ -43,7 +43,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   );
 
   const client = requireClient({ clients: options.clients, limitTries: limit.client, tell });
-  const { revoke, introspect } = createOAuthEndpoints(auth, tell, alarms, meter);
+  const { revoke, introspect } = createOAuthEndpoints({ auth, tell, alarms, meter, log });
 
   const opsRole = requireRole("ops");
   const { list, show, why, sessions, status } = createOpsEndpoints(ops, people);

@@ -14,6 +14,15 @@ a 503 has \`Retry-After\`.
 | --- | --- | --- | --- |
 `;
 
+const WHY = `
+## Why a token is refused
+
+The client isn't told more than the code. The log has the code of every refusal in the request's line. If the
+signature of the token is good but something in it is wrong, such as its audience, type or lifetime, a second line
+under the same \`request_id\` says which claim it is (\`rule\`). Set \`LOG_LEVEL=debug\` to see it. For a token that you
+have at hand, [\`curfew why\`](ops.md#the-command) says the same.
+`;
+
 /** docs/errors.md: a line for each code. */
 export const printErrors = () =>
   HEAD +
@@ -22,4 +31,5 @@ export const printErrors = () =>
       const phrase = STATUS_CODES[status] ?? "";
       return `| \`${code}\` | ${status} ${phrase} | ${when} | ${todo} |\n`;
     })
-    .join("");
+    .join("") +
+  WHY;

@@ -4,6 +4,8 @@ import type { Logger } from "pino";
 import type { Alarms } from "../../denylist/alarms";
 import { CurfewError, ERRORS, loggable, type ErrorCode } from "../../errors";
 import { logEvent, type LogEvent } from "../../log/events";
+import { logRule } from "../../log/refusals";
+import { knownOf } from "../request/caller";
 import { useOf, type Tell } from "../request/request-log";
 
 /** RFC 6750 §3.1: `error` belongs in the challenge only when a token was presented. */
@@ -25,6 +27,8 @@ export function createErrorHandler(log: Logger, tell: Tell, alarms: Alarms): Err
       return;
     }
     const error = toCurfewError(thrown);
+    knownOf(req).code = error.code;
+    logRule(log, error, { request_id: res.get("X-Request-Id") });
     const { status, blamesToken } = ERRORS[error.code];
     const event = EVENT[error.code];
     if (event && error.raisesEvent) tell(req, event, error.about);

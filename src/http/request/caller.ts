@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import type { Request } from "express";
 import type { Token } from "../../auth/tokens";
 import type { Requester } from "../../denylist/entry";
-import { CurfewError } from "../../errors";
+import { CurfewError, type ErrorCode } from "../../errors";
 import type { AccessToken } from "../../tokens/access-tokens";
 import "../middleware";
 import type { Transport } from "./credentials";
@@ -13,6 +13,8 @@ type Known = {
   route?: string;
   /** How the token in `req.auth` was sent. */
   transport?: Transport;
+  /** The code that the request was refused with, for the log. */
+  code?: ErrorCode;
   /** The client that sent the request, behind requireClient. */
   client?: string;
   /** The account whose password is tried, if the body doesn't name it. */

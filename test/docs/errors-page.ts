@@ -6,7 +6,7 @@ const HEAD = `# Errors
 Printed from \`src/errors.ts\` by \`scripts/print-docs\`: change it there.
 
 Every error, whatever its cause, is JSON: \`{"error": "Unauthorized", "code": "token_revoked", "message": "…"}\`.
-\`error\` is the status's reason phrase, and \`message\` one constant sentence for people. Decide by \`code\`.
+\`error\` is the status's reason phrase, and \`message\` a sentence for people. Decide by \`code\`.
 \`X-Request-Id\` stands on every answer and in the log. A 401 to a token has a \`WWW-Authenticate\` challenge (RFC 6750),
 a 503 has \`Retry-After\`.
 

@@ -65,9 +65,6 @@ function toCurfewError(thrown: unknown): CurfewError {
       return new CurfewError("invalid_json");
     case "entity.too.large":
       return new CurfewError("body_too_large");
-    case "encoding.unsupported":
-    case "charset.unsupported":
-      return new CurfewError("unsupported_media_type");
     default:
       if (!(typeof status === "number" && status >= 400 && status < 500)) {
         return new CurfewError("internal", { cause: thrown });

@@ -4,6 +4,7 @@ import type { RequestHandler } from "express";
 import { z } from "zod";
 import { CurfewError } from "../../errors";
 import type { Metrics } from "../../metrics/metrics";
+import { tokenMissing } from "../request/credentials";
 import { endpoint } from "../router";
 
 export const createMetricsEndpoint = ({ contentType, read }: Metrics) =>
@@ -28,7 +29,7 @@ export function allowScrapes(token: string | undefined): RequestHandler {
     } else {
       const [header = "", ...repeated] = req.headersDistinct["authorization"] ?? [];
       const given = /^bearer +(.*)$/i.exec(header)?.[1];
-      if (given === undefined) throw new CurfewError("token_missing");
+      if (given === undefined) throw tokenMissing(req);
       if (repeated.length > 0 || !isToken(given)) throw new CurfewError("token_invalid");
     }
     next();

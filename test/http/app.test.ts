@@ -443,6 +443,7 @@ describe("GET /verify", () => {
       keys: createKeyRing(readSecret(SECRET)),
       issuer: "curfew",
       audience: "curfew",
+      clientId: "curfew",
       accessTtlSeconds: 900,
       clockToleranceSeconds: 0,
     });

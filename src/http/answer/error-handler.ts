@@ -20,7 +20,26 @@ const EVENT: Partial<Record<ErrorCode, LogEvent>> = {
   rate_limited: "rate_limited",
 };
 
-export function createErrorHandler(log: Logger, tell: Tell, alarms: Alarms): ErrorRequestHandler {
+/** What an answer has beside the code and the message. */
+type Describe = (error: CurfewError) => { error: string; error_description?: string };
+
+const reasonPhraseOf: Describe = ({ code }) => ({ error: STATUS_CODES[ERRORS[code].status] ?? "" });
+
+/** What OAuth clients decide by (RFC 6749 §5.2, and §4.1.2.1 for what that one lacks). */
+export const oauthErrorOf: Describe = ({ code, message }) => {
+  const { status } = ERRORS[code];
+  const isTemporary = status === 429 || status === 503;
+  if (code === "invalid_credentials") return { error: "invalid_client", error_description: message };
+  if (isTemporary) return { error: "temporarily_unavailable", error_description: message };
+  return { error: status === 500 ? "server_error" : "invalid_request", error_description: message };
+};
+
+export function createErrorHandler(
+  log: Logger,
+  tell: Tell,
+  alarms: Alarms,
+  describe = reasonPhraseOf,
+): ErrorRequestHandler {
   return function errorHandler(thrown: unknown, req, res, next) {
     if (res.headersSent) {
       next(thrown);
@@ -41,7 +60,7 @@ export function createErrorHandler(log: Logger, tell: Tell, alarms: Alarms): Err
     }
     if (status === 503) res.set("Retry-After", RETRY_AFTER_SECONDS);
     res.status(status).json({
-      error: STATUS_CODES[status],
+      ...describe(error),
       code: error.code,
       message: error.message,
       ...(error.details && { details: error.details }),

@@ -103,13 +103,19 @@ export const requireJson = step(readJson.errors, (req, res, next) => {
 
 const parseForm = atOnce(urlencoded({ limit: MAX_BYTES, extended: false, type: () => true }), FORM_TYPE);
 
-/** Parses a form, which is what OAuth requests send. */
-export const requireForm = step(["body_too_large", "unsupported_media_type"], (req, res, next) => {
+/** Parses a form, if the body is one: clients may send their credentials in it. */
+export const readForm = step(["body_too_large"], (req, res, next) => {
   if (isAnnouncedTooLarge(req)) throw refuseTooLarge(res);
-  if (!isForm(req.get("Content-Type"))) throw refuseType(FORM_TYPE);
   // A request without a body is a form without fields.
   req.body = {};
-  parseForm(req, res, next);
+  if (isForm(req.get("Content-Type"))) parseForm(req, res, next);
+  else next();
+});
+
+/** Behind readForm, refuses every other body. */
+export const requireForm = step(["unsupported_media_type"], (req, _res, next) => {
+  if (!isForm(req.get("Content-Type"))) throw refuseType(FORM_TYPE);
+  next();
 });
 
 /** Parses the body, or throws `invalid_request` with everything that is wrong. JSON's null counts as no body. */

@@ -30,6 +30,8 @@ const Introspection = z.discriminatedUnion("active", [
     iss: z.string().optional(),
     sub: z.string(),
     aud: z.union([z.string(), z.array(z.string())]).optional(),
+    scope: z.string().optional().describe("Separated by spaces"),
+    client_id: z.string().optional(),
     jti: z.string().optional(),
     sid: z.string().optional(),
     iat: z.number().optional(),
@@ -112,6 +114,7 @@ function describe(token: Token | RefreshToken): Introspection {
   }
   const { iss, jti, sid, iat, exp } = token;
   const aud = audienceOf(token);
+  const { scope, client_id } = token.kind === "foreign" ? token.claims : { ...token, scope: undefined };
   return {
     active: true,
     token_type: "Bearer",
@@ -119,6 +122,8 @@ function describe(token: Token | RefreshToken): Introspection {
     // A foreign subject is prefixed with its issuer's name, so that no issuer can name one of our users.
     sub: subjectOf(token),
     ...(aud !== undefined && { aud }),
+    ...(typeof scope === "string" && { scope }),
+    ...(typeof client_id === "string" && { client_id }),
     jti,
     ...(sid !== undefined && { sid }),
     iat,

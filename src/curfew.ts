@@ -13,6 +13,7 @@ import {
   type Why,
 } from "./denylist/revoking";
 import { createCore } from "./core";
+import { logRule } from "./log/refusals";
 import { connectRedis } from "./redis/redis";
 import { createOneShard, createShards } from "./redis/shards";
 import { keyIdOf } from "./issuers/foreign-ids";
@@ -80,14 +81,15 @@ export function createCurfew(options: CurfewOptions): Curfew {
     ...mount,
 
     async verify(token) {
-      const claims = await tokens.verify(token);
       try {
+        const claims = await tokens.verify(token);
         await denylist.assertNotRevoked(claims);
+        return claims;
       } catch (error) {
+        logRule(log, error);
         alarms.raise(error, BY_APP);
         throw error;
       }
-      return claims;
     },
 
     onRevoked(listener) {

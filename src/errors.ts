@@ -1,7 +1,10 @@
 type Row = {
   /** The HTTP status. */
   status: number;
-  /** What a client is told. It is one constant sentence per code, so that an answer reveals no more than its code. */
+  /**
+   * What a client is told. It is one constant sentence per code, so that an answer reveals no more than its code. Where
+   * it isn't (`CurfewError.message`), the sentence depends only on the route and on what the client wrote.
+   */
   message: string;
   /** When it happens, and what the caller should do then; both are for the documentation. */
   when: string;
@@ -160,6 +163,8 @@ export type Problem = { path: string; message: string };
 export type Why = { reason?: string; revoked_at?: string };
 
 type Extra = {
+  /** In place of the code's own. */
+  message?: string;
   cause?: unknown;
   details?: Problem[];
   about?: Record<string, string>;
@@ -184,8 +189,9 @@ export class CurfewError extends Error {
   readonly rule: string | undefined;
 
   constructor(code: ErrorCode, extra: Extra = {}) {
-    const { cause, details, about = {}, raisesEvent = true, entryKeys = [], why = {}, rule } = extra;
-    super(ERRORS[code].message, { cause });
+    const { message = ERRORS[code].message, cause, details, about = {}, raisesEvent = true } = extra;
+    const { entryKeys = [], why = {}, rule } = extra;
+    super(message, { cause });
     this.name = "CurfewError";
     this.code = code;
     this.details = details;

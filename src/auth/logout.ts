@@ -26,10 +26,10 @@ export type Logout = {
   /** Resolves only when Redis has acknowledged every write: from then on the token is refused. Returns whose it was. */
   logout(request: LogoutRequest, requester: Requester): Promise<LoggedOut>;
   /**
-   * Ends what an access or refresh token names, on behalf of a client, as reliably as a logout. Returns undefined if
-   * the token isn't genuine, because then there is nothing to end.
+   * Ends what an access or refresh token names, on behalf of a client, as reliably as a logout. Throws `token_invalid`
+   * if the token isn't genuine, because then there is nothing to end.
    */
-  revoke(token: string, client: string, requester: Requester): Promise<LoggedOut | undefined>;
+  revoke(token: string, client: string, requester: Requester): Promise<LoggedOut>;
 };
 
 export type LogoutParts = {
@@ -89,19 +89,11 @@ export function createLogout(parts: LogoutParts): Logout {
 
     async revoke(text, client, requester) {
       const refreshToken = attempt(() => refreshTokens.verify(text));
-      const token = refreshToken
-        ? undefined
-        : await tokens.verify(text, { allowExpired: true }).catch(ignoreForged);
-      if (!token && !refreshToken) return undefined;
+      const token = refreshToken ? undefined : await tokens.verify(text, { allowExpired: true });
       await end({ accessToken: token, refreshToken }, requester, client);
       return namesOf(token, refreshToken);
     },
   };
-}
-
-/** Rethrows everything else: while an issuer's keys can't be fetched, the token may be alive. */
-function ignoreForged(error: unknown): undefined {
-  if (!(error instanceof CurfewError && error.code === "token_invalid")) throw error;
 }
 
 function namesOf(token: Token | undefined, refreshToken: RefreshToken | undefined): LoggedOut {

@@ -7,18 +7,19 @@ import { createMetrics } from "../metrics/metrics";
 import type { Meter } from "../metrics/meter";
 import { withBudget } from "../redis/budget";
 import { requireRole } from "./guard";
-import { readJson, requireForm, requireJson } from "./request/body";
+import { readForm, readJson, requireForm, requireJson } from "./request/body";
 import { requireClient } from "./request/client-guard";
 import { createAuthTable, type AuthTableOptions } from "./table";
 import { createCrossOriginSharing } from "./request/cross-origin";
 import { browserClient } from "./routes/browser-client";
 import { opsConsole, opsConsoleFiles } from "./routes/console";
 import { createDescription, docs, docsFiles } from "./routes/docs";
-import { createErrorHandler, notFound } from "./answer/error-handler";
+import { createErrorHandler, notFound, oauthErrorOf } from "./answer/error-handler";
 import { createReadyz, healthz } from "./routes/health";
 import { createPublishedKeys } from "./routes/keys";
 import { allowScrapes, createMetricsEndpoint } from "./routes/metrics";
 import { neverCached } from "./answer/never-cached";
+import { createServerMetadata } from "./routes/oauth-metadata";
 import { createOAuthEndpoints } from "./routes/oauth";
 import { createOpsEndpoints } from "./routes/ops";
 import { createEventStream } from "./routes/ops-events";
@@ -26,14 +27,16 @@ import { createOpsChanges } from "./routes/ops-changes";
 import type { RouteTable } from "./answer/openapi";
 import { createRequestCount } from "./request/request-count";
 import { createRequestLog, giveRequestId } from "./request/request-log";
-import { createRouter } from "./router";
+import { createRouter, type Route } from "./router";
 import { createMeEndpoint } from "./routes/users";
 
 /** `isStopping` may be left out if the app never drains before it stops. */
 export type AppCore = Core & { meter: Meter; isStopping?: () => boolean };
 
 export type AppOptions = AuthTableOptions &
-  Pick<Settings, "trustProxy" | "timeoutMs" | "metricsToken"> & { clients: readonly OAuthClient[] };
+  Pick<Settings, "trustProxy" | "timeoutMs" | "metricsToken" | "issuer"> & {
+    clients: readonly OAuthClient[];
+  };
 
 export function createApp(core: AppCore, options: AppOptions): Express {
   const { auth, ops, people, revocations, keys, denylist, alarms, redis, meter, log } = core;
@@ -44,7 +47,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   );
 
   const client = requireClient({ clients: options.clients, limitTries: limit.client, tell });
-  const { revoke, introspect } = createOAuthEndpoints(auth, tell, alarms, meter);
+  const { revoke, introspect } = createOAuthEndpoints({ auth, tell, alarms, meter, log });
 
   const opsRole = requireRole("ops");
   const { list, show, why, sessions, status } = createOpsEndpoints(ops, people);
@@ -58,8 +61,8 @@ export function createApp(core: AppCore, options: AppOptions): Express {
     {
       base: "/oauth",
       routes: [
-        ["post", "/revoke", client, requireForm, revoke],
-        ["post", "/introspect", client, requireForm, introspect],
+        ["post", "/revoke", readForm, client, requireForm, revoke],
+        ["post", "/introspect", readForm, client, requireForm, introspect],
       ],
     },
     { base: "", routes: [["get", "/metrics", createMetricsEndpoint(createMetrics(core))]] },
@@ -88,6 +91,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
         ["get", "/healthz", healthz],
         ["get", "/readyz", createReadyz(denylist, redis, isStopping)],
         ["get", "/.well-known/jwks.json", createPublishedKeys(keys)],
+        ...(createServerMetadata(options.issuer) satisfies Route[]),
         ["get", "/openapi.json", createDescription(() => [...tables, ...serverTables], cookies.accessName)],
         ["get", "/docs", docs],
         ["get", "/curfew.js", browserClient],
@@ -113,6 +117,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   app.use("/ops", opsConsoleFiles);
   for (const { base, routes } of tables) app.use(base, createRouter(routes));
   app.use(notFound);
+  app.use("/oauth", createErrorHandler(log, tell, alarms, oauthErrorOf));
   app.use(createErrorHandler(log, tell, alarms));
   return app;
 }

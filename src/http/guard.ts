@@ -4,7 +4,7 @@ import { CurfewError } from "../errors";
 import { rolesOf, type Token, type Tokens } from "../auth/tokens";
 import type { Meter } from "../metrics/meter";
 import { callerOf } from "./request/caller";
-import type { Credential } from "./request/credentials";
+import { tokenMissing, type Credential } from "./request/credentials";
 import { isStateChanging } from "./request/cross-site";
 import { step, type Step } from "./request/step";
 
@@ -25,7 +25,7 @@ export function createCheck(parts: GuardParts, methodOf = (req: Request) => req.
 
   function readCredential(req: Request): Credential {
     const credential = readAccess(req);
-    if (!credential) throw new CurfewError("token_missing");
+    if (!credential) throw tokenMissing(req);
     if (credential.transport === "cookie" && isStateChanging(methodOf(req))) assertNotCrossSite(req);
     return credential;
   }

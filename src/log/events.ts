@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 
 type Row = {
-  level: "info" | "warn" | "error";
+  level: "debug" | "info" | "warn" | "error";
   /** Which field has the name: `event`, for lines that ops may want to be notified of, or only `msg`. */
   namedBy: "event" | "msg";
   /** When it is logged; for the documentation. */
@@ -72,7 +72,12 @@ const ROWS = {
   request: {
     namedBy: "msg",
     level: "info",
-    when: "A request was answered; `status` is null if the client had disconnected before.",
+    when: "A request was answered, or refused with `code`; `status` is null if the client had disconnected before.",
+  },
+  "token refused": {
+    namedBy: "msg",
+    level: "debug",
+    when: "A token with a good signature was refused because of what it says: `rule` names the claim that is wrong, such as `aud`, `typ` or `lifetime`. The client isn't told.",
   },
   failed: {
     namedBy: "msg",

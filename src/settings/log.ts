@@ -3,8 +3,15 @@ import type { Reading } from "./reading";
 
 type Write = (about: object, message: string) => void;
 
-/** A logger like pino's: its functions take an object, then a message. Any logger with these three will do. */
-export type Log = { info: Write; warn: Write; error: Write; child?: (bindings: object) => Log };
+/** A logger like pino's: its functions take an object, then a message. Any logger with the first three will do. */
+export type Log = {
+  info: Write;
+  warn: Write;
+  error: Write;
+  /** Told why a token with a good signature was refused. */
+  debug?: Write;
+  child?: (bindings: object) => Log;
+};
 
 const LEVELS = ["info", "warn", "error"] as const;
 
@@ -23,11 +30,12 @@ function isLog(value: unknown): value is Log {
 
 /** Wraps an app's logger as a pino logger, with only those functions that Curfew uses. */
 function toLogger(log: Log): Logger {
-  const write = (level: (typeof LEVELS)[number]) => (about: object | string, message?: string) => {
-    if (typeof about === "string") log[level]({}, about);
-    else log[level](about, message ?? "");
+  const write = (level: (typeof LEVELS)[number] | "debug") => (about: object | string, message?: string) => {
+    if (typeof about === "string") log[level]?.({}, about);
+    else log[level]?.(about, message ?? "");
   };
   const used = {
+    debug: write("debug"),
     ...{ info: write("info"), warn: write("warn"), error: write("error") },
     child: (bindings: object) => (log.child ? toLogger(log.child(bindings)) : toLogger(log)),
   };

@@ -173,6 +173,8 @@ export const TABLE = {
   issuer: { variable: "JWT_ISSUER", isOption: true, kind: CLAIM, default: "curfew" },
   /** The `aud` of own tokens. */
   audience: { variable: "JWT_AUDIENCE", isOption: true, kind: CLAIM, default: "curfew" },
+  /** The `client_id` of own tokens (RFC 9068), which some validators require. It decides nothing here. */
+  clientId: { variable: "JWT_CLIENT_ID", isOption: true, kind: CLAIM, default: "curfew" },
   /**
    * How long an access token lives. If you lower it, earlier tokens that live longer become `token_invalid`; their
    * sessions go on.

@@ -16,6 +16,8 @@ export type AccessToken = {
   sub: string;
   sid: string;
   jti: string;
+  /** As it was configured when the token was minted (RFC 9068 §2.2). Tokens of earlier versions have none. */
+  client_id?: string | undefined;
   iat: number;
   exp: number;
   roles: string[];
@@ -36,7 +38,7 @@ export type AccessTokens = {
 
 export type AccessTokenOptions = Pick<
   Settings,
-  "issuer" | "audience" | "accessTtlSeconds" | "clockToleranceSeconds"
+  "issuer" | "audience" | "clientId" | "accessTtlSeconds" | "clockToleranceSeconds"
 > & { keys: KeyRing };
 
 /** The type of own tokens. A foreign token may have it only if that is configured for its issuer. */
@@ -50,7 +52,7 @@ const MAX_HEADER_LENGTH = 512;
 export const CLOCK_ALLOWANCE_SECONDS = 30;
 
 export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
-  const { keys, issuer, audience, accessTtlSeconds, clockToleranceSeconds } = options;
+  const { keys, issuer, audience, clientId, accessTtlSeconds, clockToleranceSeconds } = options;
   const verified = rememberVerified<Read>();
 
   return {
@@ -60,7 +62,7 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
     },
 
     mint(claims) {
-      const payload = { iss: issuer, aud: audience, jti: randomUUID(), ...claims };
+      const payload = { iss: issuer, aud: audience, client_id: clientId, jti: randomUUID(), ...claims };
       const { kid, algorithm, signWith } = keys.signing;
       return sign(payload, signWith, { algorithm, header: { alg: algorithm, typ: ACCESS_TOKEN_TYPE, kid } });
     },
@@ -91,7 +93,7 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
     assertThat(header["typ"] === ACCESS_TOKEN_TYPE, "typ");
     assertThat(claims["iss"] === issuer, "iss");
     assertThat(isFor(audience, claims["aud"]), "aud");
-    const { exp, iat, nbf, sub, jti, sid, roles, epoch } = claims;
+    const { exp, iat, nbf, sub, jti, sid, client_id, roles, epoch } = claims;
     assertThat(isFiniteNumber(exp), "exp");
     // Before anything else is said of the times: a client is told to refresh.
     if (!allowExpired && isExpired(exp, clockToleranceSeconds)) throw new CurfewError("token_expired");
@@ -103,10 +105,11 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
     assertThat(isString(sub) && sub !== "", "sub");
     assertThat(isPlainId(jti), "jti");
     assertThat(isPlainId(sid), "sid");
+    assertThat(client_id === undefined || isString(client_id), "client_id");
     assertThat(Array.isArray(roles) && roles.every(isString), "roles");
     assertThat(isString(epoch), "epoch");
     return {
-      claims: { kind: "own", iss: issuer, aud: audience, sub, sid, jti, iat, exp, roles, epoch },
+      claims: { kind: "own", iss: issuer, aud: audience, sub, sid, jti, client_id, iat, exp, roles, epoch },
       nbf,
     };
   }

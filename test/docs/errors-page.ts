@@ -6,13 +6,22 @@ const HEAD = `# Errors
 Printed from \`src/errors.ts\` by \`scripts/print-docs\`: change it there.
 
 Every error, whatever its cause, is JSON: \`{"error": "Unauthorized", "code": "token_revoked", "message": "…"}\`.
-\`error\` is the status's reason phrase, and \`message\` one constant sentence for people. Decide by \`code\`.
+\`error\` is the status's reason phrase, and \`message\` a sentence for people. Decide by \`code\`.
 A 401 \`token_revoked\` or \`refresh_token_invalid\` also says \`reason\`, one of the [reasons](events.md) in entries, and
 \`revoked_at\`, where they are known. \`X-Request-Id\` stands on every answer and in the log. A 401 to a token has a
 \`WWW-Authenticate\` challenge (RFC 6750), a 503 has \`Retry-After\`.
 
 | Code | Status | When | What to do |
 | --- | --- | --- | --- |
+`;
+
+const WHY = `
+## Why a token is refused
+
+The client isn't told more than the code. The log has the code of every refusal in the request's line. If the
+signature of the token is good but something in it is wrong, such as its audience, type or lifetime, a second line
+under the same \`request_id\` says which claim it is (\`rule\`). Set \`LOG_LEVEL=debug\` to see it. For a token that you
+have at hand, [\`curfew why\`](ops.md#the-command) says the same.
 `;
 
 /** docs/errors.md: a line for each code. */
@@ -23,4 +32,5 @@ export const printErrors = () =>
       const phrase = STATUS_CODES[status] ?? "";
       return `| \`${code}\` | ${status} ${phrase} | ${when} | ${todo} |\n`;
     })
-    .join("");
+    .join("") +
+  WHY;

@@ -16,6 +16,7 @@ export const DAY = 86_400;
 export const TTL = 900;
 export const ISSUER = "https://auth.example.com";
 export const AUDIENCE = "api.example.com";
+export const CLIENT_ID = "shop.example.com";
 export const CLAIMS = {
   sub: "0b6f2f0e-7a39-4a4c-8f8e-0d4f3c0b6d11",
   sid: "6c0d6a52-5d53-4e29-9a52-0f2f4a0f7f10",
@@ -30,6 +31,7 @@ export const createTokens = (key: SigningKey, clockToleranceSeconds = 0, others:
     keys: createKeyRing(key, others),
     issuer: ISSUER,
     audience: AUDIENCE,
+    clientId: CLIENT_ID,
     accessTtlSeconds: TTL,
     clockToleranceSeconds,
   });

@@ -13,7 +13,13 @@ import { use } from "./use";
 const log = pino({ level: "silent" });
 
 export const SETTINGS = {
-  ...{ issuer: "curfew", audience: "curfew", accessTtlSeconds: 900, refreshTtlSeconds: 3600 },
+  ...{
+    issuer: "curfew",
+    audience: "curfew",
+    clientId: "curfew",
+    accessTtlSeconds: 900,
+    refreshTtlSeconds: 3600,
+  },
   ...{ sessionMaxTtlSeconds: 7200, refreshGraceSeconds: 10, clockToleranceSeconds: 0 },
   ...{ partitionToleranceMs: 0, passwordMinLength: 8 },
 };

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import pino from "pino";
 import request from "supertest";
@@ -17,7 +18,7 @@ import { PASSWORD } from "../helpers/client";
 import { SECRET } from "../helpers/service";
 
 /** The whole service in this process, on ioredis-mock: what is tested here needs nothing of Redis. */
-function createTestApp(redis: Redis = connectMemory(250)) {
+function createTestApp(redis: Redis = connectMemory(250), options: Partial<typeof OPTIONS> = {}) {
   const printed: string[] = [];
   const log = pino({ level: "info" }, { write: (line: string) => void printed.push(line) });
   const keys = createKeyRing(readSecret(SECRET));
@@ -25,12 +26,15 @@ function createTestApp(redis: Redis = connectMemory(250)) {
   const foreignTokens = createForeignTokens([], { clockToleranceSeconds: 0, log });
   const meter = createMeter();
   const core = createCore({ ...OPTIONS, redis, shards, keys, foreignTokens, meter, log });
-  return { app: createApp({ ...core, meter }, OPTIONS), printed };
+  return { app: createApp({ ...core, meter }, { ...OPTIONS, ...options }), printed };
 }
 
 const OPTIONS = readConfig({ JWT_SECRET: SECRET, REDIS_URL: "memory://", RATE_LIMIT: "off" });
 
 const { app } = createTestApp();
+const { app: withClient } = createTestApp(connectMemory(250), {
+  clients: [{ id: "gateway", secretHash: createHash("sha256").update("secret").digest() }],
+});
 const email = "someone@example.com";
 
 const expectError = (response: request.Response, status: number, error: string, code: string) => {
@@ -261,12 +265,68 @@ describe("a request body", () => {
     }
   });
 
+  it("is told which media type is wanted, if it has another", async () => {
+    const json = "The request body must be application/json, in UTF-8.";
+    const form = "The request body must be application/x-www-form-urlencoded, in UTF-8.";
+    const secret = Buffer.from("gateway:secret").toString("base64");
+    for (const [path, type, message] of [
+      ["/api/auth/login", "text/plain", json],
+      ["/api/auth/logout", "text/plain", json],
+      ["/api/auth/logout", "application/json; charset=utf-16", json],
+      ["/api/auth/refresh", "application/xml", json],
+      ["/oauth/introspect", "application/json", form],
+      ["/oauth/revoke", "application/x-www-form-urlencoded; charset=utf-16", form],
+    ] as const) {
+      const response = await request(withClient)
+        .post(path)
+        .set({ "Content-Type": type, Authorization: `Basic ${secret}` })
+        .send("{}");
+      expect([path, response.status, (response.body as { message: string }).message]).toEqual([
+        path,
+        415,
+        message,
+      ]);
+    }
+  });
+
   it("is told everything that is wrong with it", async () => {
     const response = await post().send({ email: 1, pasword: "x", transport: "carrier pigeon" });
     expectError(response, 400, "Bad Request", "invalid_request");
     const { details } = response.body as { details: { path: string; message: string }[] };
     expect(details.map(({ path }) => path).sort()).toEqual(["email", "password", "pasword", "transport"]);
     expect(details.find(({ path }) => path === "pasword")?.message).toBe("is not known here");
+  });
+});
+
+describe("no token", () => {
+  const refused = { status: 401, body: { code: "token_missing" } };
+
+  it("is what an Authorization header of another scheme carries, and the message names the one that is wanted", async () => {
+    for (const [method, path] of [
+      ["get", "/api/users/me"],
+      ["get", "/api/auth/verify"],
+      ["post", "/api/auth/logout"],
+    ] as const) {
+      for (const scheme of ["Basic dTpw", "Token abc", "DPoP abc", "BearerToken"]) {
+        const response = await request(app)[method](path).set("Authorization", scheme);
+        expect(response).toMatchObject(refused);
+        expect(response.body).toMatchObject({
+          message: expect.stringContaining("Authorization: Bearer") as string,
+        });
+        expect(response.headers["www-authenticate"]).toBe('Bearer realm="curfew"');
+      }
+      for (const headers of [{}, { Authorization: "Bearer" }]) {
+        const response = await request(app)[method](path).set(headers);
+        expect(response).toMatchObject({ ...refused, body: { message: "No token was sent." } });
+      }
+    }
+  });
+
+  it("is no token to refresh with, whether the body is absent, empty, null or has null in it", async () => {
+    const post = () => request(app).post("/api/auth/refresh");
+    expect(await post()).toMatchObject(refused);
+    for (const body of ["", "{}", "null", '{"refresh_token":null}'])
+      expect(await post().set("Content-Type", "application/json").send(body)).toMatchObject(refused);
   });
 });
 
@@ -383,6 +443,7 @@ describe("GET /verify", () => {
       keys: createKeyRing(readSecret(SECRET)),
       issuer: "curfew",
       audience: "curfew",
+      clientId: "curfew",
       accessTtlSeconds: 900,
       clockToleranceSeconds: 0,
     });

@@ -11,6 +11,7 @@ import {
 import { eventually } from "../helpers/client";
 import { startCluster } from "../helpers/cluster";
 import { untilUp, useCurfew } from "../helpers/curfew";
+import { forge } from "../helpers/jws";
 import { connectedUntilTestsEnd } from "../helpers/processes";
 import { startRedis, useRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
@@ -69,6 +70,20 @@ function listen(curfew: Curfew) {
 describe("with a Redis", () => {
   const redis = useRedis();
   const curfew = useCurfew(() => ({ redis: redis.url, issuers }));
+
+  it("tells the app's log at debug why a token with a good signature is refused, if it has a debug()", async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const token = forge(
+      { alg: "HS256" },
+      { iss: "https://clerk.example.com", sub: "ada", jti: "one", iat: now - 90_000, exp: now + 60 },
+      OTHER,
+    );
+    const debug = jest.fn();
+    const telling = open({ redis: redis.url, issuers, log: { ...log, debug } });
+    await expect(telling.verify(token)).rejects.toMatchObject({ code: "token_invalid" });
+    expect(debug.mock.calls).toEqual([[{ code: "token_invalid", rule: "max_lifetime" }, "token refused"]]);
+    await expect(curfew.verify(token)).rejects.toMatchObject({ code: "token_invalid" });
+  });
 
   it("revokes a token by its id, for as long as it would have lived, and says who and why", async () => {
     const [jti, exp] = [randomUUID(), inAnHour()];

@@ -3,6 +3,7 @@ import {
   CLAIMS,
   claims,
   claimsPart,
+  CLIENT_ID,
   createTokens,
   DAY,
   expectAccepted,
@@ -40,7 +41,10 @@ afterEach(() => {
 describe("mint", () => {
   it("writes the header and the claims that are documented, and nothing else", () => {
     expect(genuineHeader).toEqual({ alg: "HS256", typ: "at+jwt", kid: hs256.kid });
-    expect(genuineClaims).toEqual({ ...CLAIMS, iss: ISSUER, aud: AUDIENCE, jti });
+    expect(genuineClaims).toEqual({
+      ...CLAIMS,
+      ...{ iss: ISSUER, aud: AUDIENCE, client_id: CLIENT_ID, jti },
+    });
     expect(jti).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
   });
 
@@ -50,7 +54,17 @@ describe("mint", () => {
   });
 
   it("makes what verify accepts, and verify returns the claims", () => {
-    expect(tokens.verify(genuine)).toEqual({ kind: "own", ...CLAIMS, iss: ISSUER, aud: AUDIENCE, jti });
+    expect(tokens.verify(genuine)).toEqual({
+      kind: "own",
+      ...CLAIMS,
+      ...{ iss: ISSUER, aud: AUDIENCE, client_id: CLIENT_ID, jti },
+    });
+  });
+
+  it("accepts tokens that were minted before they had a client_id, or with another", () => {
+    expectAccepted(claims({ client_id: undefined })());
+    expectAccepted(claims({ client_id: "another" })());
+    expectRefused(() => tokens.verify(claims({ client_id: 1 })()));
   });
 });
 
@@ -369,7 +383,7 @@ describe("claims", () => {
       '{"__proto__":{"roles":["ops"],"role":"admin"},"constructor":{"prototype":{"role":"admin"}},';
     const token = rawClaims(claimsText.replace("{", `${elevated}"toString":"x",`))();
     const verified = tokens.verify(token);
-    expect(verified).toEqual({ kind: "own", ...CLAIMS, iss: ISSUER, aud: AUDIENCE, jti });
+    expect(verified).toEqual({ kind: "own", ...genuineClaims });
     expect(verified).not.toHaveProperty("role");
     expect({}).not.toHaveProperty("role");
     for (const sub of ["__proto__", "constructor", "toString"]) {
@@ -447,10 +461,11 @@ describe("verify with allowExpired", () => {
       ...EXPIRED,
       iss: ISSUER,
       aud: AUDIENCE,
+      client_id: CLIENT_ID,
       jti,
     });
     at(NOW + 3650 * DAY);
-    expect(verify(genuine)).toEqual({ kind: "own", ...CLAIMS, iss: ISSUER, aud: AUDIENCE, jti });
+    expect(verify(genuine)).toEqual({ kind: "own", ...genuineClaims });
   });
 
   it("accepts a lifetime that was the configured one once", () => {

@@ -4,6 +4,8 @@ import type { Logger } from "pino";
 import type { Alarms } from "../../denylist/alarms";
 import { CurfewError, ERRORS, loggable, type ErrorCode } from "../../errors";
 import { logEvent, type LogEvent } from "../../log/events";
+import { logRule } from "../../log/refusals";
+import { knownOf } from "../request/caller";
 import { useOf, type Tell } from "../request/request-log";
 
 /** RFC 6750 §3.1: `error` belongs in the challenge only when a token was presented. */
@@ -18,13 +20,34 @@ const EVENT: Partial<Record<ErrorCode, LogEvent>> = {
   rate_limited: "rate_limited",
 };
 
-export function createErrorHandler(log: Logger, tell: Tell, alarms: Alarms): ErrorRequestHandler {
+/** What an answer has beside the code and the message. */
+type Describe = (error: CurfewError) => { error: string; error_description?: string };
+
+const reasonPhraseOf: Describe = ({ code }) => ({ error: STATUS_CODES[ERRORS[code].status] ?? "" });
+
+/** What OAuth clients decide by (RFC 6749 §5.2, and §4.1.2.1 for what that one lacks). */
+export const oauthErrorOf: Describe = ({ code, message }) => {
+  const { status } = ERRORS[code];
+  const isTemporary = status === 429 || status === 503;
+  if (code === "invalid_credentials") return { error: "invalid_client", error_description: message };
+  if (isTemporary) return { error: "temporarily_unavailable", error_description: message };
+  return { error: status === 500 ? "server_error" : "invalid_request", error_description: message };
+};
+
+export function createErrorHandler(
+  log: Logger,
+  tell: Tell,
+  alarms: Alarms,
+  describe = reasonPhraseOf,
+): ErrorRequestHandler {
   return function errorHandler(thrown: unknown, req, res, next) {
     if (res.headersSent) {
       next(thrown);
       return;
     }
     const error = toCurfewError(thrown);
+    knownOf(req).code = error.code;
+    logRule(log, error, { request_id: res.get("X-Request-Id") });
     const { status, blamesToken } = ERRORS[error.code];
     const event = EVENT[error.code];
     if (event && error.raisesEvent) tell(req, event, error.about);
@@ -37,7 +60,7 @@ export function createErrorHandler(log: Logger, tell: Tell, alarms: Alarms): Err
     }
     if (status === 503) res.set("Retry-After", RETRY_AFTER_SECONDS);
     res.status(status).json({
-      error: STATUS_CODES[status],
+      ...describe(error),
       code: error.code,
       message: error.message,
       ...(error.details && { details: error.details }),
@@ -62,9 +85,6 @@ function toCurfewError(thrown: unknown): CurfewError {
       return new CurfewError("invalid_json");
     case "entity.too.large":
       return new CurfewError("body_too_large");
-    case "encoding.unsupported":
-    case "charset.unsupported":
-      return new CurfewError("unsupported_media_type");
     default:
       if (!(typeof status === "number" && status >= 400 && status < 500)) {
         return new CurfewError("internal", { cause: thrown });

@@ -10,7 +10,8 @@ import { endpointOf, stepsOf, type Endpoint, type Route } from "../router";
 export type RouteTable = { base: string; routes: readonly Route[] };
 
 const ErrorAnswer = z.object({
-  error: z.string().describe("The status's reason phrase"),
+  error: z.string().describe("The status's reason phrase; under `/oauth` one of OAuth's own"),
+  error_description: z.string().optional().describe("Under `/oauth`: the message once more"),
   code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
   message: z.string(),
   details: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
@@ -53,7 +54,11 @@ export function createOpenApi(tables: readonly RouteTable[], accessCookie: strin
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
         cookie: { type: "apiKey", in: "cookie", name: accessCookie },
-        client: { type: "http", scheme: "basic" },
+        client: {
+          type: "http",
+          scheme: "basic",
+          description: "Or `client_id` and `client_secret` in the form",
+        },
       },
     },
   };

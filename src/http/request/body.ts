@@ -17,15 +17,27 @@ function refuseTooLarge(res: Response): CurfewError {
   return new CurfewError("body_too_large");
 }
 
-/** Makes a parser answer as soon as the body is too large. Express's parsers wait for the whole body first. */
-function atOnce(parse: RequestHandler): RequestHandler {
+const JSON_TYPE = "application/json";
+const FORM_TYPE = "application/x-www-form-urlencoded";
+type MediaType = typeof JSON_TYPE | typeof FORM_TYPE;
+
+const refuseType = (wanted: MediaType) =>
+  new CurfewError("unsupported_media_type", {
+    message: `The request body must be ${wanted}, in UTF-8.`,
+  });
+
+/**
+ * Makes a parser answer as soon as the body is too large. Express's parsers wait for the whole body first. And what
+ * they say of another encoding doesn't name the one that is wanted.
+ */
+function atOnce(parse: RequestHandler, wanted: MediaType): RequestHandler {
   return (req, res, next) => {
     let [receivedBytes, isDone] = [0, false];
     function done(error?: unknown): void {
       if (isDone) return;
       isDone = true;
       req.off("data", count);
-      next(error);
+      next(isOfEncoding(error) ? refuseType(wanted) : error);
     }
     function count(chunk: Buffer): void {
       receivedBytes += chunk.length;
@@ -36,16 +48,20 @@ function atOnce(parse: RequestHandler): RequestHandler {
   };
 }
 
+const ENCODING_ERRORS = ["encoding.unsupported", "charset.unsupported"];
+const isOfEncoding = (error: unknown) =>
+  isObject(error) && ENCODING_ERRORS.some((type) => error["type"] === type);
+
 const parseJson = atOnce(
   json({
     limit: MAX_BYTES,
     strict: false,
     type: () => true,
     verify: (req, _res, body) => {
-      if (body.length > 0 && !isJson(req.headers["content-type"]))
-        throw new CurfewError("unsupported_media_type");
+      if (body.length > 0 && !isJson(req.headers["content-type"])) throw refuseType(JSON_TYPE);
     },
   }),
+  JSON_TYPE,
 );
 
 /** Parses a JSON body, if there is one. The media types that a browser's form can send are refused. */
@@ -73,7 +89,7 @@ function assertReadAsJson(req: Request): void {
   }
   const isEmpty = body === undefined || (isObject(body) && Object.keys(body).length === 0);
   if (isEmpty) return;
-  if (!isJson(req.get("Content-Type"))) throw new CurfewError("unsupported_media_type");
+  if (!isJson(req.get("Content-Type"))) throw refuseType(JSON_TYPE);
 }
 
 /**
@@ -81,19 +97,25 @@ function assertReadAsJson(req: Request): void {
  */
 export const requireJson = step(readJson.errors, (req, res, next) => {
   if (isAnnouncedTooLarge(req)) throw refuseTooLarge(res);
-  if (!isJson(req.get("Content-Type"))) throw new CurfewError("unsupported_media_type");
+  if (!isJson(req.get("Content-Type"))) throw refuseType(JSON_TYPE);
   readJson(req, res, next);
 });
 
-const parseForm = atOnce(urlencoded({ limit: MAX_BYTES, extended: false, type: () => true }));
+const parseForm = atOnce(urlencoded({ limit: MAX_BYTES, extended: false, type: () => true }), FORM_TYPE);
 
-/** Parses a form, which is what OAuth requests send. */
-export const requireForm = step(["body_too_large", "unsupported_media_type"], (req, res, next) => {
+/** Parses a form, if the body is one: clients may send their credentials in it. */
+export const readForm = step(["body_too_large"], (req, res, next) => {
   if (isAnnouncedTooLarge(req)) throw refuseTooLarge(res);
-  if (!isForm(req.get("Content-Type"))) throw new CurfewError("unsupported_media_type");
   // A request without a body is a form without fields.
   req.body = {};
-  parseForm(req, res, next);
+  if (isForm(req.get("Content-Type"))) parseForm(req, res, next);
+  else next();
+});
+
+/** Behind readForm, refuses every other body. */
+export const requireForm = step(["unsupported_media_type"], (req, _res, next) => {
+  if (!isForm(req.get("Content-Type"))) throw refuseType(FORM_TYPE);
+  next();
 });
 
 /** Parses the body, or throws `invalid_request` with everything that is wrong. JSON's null counts as no body. */
@@ -117,8 +139,8 @@ export function problemsOf(issue: z.core.$ZodIssue): Problem[] {
 }
 
 const CHARSET = String.raw`\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$`;
-const JSON_IN_UTF8 = new RegExp(`^application/json${CHARSET}`, "i");
-const FORM_IN_UTF8 = new RegExp(`^application/x-www-form-urlencoded${CHARSET}`, "i");
+const JSON_IN_UTF8 = new RegExp(`^${JSON_TYPE}${CHARSET}`, "i");
+const FORM_IN_UTF8 = new RegExp(`^${FORM_TYPE}${CHARSET}`, "i");
 
 /** JSON is UTF-8 (RFC 8259 §8.1), but the parser would accept UTF-16 and others too. */
 const isJson = (type = "") => JSON_IN_UTF8.test(type);

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import type { Request } from "express";
 import type { Token } from "../../auth/tokens";
 import type { Requester } from "../../denylist/entry";
-import { CurfewError } from "../../errors";
+import { CurfewError, type ErrorCode } from "../../errors";
 import type { AccessToken } from "../../tokens/access-tokens";
 import "../middleware";
 
@@ -10,6 +10,8 @@ import "../middleware";
 type Known = {
   /** The route's path, for the log. */
   route?: string;
+  /** The code that the request was refused with, for the log. */
+  code?: ErrorCode;
   /** The client that sent the request, behind requireClient. */
   client?: string;
   /** The account whose password is tried, if the body doesn't name it. */

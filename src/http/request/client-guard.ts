@@ -14,13 +14,16 @@ export type ClientGuardParts = {
   tell: Tell;
 };
 
-/** Requires a client's id and secret. A token in a header or a cookie doesn't count here. */
+/**
+ * Behind readForm, requires a client's id and secret: by HTTP Basic (`client_secret_basic`) or in the form
+ * (`client_secret_post`), but not both (RFC 6749 §2.3). A token in a header or a cookie doesn't count here.
+ */
 export function requireClient({ clients, limitTries, tell }: ClientGuardParts): Step {
   const isClient = createClientCheck(clients);
   const nameOf = (id: string | undefined) => clients.find((each) => each.id === id)?.id ?? "unknown";
 
   function clientGuard(req: Request, res: Response, next: NextFunction): void {
-    const { id, secret } = readBasic(req) ?? {};
+    const { id, secret } = readCredentials(req) ?? {};
     if (id !== undefined && secret !== undefined && isClient(id, secret)) {
       knownOf(req).client = id;
       next();
@@ -37,13 +40,24 @@ export function requireClient({ clients, limitTries, tell }: ClientGuardParts): 
     });
   }
 
-  return step([...limitTries.errors, "invalid_credentials"], clientGuard, "client");
+  return step([...limitTries.errors, "invalid_request", "invalid_credentials"], clientGuard, "client");
+}
+
+type Credentials = { id: string; secret: string };
+
+function readCredentials(req: Request): Credentials | undefined {
+  const { client_id: id, client_secret: secret } = (req.body ?? {}) as Record<string, unknown>;
+  if (req.headers.authorization === undefined)
+    return typeof id === "string" && typeof secret === "string" ? { id, secret } : undefined;
+  if (secret === undefined) return readBasic(req);
+  const message = "must not be sent beside an Authorization header";
+  throw new CurfewError("invalid_request", { details: [{ path: "client_secret", message }] });
 }
 
 const BASIC = /^basic +(?<encoded>[A-Za-z0-9+/]+={0,2})$/i;
 
 /** Id and secret are each encoded as in a form before they are put together (RFC 6749 §2.3.1). */
-function readBasic(req: Request): { id: string; secret: string } | undefined {
+function readBasic(req: Request): Credentials | undefined {
   const [header = "", ...repeated] = authorizationsOf(req);
   const encoded = repeated.length === 0 ? BASIC.exec(header)?.groups?.["encoded"] : undefined;
   const [id, secret] =

@@ -62,6 +62,16 @@ const MEANS_BEARER = /^bearer(?![a-z0-9-])/i;
 const BEARER = /^bearer(?: +(.*))?$/i;
 const B64TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
+/** The refusal of a request without an access token. It says so if a header was sent that can't hold one. */
+export function tokenMissing({
+  headers: { authorization = "Bearer" },
+}: Pick<Request, "headers">): CurfewError {
+  if (MEANS_BEARER.test(authorization)) return new CurfewError("token_missing");
+  const message =
+    "No token was sent. Send it as `Authorization: Bearer …`; other schemes aren't accepted here.";
+  return new CurfewError("token_missing", { message });
+}
+
 function readAccessBeside(req: Request, readCookie: () => string | undefined): Credential | undefined {
   const [header, repeated] = authorizationsOf(req);
   if (repeated !== undefined) {

@@ -43,6 +43,7 @@ export function createRequestLog(log: Logger): RequestHandler {
         method: req.method,
         path: pathOf(req),
         status: res.writableFinished ? res.statusCode : null,
+        code: knownOf(req).code,
         ms: Math.round(performance.now() - startedAt),
         ip,
       });

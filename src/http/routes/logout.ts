@@ -4,7 +4,7 @@ import type { Auth } from "../../auth/auth";
 import { attempt, CurfewError, type ErrorCode } from "../../errors";
 import type { Cookies } from "../request/cookies";
 import { requesterOf } from "../request/caller";
-import type { ReadCredentials } from "../request/credentials";
+import { tokenMissing, type ReadCredentials } from "../request/credentials";
 import type { Tell } from "../request/request-log";
 import { endpoint, type SuccessAnswer } from "../router";
 import { runStep, type Step } from "../request/step";
@@ -32,6 +32,7 @@ export function createLogoutEndpoints({ auth, cookies, credentialsOf, limitTries
       const isByCookie = access?.transport === "cookie";
       // Beside an access cookie, a refresh cookie that can't be read (there are two) counts as none.
       const refresh = isByCookie ? attempt(credentials.refresh) : credentials.refresh();
+      if (!access && !refresh) throw tokenMissing(req);
       const whose = await auth.logout({ access, refresh, allDevices }, requesterOf(req));
       tell(req, "logout", { ...whose, devices: allDevices ? "all" : "this" });
       if (isByCookie || refresh?.transport === "cookie") {

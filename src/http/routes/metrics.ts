@@ -5,6 +5,7 @@ import { z } from "zod";
 import { CurfewError } from "../../errors";
 import type { Metrics } from "../../metrics/metrics";
 import { authorizationsOf } from "../request/authorization";
+import { tokenMissing } from "../request/credentials";
 import { endpoint } from "../router";
 
 export const createMetricsEndpoint = ({ contentType, read }: Metrics) =>
@@ -29,7 +30,7 @@ export function allowScrapes(token: string | undefined): RequestHandler {
     } else {
       const [header = "", ...repeated] = authorizationsOf(req);
       const given = /^bearer +(.*)$/i.exec(header)?.[1];
-      if (given === undefined) throw new CurfewError("token_missing");
+      if (given === undefined) throw tokenMissing(req);
       if (repeated.length > 0 || !isToken(given)) throw new CurfewError("token_invalid");
     }
     next();

@@ -1,8 +1,10 @@
 import type { Request } from "express";
+import type { Logger } from "pino";
 import { z } from "zod";
 import type { Auth } from "../../auth/auth";
 import type { Alarms } from "../../denylist/alarms";
 import { CurfewError, type ErrorCode } from "../../errors";
+import { logRule } from "../../log/refusals";
 import type { Meter } from "../../metrics/meter";
 import type { RefreshToken } from "../../tokens/refresh-tokens";
 import { audienceOf, subjectOf, type Token } from "../../auth/tokens";
@@ -28,6 +30,8 @@ const Introspection = z.discriminatedUnion("active", [
     iss: z.string().optional(),
     sub: z.string(),
     aud: z.union([z.string(), z.array(z.string())]).optional(),
+    scope: z.string().optional().describe("Separated by spaces"),
+    client_id: z.string().optional(),
     jti: z.string().optional(),
     sid: z.string().optional(),
     iat: z.number().optional(),
@@ -38,15 +42,23 @@ const Introspection = z.discriminatedUnion("active", [
 
 type Introspection = z.infer<typeof Introspection>;
 
+export type OAuthParts = { auth: Auth; tell: Tell; alarms: Alarms; meter: Meter; log: Logger };
+
 /** RFC 7009 and RFC 7662, for clients: services that receive tokens, own or foreign. */
-export function createOAuthEndpoints(auth: Auth, tell: Tell, alarms: Alarms, meter: Meter) {
+export function createOAuthEndpoints({ auth, tell, alarms, meter, log }: OAuthParts) {
   const check = meter.countVerdicts((token: string) => auth.introspect(token));
+
+  /** The client is answered as if the token had never been valid; the log has why. */
+  const explain = (req: Request, error: unknown) => {
+    logRule(log, error, { request_id: req.res?.get("X-Request-Id") });
+  };
 
   async function introspectionOf(req: Request, token: string): Promise<Introspection> {
     try {
       return describe(await check(token));
     } catch (error) {
       if (!(error instanceof CurfewError && MEANS_DEAD.has(error.code))) throw error;
+      explain(req, error);
       alarms.raise(error, useOf(req, clientOf(req)));
       return { active: false };
     }
@@ -74,7 +86,11 @@ export function createOAuthEndpoints(auth: Auth, tell: Tell, alarms: Alarms, met
     errors: ["denylist_unavailable"],
     async handle(req, res, { token }) {
       const client = clientOf(req);
-      const whose = await auth.revoke(token, client, requesterOf(req));
+      const whose = await auth.revoke(token, client, requesterOf(req)).catch((error: unknown) => {
+        // While an issuer's keys can't be fetched, the token may be alive, so every other error is passed on.
+        if (!(error instanceof CurfewError && error.code === "token_invalid")) throw error;
+        explain(req, error);
+      });
       if (whose) tell(req, "revoked_by_client", { ...whose, client });
       res.status(200).end();
     },
@@ -98,6 +114,7 @@ function describe(token: Token | RefreshToken): Introspection {
   }
   const { iss, jti, sid, iat, exp } = token;
   const aud = audienceOf(token);
+  const { scope, client_id } = token.kind === "foreign" ? token.claims : { ...token, scope: undefined };
   return {
     active: true,
     token_type: "Bearer",
@@ -105,6 +122,8 @@ function describe(token: Token | RefreshToken): Introspection {
     // A foreign subject is prefixed with its issuer's name, so that no issuer can name one of our users.
     sub: subjectOf(token),
     ...(aud !== undefined && { aud }),
+    ...(typeof scope === "string" && { scope }),
+    ...(typeof client_id === "string" && { client_id }),
     jti,
     ...(sid !== undefined && { sid }),
     iat,

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import {
   call,
   eventually,
+  expectRefusal,
   login,
   logout,
   me,
@@ -10,6 +11,8 @@ import {
   untilReady,
   type Tokens,
 } from "../../helpers/client";
+import { vary } from "../../helpers/jws";
+import { askAsClient, CLIENT, writeClients } from "../../helpers/oauth-client";
 import { useRedis } from "../../helpers/redis";
 import { SECRET, useService } from "../../helpers/service";
 
@@ -22,6 +25,7 @@ const service = useService(() => ({
   LOG_LEVEL: "trace",
   RATE_LIMIT: "on",
   RATE_LIMIT_LOGIN: "9/m",
+  OAUTH_CLIENTS_FILE: writeClients(CLIENT),
 }));
 
 type Line = { level: number; time: string; msg: string; request_id?: string; event?: string } & Record<
@@ -146,6 +150,74 @@ it.each([
       expect([tokens.user.id, "unknown"]).toContain(line["sub"]);
     }
   }
+});
+
+const lineOf = async (msg: string, answer: { headers: Headers }) => {
+  const id = answer.headers.get("x-request-id");
+  const find = () => lines().find((line) => line.request_id === id && line.msg === msg);
+  await eventually(() => Promise.resolve(find() !== undefined));
+  return find();
+};
+
+it("has the code of every refusal, and none where nothing was refused", async () => {
+  const { access_token: token } = await register(service.url);
+  const asked = [
+    [await me(service.url, token), undefined],
+    [await call(service.url, "GET", "/api/users/me"), "token_missing"],
+    [await me(service.url, `${token}x`), "token_invalid"],
+    [await call(service.url, "GET", "/nowhere"), "not_found"],
+    [await call(service.url, "PUT", "/api/auth/login"), "method_not_allowed"],
+    [await call(service.url, "POST", "/api/auth/login", { body: {} }), "invalid_request"],
+    [await call(service.url, "POST", "/oauth/revoke", { form: "token=x" }), "invalid_credentials"],
+  ] as const;
+  for (const [answer, code] of asked) expect((await lineOf("request", answer))?.["code"]).toBe(code);
+});
+
+describe("why a token with a good signature is refused", () => {
+  const now = Math.floor(Date.now() / 1000);
+  const wrong = (token: string): [rule: string, token: string][] => [
+    ["aud", vary(token, SECRET, { claims: { aud: "another" } })],
+    ["iss", vary(token, SECRET, { claims: { iss: "another" } })],
+    ["typ", vary(token, SECRET, { header: { typ: "JWT" } })],
+    ["lifetime", vary(token, SECRET, { claims: { exp: now + 90_000 } })],
+    ["sub", vary(token, SECRET, { claims: { sub: "" } })],
+  ];
+  const told = ({ level, code, rule }: Line) => ({ level, code, rule });
+
+  it("is in the log at debug, under the request's id, and not in the answer", async () => {
+    const { access_token } = await register(service.url);
+    for (const [rule, token] of wrong(access_token)) {
+      const answer = await me(service.url, token);
+      expectRefusal(answer, 401, "token_invalid");
+      expect(Object.keys(answer.body as object).sort()).toEqual(["code", "error", "message"]);
+      const line = await lineOf("token refused", answer);
+      expect(line && told(line)).toEqual({ level: 20, code: "token_invalid", rule });
+    }
+  });
+
+  it("is there too when a client asks about the token, or revokes it", async () => {
+    const { access_token } = await register(service.url);
+    for (const [rule, token] of wrong(access_token))
+      for (const [path, status] of [
+        ["/oauth/introspect", 200],
+        ["/oauth/revoke", 200],
+      ] as const) {
+        // A lifetime that is too long is no reason to let the token live.
+        if (path === "/oauth/revoke" && rule === "lifetime") continue;
+        const answer = await askAsClient(service.url, path, { token });
+        expect(answer.status).toBe(status);
+        const line = await lineOf("token refused", answer);
+        expect(line && told(line)).toEqual({ level: 20, code: "token_invalid", rule });
+      }
+  });
+
+  it("is not there for what nobody signed", async () => {
+    const { access_token: token } = await register(service.url);
+    const forged = await me(service.url, vary(token, "x".repeat(43), { claims: { aud: "another" } }));
+    const [request] = [await lineOf("request", forged)];
+    const about = lines().filter(({ request_id }) => request_id === request?.request_id);
+    expect(about.map(({ msg }) => msg)).toEqual(["request"]);
+  });
 });
 
 it("names the route, and nothing that stands below it or in its place", async () => {

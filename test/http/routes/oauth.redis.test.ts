@@ -138,9 +138,60 @@ describe("a client", () => {
     }
     const byCookie = await ask(undefined, path, { headers: { Cookie: `curfew_access=${token}` } });
     expectRefusal(byCookie, 401, "invalid_credentials", "Basic");
-    const inBody = `token=${token}&client_id=other&client_secret=another`;
-    expectRefusal(await ask(undefined, path, { form: inBody }), 401, "invalid_credentials", "Basic");
+    for (const inForm of [
+      "client_id=other&client_secret=wrong",
+      "client_id=nobody&client_secret=another",
+      "client_id=other&client_secret=",
+      "client_id=other",
+      "client_secret=another",
+      "client_id=other&client_secret=another&client_secret=another",
+    ]) {
+      const answer = await ask(undefined, path, { form: `token=${token}&${inForm}` });
+      expectRefusal(answer, 401, "invalid_credentials", "Basic");
+    }
+    const inJson = JSON.stringify({ token, client_id: "other", client_secret: "another" });
+    const headers = { "Content-Type": "application/json" };
+    expectRefusal(await ask(undefined, path, { form: inJson, headers }), 401, "invalid_credentials", "Basic");
     expect((await me(one.url, token)).status).toBe(200);
+  });
+
+  it.each(["/oauth/introspect", "/oauth/revoke"])(
+    "may prove it in the form, but then not by HTTP Basic too: %s",
+    async (path) => {
+      const form = (secret: string) =>
+        new URLSearchParams({ token: "x", client_id: CLIENT.id, client_secret: secret });
+      expect((await ask(undefined, path, { form: form(CLIENT.secret).toString() })).status).toBe(200);
+      const twice = await ask(basic(CLIENT), path, { form: form(CLIENT.secret).toString() });
+      expectRefusal(twice, 400, "invalid_request");
+      expect(twice.body).toMatchObject({ details: [{ path: "client_secret" }] });
+      expect((await ask(basic(CLIENT), path, { form: `token=x&client_id=${CLIENT.id}` })).status).toBe(200);
+    },
+  );
+
+  it("is refused in OAuth's words beside our own, wherever under /oauth", async () => {
+    const words = async (answer: Promise<Answer>) => {
+      const { status, body } = await answer;
+      const { error, error_description, message, code } = body as Record<string, unknown>;
+      expect(error_description).toBe(message);
+      // RFC 6749 §5.2.
+      expect(message).toMatch(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/);
+      return [status, error, code];
+    };
+    const type = { "Content-Type": "application/json" };
+    for (const [answer, expected] of [
+      [ask(undefined, "/oauth/revoke"), [401, "invalid_client", "invalid_credentials"]],
+      [ask(basic(CLIENT), "/oauth/revoke", { form: "" }), [400, "invalid_request", "invalid_request"]],
+      [
+        ask(basic(CLIENT), "/oauth/revoke", { headers: type }),
+        [415, "invalid_request", "unsupported_media_type"],
+      ],
+      [ask(basic(CLIENT), "/oauth/nothing"), [404, "invalid_request", "not_found"]],
+      [
+        askAsClient(one.url, "/oauth/revoke", { token: silent.mint() }),
+        [503, "temporarily_unavailable", "denylist_unavailable"],
+      ],
+    ] as const)
+      expect(await words(answer)).toEqual(expected);
   });
 
   it("is refused before anything else is looked at, and ops are told which it was, if there is one", async () => {
@@ -265,6 +316,7 @@ describe("introspection", () => {
     const answer = await introspect(token);
     expect(answer.body).toEqual({
       ...{ active: true, token_type: "Bearer", iss: "curfew", sub: user.id, aud: "curfew" },
+      client_id: "curfew",
       ...{ jti, sid, iat, exp, roles: [] },
     });
     expect(answer.status).toBe(200);
@@ -278,7 +330,7 @@ describe("introspection", () => {
     const { jti, iat, exp } = decodePart(token, 1);
     expect((await introspect(token)).body).toEqual({
       ...{ active: true, token_type: "Bearer", iss: "https://clerk.example.com", sub: "clerk:user_1" },
-      ...{ aud: ["a", "b"], jti, sid: "sess_1", iat, exp },
+      ...{ aud: ["a", "b"], scope: "all", jti, sid: "sess_1", iat, exp },
     });
     const bare = clerk.mint({ jti: undefined, aud: [1] });
     const { body } = await introspect(bare);

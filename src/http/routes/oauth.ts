@@ -61,7 +61,7 @@ export function createOAuthEndpoints(auth: Auth, tell: Tell, alarms: Alarms, met
         schema: Introspection,
       },
     },
-    errors: ["denylist_unavailable"],
+    errors: ["denylist_unavailable", "issuer_unavailable"],
     async handle(req, res, { token }) {
       res.json(await introspectionOf(req, token));
     },
@@ -71,7 +71,7 @@ export function createOAuthEndpoints(auth: Auth, tell: Tell, alarms: Alarms, met
     summary: "Revoke a token and end its session, on behalf of a client (RFC 7009)",
     body: TokenForm,
     answers: { 200: { description: "The token is refused from now on, if it was ever valid" } },
-    errors: ["denylist_unavailable"],
+    errors: ["denylist_unavailable", "issuer_unavailable"],
     async handle(req, res, { token }) {
       const client = clientOf(req);
       const whose = await auth.revoke(token, client, requesterOf(req));

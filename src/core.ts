@@ -22,7 +22,7 @@ import type { ForeignTokens } from "./issuers/foreign-tokens";
 import type { KeyRing } from "./keys/key-ring";
 import { createRefreshTokens, type RefreshTokens } from "./tokens/refresh-tokens";
 import { createTokens, type Tokens } from "./auth/tokens";
-import type { TrustedIssuer } from "./issuers/foreign-tokens";
+import type { TrustedIssuer } from "./issuers/trusted-issuer";
 import { createKeylessOps, createOps, type KeylessOps, type Ops } from "./ops/ops";
 import { createPeople, type People } from "./ops/people";
 
@@ -92,6 +92,8 @@ export type Core = Omit<Base, "ops"> & {
   alarms: Alarms;
   auth: Auth;
   ops: Ops;
+  /** The issuers whose keys couldn't be fetched lately. */
+  issuerWarnings: ForeignTokens["warnings"];
   /** Stops all timers. Whoever connected Redis closes it. */
   close(): void;
 };
@@ -128,5 +130,6 @@ export function createCore(options: CoreOptions): Core {
     alarms.close();
     foreignTokens.close();
   }
-  return { ...base, keys, tokens, refreshTokens, alarms, auth, ops, close };
+  const { warnings: issuerWarnings } = foreignTokens;
+  return { ...base, keys, tokens, refreshTokens, alarms, auth, ops, issuerWarnings, close };
 }

@@ -132,6 +132,12 @@ const ROWS = {
     when: "Redis didn't answer in time, or its answer couldn't be trusted.",
     todo: "Keep your tokens and try again after `Retry-After`.",
   },
+  issuer_unavailable: {
+    status: 503,
+    message: "The keys of the token's issuer can't be had. Try again soon.",
+    when: "The token names a trusted issuer whose keys can't be fetched, so that nobody can say whether it is genuine.",
+    todo: "Keep your tokens and try again after `Retry-After`.",
+  },
   overloaded: {
     status: 503,
     message: "Too many requests are waiting. Try again soon.",

@@ -65,10 +65,12 @@ async function reach(
     }
     return await run({ redis, shards, settings });
   } catch (error) {
-    if (!(error instanceof CurfewError && error.code === "denylist_unavailable")) throw error;
-    const { about, cause } = error;
-    const { issuer } = about;
-    return issuer === undefined ? unreachable(cause) : fail(EXIT.unreachable, withoutKeys(issuer, cause));
+    if (!(error instanceof CurfewError)) throw error;
+    const { code, cause, about } = error;
+    if (code === "denylist_unavailable") return unreachable(cause);
+    if (code === "issuer_unavailable")
+      return fail(EXIT.unreachable, withoutKeys(String(about["issuer"]), cause));
+    throw error;
   } finally {
     redis.close();
   }

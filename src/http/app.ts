@@ -39,12 +39,14 @@ export type AppOptions = AuthTableOptions &
   };
 
 export function createApp(core: AppCore, options: AppOptions): Express {
-  const { auth, ops, people, revocations, keys, denylist, alarms, redis, meter, log } = core;
+  const { auth, ops, people, revocations, keys, denylist, alarms, meter, log } = core;
   const { isStopping = () => false } = core;
   const { authRoutes, logoutRoute, verifyRoutes, token, limit, cookies, tell } = createAuthTable(
     core,
     options,
   );
+
+  const knownWarnings = () => [...core.redis.warnings(), ...core.issuerWarnings()];
 
   const client = requireClient({ clients: options.clients, limitTries: limit.client, tell });
   const { revoke, introspect } = createOAuthEndpoints({ auth, tell, alarms, meter, log });
@@ -89,7 +91,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
         ["get", "/api/users/me", token, createMeEndpoint(auth)],
         logoutRoute("delete", "/v1/auth/session", "json"),
         ["get", "/healthz", healthz],
-        ["get", "/readyz", createReadyz(denylist, redis, isStopping)],
+        ["get", "/readyz", createReadyz(denylist, knownWarnings, isStopping)],
         ["get", "/.well-known/jwks.json", createPublishedKeys(keys)],
         ...(createServerMetadata(options.issuer) satisfies Route[]),
         ["get", "/openapi.json", createDescription(() => [...tables, ...serverTables], cookies.accessName)],

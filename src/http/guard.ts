@@ -44,7 +44,7 @@ export function createCheck(parts: GuardParts, methodOf = (req: Request) => req.
 export function requireToken(check: Check): Step {
   const errors = ["token_missing", "token_invalid", "token_expired", "token_revoked"] as const;
   return step(
-    [...errors, "invalid_request", "cross_site_request", "denylist_unavailable"],
+    [...errors, "invalid_request", "cross_site_request", "denylist_unavailable", "issuer_unavailable"],
     async function guard(req, _res, next) {
       req.auth = await check(req);
       next();

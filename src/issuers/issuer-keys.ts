@@ -9,6 +9,12 @@ export const ASYMMETRIC = [...RSA, "ES256", "ES384", "ES512", "EdDSA"] as const;
 
 export type IssuerAlgorithm = (typeof SYMMETRIC)[number] | (typeof ASYMMETRIC)[number];
 
+/** RFC 9864 gave EdDSA with Ed25519, which is the only curve accepted here, a name of its own. */
+export const ED25519 = "Ed25519";
+
+/** The one spelling of an algorithm's name, whatever else a token, a key or an entry wrote. */
+export const algorithmNamed = (alg: unknown) => (alg === ED25519 ? "EdDSA" : alg);
+
 /** A key of a trusted issuer. One key, one algorithm (RFC 8725 §3.1); a public key or a secret, never a private key. */
 export type IssuerKey = { readonly algorithm: IssuerAlgorithm; readonly verifyWith: KeyObject };
 
@@ -92,7 +98,7 @@ function isSignedByEd25519(key: KeyObject, token: string): boolean {
 function algorithmFor(key: KeyObject, allowed: readonly IssuerAlgorithm[], named?: unknown): IssuerAlgorithm {
   const fitting = algorithmsOf(key);
   const [algorithm, ...others] = fitting.filter(
-    (each) => allowed.includes(each) && (named === undefined || each === named),
+    (each) => allowed.includes(each) && (named === undefined || each === algorithmNamed(named)),
   );
   if (algorithm === undefined) throw new TypeError("it is for none of its issuer's algorithms");
   if (others.length > 0) {

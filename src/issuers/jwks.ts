@@ -7,8 +7,10 @@ import { readKeySet, type KeySet } from "./key-set";
 
 /** Finds the key that a token names. */
 export type IssuerKeys = {
-  /** Returns undefined if the issuer has no such key. Throws `denylist_unavailable` while that can't be known. */
+  /** Returns undefined if the issuer has no such key. Throws `issuer_unavailable` while that can't be known. */
   find(kid: string | undefined): Promise<IssuerKey | undefined>;
+  /** Why the keys couldn't be fetched last time; undefined if they were. */
+  warning(): { code: string; message: string } | undefined;
   close(): void;
 };
 
@@ -47,7 +49,8 @@ export function createJwks(source: JwksSource, options: JwksOptions): IssuerKeys
   const { log, fetch = globalThis.fetch, limits = LIMITS } = options;
   const jwksLog = createJwksLog(source.name, log);
   let current: { keys: KeySet; fetchedAt: number } | undefined;
-  let failure: Error | undefined;
+  /** Why the last fetch failed, unless it didn't. */
+  let failure: { reason: string; cause: unknown } | undefined;
   let startedAt = -Infinity;
   let fetching: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -63,7 +66,7 @@ export function createJwks(source: JwksSource, options: JwksOptions): IssuerKeys
       jwksLog.fetched(skipped);
     } catch (error) {
       const reason = reasonOf(error);
-      failure = new Error(`the keys of ${source.name} can't be fetched: ${reason}`, { cause: error });
+      failure = { reason, cause: error };
       if (!closing.signal.aborted) jwksLog.failed(reason);
     }
   }
@@ -81,6 +84,12 @@ export function createJwks(source: JwksSource, options: JwksOptions): IssuerKeys
   const keys = () =>
     current && performance.now() - current.fetchedAt < limits.maxAgeMs ? current.keys : undefined;
 
+  const unavailable = ({ reason, cause }: { reason: string; cause: unknown }) =>
+    new CurfewError("issuer_unavailable", {
+      cause: new Error(`the keys of ${source.name} can't be fetched: ${reason}`, { cause }),
+      about: { issuer: source.name },
+    });
+
   /** For a token without a kid, fetching is of no use unless there are no keys at all. */
   const isWorthFetching = (kid: string | undefined) =>
     (kid !== undefined || !keys()) && performance.now() - startedAt >= limits.cooldownMs;
@@ -94,10 +103,17 @@ export function createJwks(source: JwksSource, options: JwksOptions): IssuerKeys
       if (fetching !== undefined || isWorthFetching(kid)) await refresh();
       const key = keys()?.find(kid);
       // While the issuer can't be reached, an unknown key may be its newest, so the token can't be judged.
-      if (!key && failure) {
-        throw new CurfewError("denylist_unavailable", { cause: failure, about: { issuer: source.name } });
-      }
+      if (!key && failure) throw unavailable(failure);
       return key;
+    },
+
+    warning() {
+      if (!failure) return undefined;
+      const what = keys()
+        ? "The last ones stay in use, for a day at most."
+        : "Its tokens get a 503, because nobody can say whether they are genuine.";
+      const message = `The keys of ${source.name} can't be fetched (${failure.reason}). ${what}`;
+      return { code: "issuer_unavailable", message };
     },
 
     close() {

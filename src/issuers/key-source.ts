@@ -4,9 +4,13 @@ import { readSecret, type SigningKey } from "../keys/keys";
 /** Where a trusted issuer's keys come from: the URL where it publishes them, or its one key. */
 export type IssuerKeySource = { readonly jwksUri: string } | IssuerKey;
 
-export const SOURCES = ["jwks_uri", "public_key_file", "secret_env"] as const;
+/** The members of an entry that say where its keys are. An app may write the last two, but no file. */
+export const SOURCES = ["jwks_uri", "public_key_file", "secret_env", "publicKey", "secret"] as const;
 
 export type Source = (typeof SOURCES)[number];
+
+/** Those that hold a secret, for HS…; the others hold public keys. */
+export const SECRET_SOURCES: readonly Source[] = ["secret_env", "secret"];
 
 export type Surroundings = {
   production: boolean;
@@ -29,19 +33,30 @@ export function readKeySource(
   switch (source) {
     case "jwks_uri":
       return { jwksUri: readJwksUri(value, production) };
-    case "public_key_file": {
-      const pem = readText(value, readFile);
-      const key = algorithms && readPublicKey(pem, algorithms);
-      if (key) assertNotOurs(key, ownKeys);
-      return key;
-    }
-    case "secret_env": {
-      const { verifyWith } = readSecret(readVariable(value, env));
-      assertNotOurs({ verifyWith }, ownKeys);
-      const [algorithm] = algorithms ?? [];
-      return algorithm && { algorithm, verifyWith };
-    }
+    case "public_key_file":
+      return readOnePublicKey(readText(value, readFile), algorithms, ownKeys);
+    case "publicKey":
+      return readOnePublicKey(value, algorithms, ownKeys);
+    case "secret_env":
+      return readOneSecret(readVariable(value, env), algorithms, ownKeys);
+    case "secret":
+      return readOneSecret(value, algorithms, ownKeys);
   }
+}
+
+type Algorithms = readonly IssuerAlgorithm[] | undefined;
+
+function readOnePublicKey(pem: string, algorithms: Algorithms, ownKeys: readonly SigningKey[]) {
+  const key = algorithms && readPublicKey(pem, algorithms);
+  if (key) assertNotOurs(key, ownKeys);
+  return key;
+}
+
+function readOneSecret(secret: string, algorithms: Algorithms, ownKeys: readonly SigningKey[]) {
+  const { verifyWith } = readSecret(secret);
+  assertNotOurs({ verifyWith }, ownKeys);
+  const [algorithm] = algorithms ?? [];
+  return algorithm && { algorithm, verifyWith };
 }
 
 function readJwksUri(text: string, production: boolean): string {
@@ -49,14 +64,8 @@ function readJwksUri(text: string, production: boolean): string {
   if (url?.protocol !== "https:" && url?.protocol !== "http:") throw new TypeError("it is not an https URL");
   if (url.username !== "" || url.password !== "") throw new TypeError("it holds a user or a password");
   if (url.protocol === "http:" && production) throw new TypeError("it is plain http, in production");
-  if (url.protocol === "http:" && !LOOPBACK.test(url.hostname)) {
-    throw new TypeError("it is plain http, and not on loopback");
-  }
   return url.href;
 }
-
-/** Loopback hosts as URL normalises them. */
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 function readText(name: string, readFile: Surroundings["readFile"]): string {
   try {

@@ -18,7 +18,7 @@ export type Meter = {
 /** Begin at 0, so that the first of each is seen as a rise. */
 const VERDICTS = [
   ...["accepted", "token_missing", "token_invalid", "token_expired", "token_revoked"],
-  "denylist_unavailable",
+  ...["denylist_unavailable", "issuer_unavailable"],
 ];
 const CHECK_SECONDS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 

@@ -4,7 +4,7 @@ import type { NamedToken } from "../denylist/revoker";
 import { CurfewError } from "../errors";
 import { isPlainId } from "../tokens/ids";
 import { keyIdOf } from "../issuers/foreign-ids";
-import type { TrustedIssuer } from "../issuers/foreign-tokens";
+import type { TrustedIssuer } from "../issuers/trusted-issuer";
 
 /**
  * What is to be revoked: a token by its id and when it expires (Unix seconds), or one that is named already; a session;

@@ -5,7 +5,7 @@ import { readIssuersFile } from "./issuers";
 import { readListedKeys, readSigningKey } from "./keys";
 import { readRedisSource, type RedisSource } from "./redis";
 import { SETTING_NAMES, type Settings } from "./table";
-import type { TrustedIssuer } from "../issuers/foreign-tokens";
+import type { TrustedIssuer } from "../issuers/trusted-issuer";
 import type { SigningKey } from "../keys/keys";
 
 /** The service's settings, read from the environment. */

@@ -1,18 +1,28 @@
 import { z } from "zod";
 import { duration } from "./kinds";
-import type { TrustedIssuer } from "../issuers/foreign-tokens";
-import { ASYMMETRIC, PUBLIC_KEY_HINT, SYMMETRIC, type IssuerAlgorithm } from "../issuers/issuer-keys";
+import type { Requirement } from "../issuers/foreign-claims";
+import {
+  algorithmNamed,
+  ASYMMETRIC,
+  ED25519,
+  PUBLIC_KEY_HINT,
+  SYMMETRIC,
+  type IssuerAlgorithm,
+} from "../issuers/issuer-keys";
 import {
   readKeySource,
+  SECRET_SOURCES,
   SOURCES,
   type IssuerKeySource,
   type Source,
   type Surroundings as KeySurroundings,
 } from "../issuers/key-source";
 import { CLOCK_ALLOWANCE_SECONDS } from "../tokens/access-tokens";
+import type { TrustedIssuer } from "../issuers/trusted-issuer";
 import { isObject } from "../tokens/json";
 
-export type Surroundings = KeySurroundings & { ownIssuer: string };
+/** `inline`: whether an entry may hold its key itself, as an app's may; a file is no place for a secret. */
+export type Surroundings = KeySurroundings & { ownIssuer: string; inline: boolean };
 
 const DEFAULT_CLOCK_LEAD_SECONDS = 5;
 const DEFAULT_MAX_LIFETIME_SECONDS = 86_400;
@@ -22,6 +32,13 @@ const DEFAULT_MAX_LIFETIME_SECONDS = 86_400;
  * logout of all devices the user can't sign in again for as long.
  */
 const clockLead = duration.text.refine((seconds = NaN) => seconds <= CLOCK_ALLOWANCE_SECONDS);
+
+const text = z.string().min(1).max(255);
+const textOrList = z.union([text.transform((one) => [one]), z.array(text).min(1)]);
+const claimName = z.string().min(1).max(128);
+
+const value = z.union([text, z.number(), z.boolean()]);
+const valueOrList = z.union([value.transform((one) => [one]), z.array(value).min(1)]);
 
 /** The members of an issuer. Each description says what to write. */
 const MEMBERS = {
@@ -33,10 +50,7 @@ const MEMBERS = {
     .string()
     .regex(/^\S{1,255}$/)
     .describe("the exact iss of its tokens, different for each issuer"),
-  jwks_uri: z
-    .string()
-    .optional()
-    .describe("an https URL without a user; plain http on loopback only, and not in production"),
+  jwks_uri: z.string().optional().describe("an https URL without a user; plain http outside production only"),
   public_key_file: z
     .string()
     .min(1)
@@ -47,16 +61,30 @@ const MEMBERS = {
     .min(1)
     .optional()
     .describe("the name of an environment variable that holds its secret, as strong as our own must be"),
-  audience: z
-    .string()
-    .min(1)
+  publicKey: z.string().min(1).optional().describe(`its public key in PEM: ${PUBLIC_KEY_HINT}`),
+  secret: z.string().min(1).optional().describe("its secret, as strong as our own must be"),
+  audience: textOrList
     .nullable()
-    .describe("the aud of its tokens for this service, or null to accept its tokens for any audience"),
+    .describe(
+      "the aud of its tokens for this service, one or a list, or null to accept its tokens for any audience",
+    ),
+  logout_audience: textOrList
+    .nullable()
+    .optional()
+    .describe("the aud of its logout tokens, as for audience, or leave it out if that is the same"),
   algorithms: z
-    .array(z.enum([...SYMMETRIC, ...ASYMMETRIC]))
+    .array(z.enum([...SYMMETRIC, ...ASYMMETRIC, ED25519]))
     .min(1)
-    .describe(`a list of ${ASYMMETRIC.join(", ")}; with secret_env one of ${SYMMETRIC.join(", ")}`),
-  typ: z.string().min(1).optional().describe("the typ in its tokens' headers, or leave it out"),
+    .transform((list) => [...new Set(list.map((each) => algorithmNamed(each) as IssuerAlgorithm))])
+    .describe(`a list of ${ASYMMETRIC.join(", ")}; with a secret one of ${SYMMETRIC.join(", ")}`),
+  typ: textOrList.optional().describe("the typ in its tokens' headers, one or a list, or leave it out"),
+  session_claim: claimName.optional().describe("the name of the claim that has a token's session"),
+  token_id_claim: claimName.optional().describe("the name of the claim that has a token's id"),
+  subject_claim: claimName.optional().describe("the name of the claim that has a token's subject"),
+  require: z
+    .record(claimName, valueOrList)
+    .optional()
+    .describe("an object of claims, each with the value it must have, or a list of values"),
   clock_lead: clockLead
     .optional()
     .describe(`how far its clock may be ahead of ours: 1s to ${CLOCK_ALLOWANCE_SECONDS}s`),
@@ -71,10 +99,13 @@ export type IssuerEntry = z.input<Issuer>;
 /** The valid members, as read. */
 type Entry = Partial<z.output<Issuer>>;
 
-const AN_ISSUER = `an object of ${Object.keys(MEMBERS).join(", ")}`;
+const INLINE: readonly string[] = ["publicKey", "secret"] satisfies Source[];
 
-export const writeFor = (name: keyof IssuerEntry | "") =>
-  name === "" ? AN_ISSUER : String(MEMBERS[name].description);
+const sourcesFor = (inline: boolean) => SOURCES.filter((name) => inline || !INLINE.includes(name));
+const namesFor = (inline: boolean) => Object.keys(MEMBERS).filter((name) => inline || !INLINE.includes(name));
+
+export const writeFor = (name: keyof IssuerEntry | "", { inline }: Surroundings) =>
+  name === "" ? `an object of ${namesFor(inline).join(", ")}` : String(MEMBERS[name].description);
 
 /** Reports what is wrong with one member of one issuer. `found` never quotes the value, because it may be a secret. */
 export type Refuse = (name: keyof IssuerEntry | "", found: string, write?: string) => void;
@@ -86,33 +117,40 @@ export function readIssuer(
   surroundings: Surroundings,
   refuse: Refuse,
 ): TrustedIssuer | undefined {
-  const entry = readEntry(raw, refuse);
+  const entry = readEntry(raw, surroundings, refuse);
   for (const name of ["name", "issuer"] as const) {
     const isRepeated = earlier.some((other) => other[name] === entry[name]);
     if (entry[name] !== undefined && isRepeated) refuse(name, "an earlier issuer has the same");
   }
   if (entry.issuer === surroundings.ownIssuer) refuse("issuer", "it is our own");
-  const source = isObject(raw) ? readSource(raw, refuse) : undefined;
+  const source = isObject(raw) ? readSource(raw, surroundings, refuse) : undefined;
   const algorithms = source && readAlgorithms(entry, source, refuse);
   const keys = source && readKeys(entry, source, algorithms, surroundings, refuse);
-  const { name, issuer, audience, typ, clock_lead, max_lifetime, since_epoch = true } = entry;
+  const { name, issuer, audience, typ, max_lifetime, since_epoch = true } = entry;
   if (name === undefined || issuer === undefined || audience === undefined || !algorithms || !keys) {
     return undefined;
   }
   return {
     ...{ name, issuer, keys, audience, algorithms, typ, sinceEpoch: since_epoch },
-    clockLeadSeconds: clock_lead ?? DEFAULT_CLOCK_LEAD_SECONDS,
+    logoutAudience: entry.logout_audience === undefined ? audience : entry.logout_audience,
+    claims: {
+      subject: entry.subject_claim ?? "sub",
+      session: entry.session_claim ?? "sid",
+      tokenId: entry.token_id_claim ?? "jti",
+    },
+    required: Object.entries(entry.require ?? {}).map(([claim, values]): Requirement => ({ claim, values })),
+    clockLeadSeconds: entry.clock_lead ?? DEFAULT_CLOCK_LEAD_SECONDS,
     maxLifetimeSeconds: max_lifetime ?? DEFAULT_MAX_LIFETIME_SECONDS,
   };
 }
 
 /** Reads the valid members, and reports each invalid one with what to write instead. */
-function readEntry(raw: unknown, refuse: Refuse): Entry {
+function readEntry(raw: unknown, { inline }: Surroundings, refuse: Refuse): Entry {
   if (!isObject(raw)) {
     refuse("", "it is not an object");
     return {};
   }
-  const unknown = unknownNamesIn(raw);
+  const unknown = unknownNamesIn(raw, namesFor(inline));
   if (unknown !== "") refuse("", `it has ${unknown}`);
   const members = Object.entries(MEMBERS).flatMap(([name, schema]) => {
     const { success, data } = schema.safeParse(raw[name]);
@@ -124,22 +162,28 @@ function readEntry(raw: unknown, refuse: Refuse): Entry {
 }
 
 /** Quotes a name only if it looks like one, because somebody may have put a secret there by mistake. */
-function unknownNamesIn(raw: Record<string, unknown>): string {
-  const names = Object.keys(raw).filter((name) => !Object.hasOwn(MEMBERS, name));
-  return names.map((name) => (/^[a-z_]{1,24}$/.test(name) ? name : "an unknown name")).join(", ");
+function unknownNamesIn(raw: Record<string, unknown>, known: readonly string[]): string {
+  const names = Object.keys(raw).filter((name) => !known.includes(name));
+  const isNameLike = (name: string) => /^[a-z_]{1,24}$/.test(name) || INLINE.includes(name);
+  return names.map((name) => (isNameLike(name) ? name : "an unknown name")).join(", ");
 }
 
-function readSource(raw: Record<string, unknown>, refuse: Refuse): Source | undefined {
-  const [source, ...others] = SOURCES.filter((name) => raw[name] !== undefined);
+function readSource(
+  raw: Record<string, unknown>,
+  { inline }: Surroundings,
+  refuse: Refuse,
+): Source | undefined {
+  const sources = sourcesFor(inline);
+  const [source, ...others] = sources.filter((name) => raw[name] !== undefined);
   if (source !== undefined && others.length === 0) return source;
   const found = source === undefined ? "it has no key" : "it has several keys";
-  refuse("", found, `one of ${SOURCES.join(", ")}`);
+  refuse("", found, `one of ${sources.join(", ")}`);
   return undefined;
 }
 
 function readAlgorithms({ algorithms }: Entry, source: Source, refuse: Refuse) {
   if (!algorithms) return undefined;
-  const family: readonly string[] = source === "secret_env" ? SYMMETRIC : ASYMMETRIC;
+  const family: readonly string[] = SECRET_SOURCES.includes(source) ? SYMMETRIC : ASYMMETRIC;
   const belonging = algorithms.filter((each) => family.includes(each));
   if (belonging.length === 0) refuse("algorithms", `none of them goes with ${source}`);
   else if (belonging.length < algorithms.length) refuse("algorithms", "HS… stands beside others");

@@ -1,7 +1,8 @@
 import pino from "pino";
 import { createAccounts, type Accounts } from "../../src/accounts/accounts";
 import { createCore, type Core } from "../../src/core";
-import { createForeignTokens, type TrustedIssuer } from "../../src/issuers/foreign-tokens";
+import { createForeignTokens } from "../../src/issuers/foreign-tokens";
+import type { TrustedIssuer } from "../../src/issuers/trusted-issuer";
 import { createKeyRing } from "../../src/keys/key-ring";
 import { readSecret } from "../../src/keys/keys";
 import { connectRedis } from "../../src/redis/redis";

@@ -1,8 +1,9 @@
 import { createHash, createSecretKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { CurfewError, type ErrorCode } from "../../src/errors";
 import { keyIdOf } from "../../src/issuers/foreign-ids";
-import { createForeignTokens, type Claimed, type TrustedIssuer } from "../../src/issuers/foreign-tokens";
+import { createForeignTokens, type Claimed } from "../../src/issuers/foreign-tokens";
 import { ASYMMETRIC, readPublicKey, type IssuerAlgorithm } from "../../src/issuers/issuer-keys";
+import type { TrustedIssuer } from "../../src/issuers/trusted-issuer";
 import { DAY, flips } from "../helpers/access-tokens";
 import { jwkOf, keepLog, pairs, pemOf, SIGNING, startIssuer } from "../helpers/issuer";
 import { encode, forge, hmacSigner, keySigner, malleate, type Signer } from "../helpers/jws";
@@ -29,9 +30,12 @@ const ACME: TrustedIssuer = {
   name: "acme",
   issuer: ISS,
   keys: readPublicKey(pemOf(pairs.RSA), ["RS256"]),
-  audience: "api",
+  audience: ["api"],
+  logoutAudience: ["api"],
   algorithms: ["RS256"],
   typ: undefined,
+  claims: { subject: "sub", session: "sid", tokenId: "jti" },
+  required: [],
   clockLeadSeconds: 5,
   maxLifetimeSeconds: DAY,
   sinceEpoch: true,
@@ -568,7 +572,7 @@ describe("an issuer that publishes its keys", () => {
     const other = { name: "other", issuer: "https://other.example" };
     const tokens = trust({ algorithms, keys: { jwksUri: issuer.uri } }, other);
     const refusal: unknown = await tokens.verify(sign({}, { kid: "r" })).catch((error: unknown) => error);
-    expect(refusal).toMatchObject({ code: "denylist_unavailable", about: { issuer: "acme" } });
+    expect(refusal).toMatchObject({ code: "issuer_unavailable", about: { issuer: "acme" } });
     await expectRefused(tokens.verify(sign({}, { kid: "r", alg: "none" })));
     expect(await tokens.verify(sign({ iss: other.issuer }))).toMatchObject({ issuer: "other" });
   });
@@ -707,11 +711,83 @@ describe("typ", () => {
   });
 
   it("must be the configured one, written as any media type may be", async () => {
-    const tokens = trust({ typ: "at+jwt" });
+    const tokens = trust({ typ: ["at+jwt"] });
     for (const typ of ["at+jwt", "AT+JWT", "application/at+jwt"]) {
       expect(await tokens.verify(withTyp(typ))).toMatchObject({ sub: "user_1" });
     }
     for (const typ of ["JWT", "", undefined, null, ["at+jwt"]])
       await expectRefused(tokens.verify(withTyp(typ)));
+  });
+});
+
+/** Which claim is wrong, as the log has it; undefined if the token is accepted. */
+const ruleOf = (verified: Verified) =>
+  verified.then(
+    () => undefined,
+    (error: unknown) => (error as CurfewError).rule,
+  );
+
+describe("what an entry says of its issuer's tokens", () => {
+  it("one of several audiences, and one of several types", async () => {
+    const tokens = trust({ audience: ["api", "app"], typ: ["JWT", "at+jwt"] });
+    for (const token of [
+      sign(),
+      sign({ aud: "app" }, { typ: "application/at+jwt" }),
+      sign({ aud: ["x", "app"] }),
+    ]) {
+      expect(await tokens.verify(token)).toMatchObject({ sub: "user_1" });
+    }
+    expect(await ruleOf(tokens.verify(sign({ aud: "x" })))).toBe("aud");
+    expect(await ruleOf(tokens.verify(sign({}, { typ: "logout+jwt" })))).toBe("typ");
+  });
+
+  it("the claims in which session, id and subject stand", async () => {
+    const tokens = trust({ claims: { subject: "oid", session: "session_id", tokenId: "uti" } });
+    const ids = { oid: "o", session_id: "s", uti: "u" };
+    expect(await tokens.verify(sign(ids))).toMatchObject({ sub: "o", sid: "s", jti: "u" });
+    const lone = sign({ oid: "o" });
+    expect(await tokens.verify(lone)).toMatchObject({
+      sid: undefined,
+      jti: sha256(lone.slice(0, lone.lastIndexOf("."))),
+    });
+    expect(await ruleOf(tokens.verify(sign()))).toBe("oid");
+    expect(await ruleOf(tokens.verify(sign({ ...ids, session_id: 5 })))).toBe("session_id");
+    expect(await ruleOf(tokens.verify(sign({ ...ids, uti: "" })))).toBe("uti");
+  });
+
+  it("no claim that every object has", async () => {
+    const tokens = trust({ claims: { subject: "constructor", session: "sid", tokenId: "jti" } });
+    expect(await ruleOf(tokens.verify(genuine))).toBe("constructor");
+  });
+
+  it("claims that they must have, whatever kind of value, also one of a list", async () => {
+    const tokens = trust({
+      required: [
+        { claim: "azp", values: ["web", "app"] },
+        { claim: "ver", values: [2] },
+        { claim: "guest", values: [false] },
+      ],
+    });
+    const good = { azp: "app", ver: 2, guest: false };
+    expect(await tokens.verify(sign(good))).toMatchObject({ sub: "user_1" });
+    expect(await tokens.verify(sign({ ...good, azp: ["x", "web"] }))).toMatchObject({ sub: "user_1" });
+    for (const azp of [undefined, "x", [], null, { web: 1 }, [["web"]]])
+      expect(await ruleOf(tokens.verify(sign({ ...good, azp })))).toBe("require.azp");
+    expect(await ruleOf(tokens.verify(sign({ ...good, ver: "2" })))).toBe("require.ver");
+    expect(await ruleOf(tokens.verify(sign({ ...good, guest: true })))).toBe("require.guest");
+    await expectRefused(tokens.verify(sign({ ...good, azp: "x" }), { allowExpired: true }));
+  });
+
+  it("Ed25519, by either of its names", async () => {
+    const tokens = trust({ algorithms: ["EdDSA"], keys: readPublicKey(pemOf(pairs.Ed25519), ["EdDSA"]) });
+    for (const alg of ["EdDSA", "Ed25519"])
+      expect(await tokens.verify(sign({}, { alg }, "EdDSA"))).toMatchObject({ sub: "user_1" });
+    await expectRefused(tokens.verify(sign({}, { alg: "Ed448" }, "EdDSA")));
+  });
+
+  it("nothing that would make a logout token an access token", async () => {
+    const events = { "http://schemas.openid.net/event/backchannel-logout": {} };
+    expect(await ruleOf(trust({}).verify(sign({ events })))).toBe("events");
+    expect(await trust({}).verify(sign({ events: { other: {} } }))).toMatchObject({ sub: "user_1" });
   });
 });

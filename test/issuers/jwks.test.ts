@@ -46,7 +46,7 @@ const refusalOf = (promise: Promise<unknown>) =>
 async function expectUnavailable(promise: Promise<unknown>, reason?: RegExp): Promise<void> {
   const refusal = await refusalOf(promise);
   expect(refusal).toBeInstanceOf(CurfewError);
-  expect(refusal).toMatchObject({ code: "denylist_unavailable", about: { issuer: "acme" } });
+  expect(refusal).toMatchObject({ code: "issuer_unavailable", about: { issuer: "acme" } });
   if (reason)
     expect((refusal as CurfewError).cause).toMatchObject({
       message: expect.stringMatching(reason) as string,
@@ -268,6 +268,25 @@ describe("an issuer that fails", () => {
       "the issuer's keys were fetched",
     ]);
     expect(await keys.find("unknown")).toBeUndefined();
+  });
+
+  it("is a warning: whether the last keys go on, or there are none", async () => {
+    issuer.answer((req) => req.socket.destroy());
+    const none = open({ cooldownMs: 60_000 });
+    await refusalOf(none.find("es"));
+    expect(none.warning()).toMatchObject({
+      code: "issuer_unavailable",
+      message: expect.stringMatching(
+        /^The keys of acme can't be fetched \(.+\)\. Its tokens get a 503/,
+      ) as string,
+    });
+    issuer.publish(ES256);
+    const some = open({ cooldownMs: 0 });
+    await some.find("es");
+    expect(some.warning()).toBeUndefined();
+    issuer.answer((req) => req.socket.destroy());
+    await refusalOf(some.find("unknown"));
+    expect(some.warning()?.message).toMatch(/The last ones stay in use/);
   });
 
   it.each([

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { readConfig } from "../../src/settings/config";
 import { readOptions } from "../../src/settings/options";
 import { OPTION_NAMES, SETTING_NAMES } from "../../src/settings/table";
@@ -59,6 +60,26 @@ describe("the library's options", () => {
     expect(problemsOf({ issuers: [issuer] })).toEqual([]);
     expect(problemsOf({ issuers: [issuer] }, { NODE_ENV: "production" })).toEqual([
       expect.stringMatching(/^issuers: \[0\]\.jwks_uri: it is plain http, in production, write /),
+    ]);
+  });
+
+  it("take an issuer's key itself, a public one or a secret, but not ours", () => {
+    const { publicKey } = generateKeyPairSync("ed25519");
+    const entry = { name: "x", issuer: "x", audience: "api" };
+    const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
+    const secret = "tR5mWq8Zx2LvNc7KpHd3GyBs9JfUa4Eo6QiTzXnMhVw";
+    const byKey = { ...entry, publicKey: pem, algorithms: ["Ed25519"] };
+    const bySecret = { ...entry, secret, algorithms: ["HS256"] };
+    expect(problemsOf({ issuers: [byKey] })).toEqual([]);
+    expect(problemsOf({ issuers: [bySecret] })).toEqual([]);
+    expect(problemsOf({ issuers: [{ ...bySecret, secret: SECRET }] })).toEqual([
+      expect.stringMatching(/^issuers: \[0\]\.secret: it holds one of our own keys, write its secret, /),
+    ]);
+    expect(problemsOf({ issuers: [{ ...byKey, publicKey: "x" }] })).toEqual([
+      expect.stringMatching(/^issuers: \[0\]\.publicKey: it holds no public key in PEM, write /),
+    ]);
+    expect(problemsOf({ issuers: [{ ...byKey, secret }] })).toEqual([
+      expect.stringMatching(/^issuers: \[0\]: it has several keys, write one of .*, publicKey, secret$/),
     ]);
   });
 });

@@ -3,7 +3,6 @@ import type { Denylist } from "../../denylist/denylist";
 import { CurfewError } from "../../errors";
 import type { Warning } from "../../redis/info";
 import { reasonOf } from "../../redis/reason";
-import type { Redis } from "../../redis/redis";
 import { endpoint } from "../router";
 
 /** Doesn't ask Redis: otherwise an outage of Redis would have every instance restarted. */
@@ -20,7 +19,8 @@ const Ready = z.object({
   warnings: z.array(z.object({ code: z.string(), message: z.string() })),
 });
 
-export function createReadyz(denylist: Denylist, redis: Redis, isStopping: () => boolean) {
+/** `knownWarnings` returns those that are known without asking anybody. */
+export function createReadyz(denylist: Denylist, knownWarnings: () => Warning[], isStopping: () => boolean) {
   const writing = createWriteCheck(denylist);
   return endpoint({
     summary: "Ready: this instance can tell who is logged out",
@@ -29,7 +29,7 @@ export function createReadyz(denylist: Denylist, redis: Redis, isStopping: () =>
     async handle(_req, res) {
       if (isStopping()) throw new CurfewError("stopping");
       await denylist.assertAnswering().catch(throwWithDetails);
-      const warnings = [...redis.warnings(), ...(await writing.warnings())];
+      const warnings = [...knownWarnings(), ...(await writing.warnings())];
       res.json({ status: "ready", warnings } satisfies z.infer<typeof Ready>);
     },
   });

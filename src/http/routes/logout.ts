@@ -84,6 +84,7 @@ export function createLogoutEndpoints({ auth, cookies, credentialsOf, limitTries
         "token_revoked",
         "refresh_token_invalid",
         "denylist_unavailable",
+        "issuer_unavailable",
         ...limitTries.errors,
       ],
       security: "any token",

@@ -73,7 +73,7 @@ export function createOAuthEndpoints({ auth, tell, alarms, meter, log }: OAuthPa
         schema: Introspection,
       },
     },
-    errors: ["denylist_unavailable"],
+    errors: ["denylist_unavailable", "issuer_unavailable"],
     async handle(req, res, { token }) {
       res.json(await introspectionOf(req, token));
     },
@@ -83,7 +83,7 @@ export function createOAuthEndpoints({ auth, tell, alarms, meter, log }: OAuthPa
     summary: "Revoke a token and end its session, on behalf of a client (RFC 7009)",
     body: TokenForm,
     answers: { 200: { description: "The token is refused from now on, if it was ever valid" } },
-    errors: ["denylist_unavailable"],
+    errors: ["denylist_unavailable", "issuer_unavailable"],
     async handle(req, res, { token }) {
       const client = clientOf(req);
       const whose = await auth.revoke(token, client, requesterOf(req)).catch((error: unknown) => {

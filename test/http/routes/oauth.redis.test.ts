@@ -55,6 +55,8 @@ function expectInactive(answer: Answer): void {
   expect(answer.headers.get("cache-control")).toBe("no-store");
 }
 
+const readyz = async () => (await call(one.url, "GET", "/readyz")).body;
+
 async function isActive(token: string): Promise<boolean> {
   const { status, body } = await introspect(token);
   expect(status).toBe(200);
@@ -508,7 +510,17 @@ describe("revocation", () => {
 describe("where it can't be known", () => {
   it("neither is answered while an issuer's keys can't be had: its token may live", async () => {
     for (const answer of [await introspect(silent.mint()), await revoke(silent.mint())])
-      expectRefusal(answer, 503, "denylist_unavailable");
+      expectRefusal(answer, 503, "issuer_unavailable");
+    expectRefusal(await me(one.url, silent.mint()), 503, "issuer_unavailable");
+    expect(await readyz()).toMatchObject({
+      status: "ready",
+      warnings: expect.arrayContaining([
+        {
+          code: "issuer_unavailable",
+          message: expect.stringMatching(/^The keys of silent can't be fetched \(.*ECONNREFUSED/) as string,
+        },
+      ]) as unknown,
+    });
   });
 
   it("a revocation that no replica has is not done", async () => {

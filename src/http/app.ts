@@ -13,6 +13,7 @@ import { createAuthTable, type AuthTableOptions } from "./table";
 import { createCrossOriginSharing } from "./request/cross-origin";
 import { opsConsole, opsConsoleFiles } from "./routes/console";
 import { createDescription, docs, docsFiles } from "./routes/docs";
+import { constantHeaders } from "./answer/constant-headers";
 import { createErrorHandler, notFound } from "./answer/error-handler";
 import { createReadyz, healthz } from "./routes/health";
 import { createPublishedKeys } from "./routes/keys";
@@ -102,7 +103,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   app.use((_req, _res, next) => {
     withBudget(options.timeoutMs, next);
   });
-  app.use(helmet(SECURITY_HEADERS));
+  app.use(constantHeaders(helmet(SECURITY_HEADERS)));
   app.use(["/api", "/v1", "/oauth", "/metrics"], neverCached);
   app.use("/metrics", allowScrapes(options.metricsToken));
   for (const { base, routes } of serverTables) app.use(base, createRouter(routes));

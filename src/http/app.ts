@@ -14,6 +14,7 @@ import { createCrossOriginSharing } from "./request/cross-origin";
 import { browserClient } from "./routes/browser-client";
 import { opsConsole, opsConsoleFiles } from "./routes/console";
 import { createDescription, docs, docsFiles } from "./routes/docs";
+import { constantHeaders } from "./answer/constant-headers";
 import { createErrorHandler, notFound, oauthErrorOf } from "./answer/error-handler";
 import { createReadyz, healthz } from "./routes/health";
 import { createPublishedKeys } from "./routes/keys";
@@ -110,7 +111,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   app.use((_req, _res, next) => {
     withBudget(options.timeoutMs, next);
   });
-  app.use(helmet(SECURITY_HEADERS));
+  app.use(constantHeaders(helmet(SECURITY_HEADERS)));
   app.use(["/api", "/v1", "/oauth", "/metrics"], neverCached);
   app.use("/metrics", allowScrapes(options.metricsToken));
   for (const { base, routes } of serverTables) app.use(base, createRouter(routes));

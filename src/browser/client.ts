@@ -1,7 +1,8 @@
 import { createLock, ownOrigin, toUrl } from "./page.js";
-import { createReplay } from "./replay.js";
+import { createRefresh } from "./refresh.js";
+import { createSend } from "./send.js";
 import { offline, post, problemOf, refused, type Tokens, type User } from "./service.js";
-import { createSession, type Held, type SignedOut, type Store } from "./session.js";
+import { createSession, type SignedOut, type Store } from "./session.js";
 
 export type { Failure, User } from "./service.js";
 export type { SignedOut, Store } from "./session.js";
@@ -73,85 +74,7 @@ export function createClient(options: ClientOptions = {}): Client {
       return tokens.user;
     });
 
-  /** Resolves to the service's refusal, or to undefined: then somebody has refreshed, or signed out. */
-  const refreshNow = (held: Held | undefined) =>
-    locked(async () => {
-      const now = session.current();
-      if (now?.access !== held?.access) return undefined;
-      if (now) session.markDue(now);
-      const response = await call("refresh", { refresh_token: now?.refresh });
-      if (response.ok) {
-        const tokens = (await response.json()) as Tokens;
-        // Without locks, a logout may have been faster.
-        if (session.current()?.tag === now?.tag) session.adopt(tokens, now?.tag);
-        return undefined;
-      }
-      if (response.status === 401) {
-        const { code, reason = code === "refresh_token_reused" ? "refresh_reused" : "expired" } =
-          await problemOf(response);
-        session.end(now, { reason, here: false });
-      }
-      return response;
-    });
-
-  let refreshing: Promise<Response | undefined> | undefined;
-  async function refresh(held: Held | undefined): Promise<Response | undefined> {
-    refreshing ??= refreshNow(held).finally(() => (refreshing = undefined));
-    return (await refreshing)?.clone();
-  }
-
-  function withToken(request: Request, held: Held | undefined): Request {
-    if (isCookie)
-      return new URL(request.url).origin === ownOrigin()
-        ? request
-        : new Request(request, { credentials: "include" });
-    if (held) request.headers.set("Authorization", `Bearer ${held.access}`);
-    return request;
-  }
-
-  /** Whether to send a refused request again: its token was not the last one, or is now refreshed. */
-  async function isWorthAnother(
-    response: Response,
-    held: Held | undefined,
-    mayRefresh: boolean,
-  ): Promise<Response | boolean> {
-    const { code = "", reason = "expired" } = await problemOf(response);
-    const isLatest = session.current()?.access === held?.access;
-    if (isLatest && mayRefresh && (code === "token_expired" || code === "token_invalid")) {
-      const refusal = await refresh(held);
-      if (refusal) return refusal;
-    } else if (
-      isLatest &&
-      (code === "token_revoked" || (code === "token_missing" && isCookie && held?.user))
-    ) {
-      session.end(held, { reason, here: false });
-    }
-    const now = session.current();
-    return code.startsWith("token_") && now !== undefined && now.access !== held?.access;
-  }
-
-  async function send(...[input, init]: Parameters<typeof fetch>): Promise<Response> {
-    const make = createReplay(input, init);
-    const request = make();
-    if (!isAllowed(request.url) || request.headers.has("Authorization")) return fetch(request);
-    const held = session.current();
-    if (held && session.isDue(held)) {
-      const refusal = await refresh(held).catch(() => undefined);
-      if (refusal?.status === 401) return refusal;
-    }
-    for (let next = request, isFirst = true; ; next = make(), isFirst = false) {
-      const held = session.current();
-      const response = await fetch(withToken(next, held));
-      // Where a redirect led, anybody may say anything.
-      const isOurs = isAllowed(response.url || request.url);
-      if (isOurs && response.ok && response.url === `${base}/password`)
-        session.adopt((await response.clone().json()) as Tokens);
-      if (!isOurs || response.status !== 401 || !(held || isCookie)) return response;
-      const another = await isWorthAnother(response, held, isFirst);
-      if (another instanceof Response) return another;
-      if (!another || !isFirst) return response;
-    }
-  }
+  const refresh = createRefresh({ session, locked, ask: (body) => call("refresh", body) });
 
   const logout: Client["logout"] = ({ allDevices = false } = {}) =>
     locked(async () => {
@@ -181,7 +104,7 @@ export function createClient(options: ClientOptions = {}): Client {
     },
     register: (email, password) => enter("register", email, password),
     login: (email, password) => enter("login", email, password),
-    fetch: send,
+    fetch: createSend({ session, refresh, isCookie, isAllowed, passwordUrl: `${base}/password` }),
     logout,
     onSignedOut(listener) {
       listeners.add(listener);

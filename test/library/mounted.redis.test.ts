@@ -47,7 +47,9 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
       expect(out.body).toEqual({ success: true, message: "Logged out successfully" });
       expect(out.headers.get("cache-control")).toBe("no-store");
       expect(out.headers.get("x-request-id")).toBeTruthy();
-      expectRefusal(await any(host, token), 401, "token_revoked");
+      const refused = await any(host, token);
+      expectRefusal(refused, 401, "token_revoked");
+      expect(refused.body).toMatchObject({ reason: "logout", revoked_at: expect.any(String) as string });
       expectRefusal(await call(host.url, "GET", "/any"), 401, "token_missing");
       expectRefusal(await any(host, "x.y.z"), 401, "token_invalid");
     });

@@ -15,6 +15,11 @@ it("gives the same names to import and to require", () => {
   expect(project.run("-p", `Object.keys(require("curfew")).sort().join()`).trim()).toBe(NAMES.join());
 });
 
+it("gives the client for browsers to import, in types and in one module", () => {
+  const imports = `import * as all from "curfew/browser"; console.log(Object.keys(all).join())`;
+  expect(project.run("--input-type=module", "-e", imports).trim()).toBe("createClient");
+});
+
 it("says of nothing else where it is", () => {
   const hidden = `try { require("curfew/dist/parts") } catch ({ code }) { console.log(code) }`;
   expect(project.run("-e", hidden).trim()).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED");
@@ -46,6 +51,15 @@ import express from "express";
 import { Cluster, Redis } from "ioredis";
 import pino from "pino";
 import { createCurfew, CurfewError, isEndedBy, type Accounts, type Claims } from "curfew";
+
+import { createClient, type Failure, type SignedOut } from "curfew/browser";
+
+const client = createClient({ transport: "cookie", origins: ["https://api.example"] });
+export const left = client.onSignedOut(({ reason, here }: SignedOut) => { console.log(reason, here); });
+export const out: Promise<Failure | void> = client.logout({ allDevices: true }).catch((error: Failure) => error);
+export const got: Promise<Response> = client.fetch("/reports", { method: "POST" });
+// @ts-expect-error -- an option that isn't known
+createClient({ tokens: "" });
 
 declare const accounts: Accounts;
 const redis = Math.random() < 0.5 ? new Redis() : new Cluster([]);

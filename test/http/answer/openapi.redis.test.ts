@@ -123,6 +123,19 @@ it("the other routes answer as they are described", async () => {
     await ask("GET", path, 200);
   }
   await ask("DELETE", "/v1/auth/session", 200, { token });
+  await ask("GET", "/api/users/me", 401, { token });
+});
+
+it("/curfew.js is a module that browsers may keep for five minutes", async () => {
+  expect(description.paths["/curfew.js"]).toHaveProperty("get");
+  const response = await fetch(`${service.url}/curfew.js`);
+  const header = (name: string) => response.headers.get(name);
+  expect([response.status, header("content-type"), header("cache-control")]).toEqual([
+    200,
+    "text/javascript; charset=utf-8",
+    "public, max-age=300",
+  ]);
+  seen.add("GET /curfew.js");
 });
 
 it("what is for ops staff answers as it is described", async () => {

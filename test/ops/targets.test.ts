@@ -1,4 +1,4 @@
-import type { TrustedIssuer } from "../../src/issuers/foreign-tokens";
+import type { TrustedIssuer } from "../../src/issuers/trusted-issuer";
 import { readForeign } from "../../src/ops/targets";
 
 const clerk = { name: "clerk", issuer: "https://clerk.example" } as TrustedIssuer;

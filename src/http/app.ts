@@ -14,6 +14,7 @@ import { createCrossOriginSharing } from "./request/cross-origin";
 import { opsConsole, opsConsoleFiles } from "./routes/console";
 import { createDescription, docs, docsFiles } from "./routes/docs";
 import { createErrorHandler, notFound } from "./answer/error-handler";
+import { createBackchannelLogout } from "./routes/backchannel-logout";
 import { createReadyz, healthz } from "./routes/health";
 import { createPublishedKeys } from "./routes/keys";
 import { allowScrapes, createMetricsEndpoint } from "./routes/metrics";
@@ -47,6 +48,12 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   const client = requireClient({ clients: options.clients, limitTries: limit.client, tell });
   const { revoke, introspect } = createOAuthEndpoints(auth, tell, alarms, meter);
 
+  const backchannelLogout = createBackchannelLogout({
+    issuerLogout: core.issuerLogout,
+    limitTries: limit.backchannel,
+    tell,
+  });
+
   const opsRole = requireRole("ops");
   const { list, show, why, sessions, status } = createOpsEndpoints(ops, people);
   const events = createEventStream({ events: ops.events, denylist, revocations, isStopping });
@@ -61,6 +68,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
       routes: [
         ["post", "/revoke", client, requireForm, revoke],
         ["post", "/introspect", client, requireForm, introspect],
+        ["post", "/backchannel-logout", requireForm, backchannelLogout],
       ],
     },
     { base: "", routes: [["get", "/metrics", createMetricsEndpoint(createMetrics(core))]] },

@@ -2,11 +2,13 @@ import type { Logger } from "pino";
 import { createAccounts, type Accounts } from "./accounts/accounts";
 import { createDirectory } from "./accounts/directory";
 import { createAuth, type Auth } from "./auth/auth";
+import { createIssuerLogout, type IssuerLogout } from "./auth/issuer-logout";
 import { createConfirmations } from "./denylist/past/confirmations";
 import { createAlarms, type Alarms } from "./denylist/alarms";
 import { createDenylist, type Denylist } from "./denylist/denylist";
 import { createEpochs, type Epochs } from "./denylist/past/epochs";
 import { createForeignSessions } from "./denylist/foreign-sessions";
+import { createLogoutAtIssuer } from "./denylist/logout-at-issuer";
 import { createPast, type Past } from "./denylist/past/past";
 import { createRevocations, type Revocations } from "./denylist/revocations";
 import { createRevoker, type Revoker } from "./denylist/revoker";
@@ -92,6 +94,7 @@ export type Core = Omit<Base, "ops"> & {
   alarms: Alarms;
   auth: Auth;
   ops: Ops;
+  issuerLogout: IssuerLogout;
   /** The issuers whose keys couldn't be fetched lately. */
   issuerWarnings: ForeignTokens["warnings"];
   /** Stops all timers. Whoever connected Redis closes it. */
@@ -130,6 +133,9 @@ export function createCore(options: CoreOptions): Core {
     alarms.close();
     foreignTokens.close();
   }
-  const { warnings: issuerWarnings } = foreignTokens;
-  return { ...base, keys, tokens, refreshTokens, alarms, auth, ops, issuerWarnings, close };
+  const { logoutTokens, warnings: issuerWarnings } = foreignTokens;
+  const atIssuer = createLogoutAtIssuer({ writer, shards, redis, clockToleranceSeconds });
+  const issuerLogout = createIssuerLogout(logoutTokens, atIssuer);
+  const credentials = { keys, tokens, refreshTokens };
+  return { ...base, ...credentials, alarms, auth, ops, issuerLogout, issuerWarnings, close };
 }

@@ -16,6 +16,7 @@ import { opsConsole, opsConsoleFiles } from "./routes/console";
 import { createDescription, docs, docsFiles } from "./routes/docs";
 import { constantHeaders } from "./answer/constant-headers";
 import { createErrorHandler, notFound, oauthErrorOf } from "./answer/error-handler";
+import { createBackchannelLogout } from "./routes/backchannel-logout";
 import { createReadyz, healthz } from "./routes/health";
 import { createPublishedKeys } from "./routes/keys";
 import { allowScrapes, createMetricsEndpoint } from "./routes/metrics";
@@ -52,6 +53,12 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   const client = requireClient({ clients: options.clients, limitTries: limit.client, tell });
   const { revoke, introspect } = createOAuthEndpoints({ auth, tell, alarms, meter, log });
 
+  const backchannelLogout = createBackchannelLogout({
+    issuerLogout: core.issuerLogout,
+    limitTries: limit.backchannel,
+    tell,
+  });
+
   const opsRole = requireRole("ops");
   const { list, show, why, sessions, status } = createOpsEndpoints(ops, people);
   const events = createEventStream({ events: ops.events, denylist, revocations, isStopping });
@@ -66,6 +73,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
       routes: [
         ["post", "/revoke", readForm, client, requireForm, revoke],
         ["post", "/introspect", readForm, client, requireForm, introspect],
+        ["post", "/backchannel-logout", readForm, requireForm, backchannelLogout],
       ],
     },
     { base: "", routes: [["get", "/metrics", createMetricsEndpoint(createMetrics(core))]] },

@@ -43,7 +43,7 @@ export type ForeignTokens = {
   /** The tokens with which issuers say that somebody logged out there. */
   logoutTokens: LogoutTokens;
   /** The issuers whose keys couldn't be fetched lately. */
-  warnings(): IssuerWarning[];
+  warnings: () => IssuerWarning[];
 };
 
 export type ForeignTokenOptions = JwksOptions & { clockToleranceSeconds: number };

@@ -32,8 +32,8 @@ export type Signatures = {
   /** Whether the key is still the issuer's: it may have withdrawn it since. */
   isStillGood(issuer: TrustedIssuer, signedBy: SignedBy): Promise<boolean>;
   /** The issuers whose keys couldn't be fetched lately. */
-  warnings(): IssuerWarning[];
-  close(): void;
+  warnings: () => IssuerWarning[];
+  close: () => void;
 };
 
 /**

@@ -24,6 +24,11 @@ const ROWS = {
     level: "info",
     when: "Somebody changed their password, which ended their sessions.",
   },
+  logout_at_issuer: {
+    namedBy: "event",
+    level: "info",
+    when: "An issuer told us at `/oauth/backchannel-logout` that somebody logged out there; `issuer` is its name, `sid` or `sub` what was ended.",
+  },
   revoked_by_client: {
     namedBy: "event",
     level: "info",

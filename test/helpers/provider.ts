@@ -12,6 +12,8 @@ export type TestProvider = {
   /** What stands in TRUSTED_ISSUERS_FILE for it. */
   entry: Record<string, unknown>;
   mint(claims?: Record<string, unknown>): string;
+  /** A logout token, which needs a `sid` or a `sub`. */
+  mintLogout(claims: Record<string, unknown>): string;
   stop(): Promise<void>;
 };
 
@@ -25,6 +27,11 @@ export async function startProvider(name: string, more: Record<string, unknown> 
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const issuer = `https://${name}.example.com`;
+  function sealed(claims: Record<string, unknown>, typ: string): string {
+    // What is undefined is left out.
+    const payload = JSON.parse(JSON.stringify(claims)) as Record<string, unknown>;
+    return sign(payload, privateKey, { algorithm: "RS256", keyid: kid, header: { alg: "RS256", typ } });
+  }
   return {
     entry: {
       name,
@@ -36,10 +43,16 @@ export async function startProvider(name: string, more: Record<string, unknown> 
     },
     mint(claims = {}) {
       const now = Math.floor(Date.now() / 1000);
-      const usual = { iss: issuer, sub: "user_1", jti: randomUUID(), iat: now, exp: now + 600 };
-      // What is undefined is left out.
-      const payload = JSON.parse(JSON.stringify({ ...usual, ...claims })) as Record<string, unknown>;
-      return sign(payload, privateKey, { algorithm: "RS256", keyid: kid });
+      return sealed(
+        { iss: issuer, sub: "user_1", jti: randomUUID(), iat: now, exp: now + 600, ...claims },
+        "JWT",
+      );
+    },
+    mintLogout(claims) {
+      const now = Math.floor(Date.now() / 1000);
+      const events = { "http://schemas.openid.net/event/backchannel-logout": {} };
+      const usual = { iss: issuer, aud: "client", jti: randomUUID(), iat: now, exp: now + 120, events };
+      return sealed({ ...usual, ...claims }, "logout+jwt");
     },
     async stop() {
       server.closeAllConnections();

@@ -18,8 +18,11 @@ export type LimitParts = {
   credentialsOf: ReadCredentials;
 };
 
-/** `logout` and `client` run only for requests that are refused, and count only those. */
-export type Limits = Record<"login" | "account" | "register" | "refresh" | "logout" | "client", Step> & {
+/** `logout`, `client` and `backchannel` run only for requests that are refused, and count only those. */
+export type Limits = Record<
+  "login" | "account" | "register" | "refresh" | "logout" | "client" | "backchannel",
+  Step
+> & {
   /** The two limits of a login, counted apart, for attempts to change the password. */
   password: PasswordLimit;
   /**
@@ -105,6 +108,8 @@ export function createLimits(parts: LimitParts, rates: Settings["rateLimits"]): 
     register: limit("register", rates?.register, networkOf),
     refresh: limit("refresh", rates?.refresh, sessionKey),
     logout: limit("logout", rates?.logout, networkOf),
+    // Counted apart, so that somebody's forged tokens don't use up the tries of those who log out here.
+    backchannel: limit("backchannel", rates?.logout, networkOf),
     // The same rate as for passwords, although a generated secret can't be guessed.
     client: limit("client", rates?.login, networkOf),
     async rememberAddress(req, email) {

@@ -4,14 +4,17 @@ import { call, login, PASSWORD, register, type Answer } from "../../helpers/clie
 import { decodePart } from "../../helpers/jws";
 import { basic, CLIENT, writeClients } from "../../helpers/oauth-client";
 import { becomeOps } from "../../helpers/ops-user";
+import { startProvider, writeIssuers } from "../../helpers/provider";
 import { useRedis } from "../../helpers/redis";
 import { useService } from "../../helpers/service";
+import { use } from "../../helpers/use";
 
 type Media = { headers?: Record<string, object>; content?: { "application/json": { schema: AnySchema } } };
 type Operation = { responses: Record<string, Media>; requestBody?: Media };
 type Description = { openapi: string; paths: Record<string, Record<string, Operation>>; components: object };
 
 const redis = useRedis();
+const provider = use(() => startProvider("idp"));
 const service = useService(() => ({
   REDIS_URL: redis.url,
   RATE_LIMIT: "on",
@@ -19,6 +22,7 @@ const service = useService(() => ({
   RATE_LIMIT_REGISTER: "1000/m",
   RATE_LIMIT_ACCOUNT: "5/m",
   OAUTH_CLIENTS_FILE: writeClients(CLIENT),
+  TRUSTED_ISSUERS_FILE: writeIssuers(provider),
 }));
 let description: Description;
 let ajv: Ajv2020;
@@ -178,6 +182,16 @@ it("/metrics answers in text, as it is described", async () => {
     expect.stringMatching(/^text\/plain;/),
   ]);
   await ask("GET", "/metrics", 404, { headers: { "X-Forwarded-For": "203.0.113.9" } });
+});
+
+it("/oauth/backchannel-logout answers as it is described, and needs no other credential", async () => {
+  const path = "/oauth/backchannel-logout";
+  const logoutToken = provider.mintLogout({ sid: "of-nobody" });
+  await ask("POST", path, 200, { form: `logout_token=${logoutToken}` });
+  for (const form of ["", "logout_token=x"]) await ask("POST", path, 400, { form });
+  await ask("POST", path, 413, { form: `logout_token=${"x".repeat(20_000)}` });
+  await ask("POST", path, 415, { body: { logout_token: "x" } });
+  expect(description.paths[path]?.["post"]).not.toHaveProperty("security");
 });
 
 it.each(["/oauth/introspect", "/oauth/revoke"])("%s answers as it is described", async (path) => {

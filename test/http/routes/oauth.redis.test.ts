@@ -190,7 +190,7 @@ describe("a client", () => {
       [ask(basic(CLIENT), "/oauth/nothing"), [404, "invalid_request", "not_found"]],
       [
         askAsClient(one.url, "/oauth/revoke", { token: silent.mint() }),
-        [503, "temporarily_unavailable", "denylist_unavailable"],
+        [503, "temporarily_unavailable", "issuer_unavailable"],
       ],
     ] as const)
       expect(await words(answer)).toEqual(expected);

@@ -11,13 +11,14 @@ import { readJson, requireForm, requireJson } from "./request/body";
 import { requireClient } from "./request/client-guard";
 import { createAuthTable, type AuthTableOptions } from "./table";
 import { createCrossOriginSharing } from "./request/cross-origin";
-import { opsConsole, opsConsoleFiles } from "./routes/console";
-import { createDescription, docs, docsFiles } from "./routes/docs";
+import { opsConsole } from "./routes/console";
+import { createDescription, docs } from "./routes/docs";
 import { createErrorHandler, notFound } from "./answer/error-handler";
 import { createReadyz, healthz } from "./routes/health";
 import { createPublishedKeys } from "./routes/keys";
 import { allowScrapes, createMetricsEndpoint } from "./routes/metrics";
 import { neverCached } from "./answer/never-cached";
+import { createPageFiles } from "./answer/page";
 import { createOAuthEndpoints } from "./routes/oauth";
 import { createOpsEndpoints } from "./routes/ops";
 import { createEventStream } from "./routes/ops-events";
@@ -107,13 +108,15 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   app.use("/metrics", allowScrapes(options.metricsToken));
   for (const { base, routes } of serverTables) app.use(base, createRouter(routes));
   app.use(createCrossOriginSharing(options.trustedOrigins));
-  app.use("/docs", docsFiles);
-  app.use("/ops", opsConsoleFiles);
+  for (const folder of PAGES) app.use(`/${folder}`, createPageFiles(folder));
   for (const { base, routes } of tables) app.use(base, createRouter(routes));
   app.use(notFound);
   app.use(createErrorHandler(log, tell, alarms));
   return app;
 }
+
+/** Folders of files that pages load. */
+const PAGES = ["shared", "docs", "ops"];
 
 /** A policy for an API: no answer may be run, framed or embedded. */
 const SECURITY_HEADERS = {

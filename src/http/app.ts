@@ -13,6 +13,7 @@ import { createAuthTable, type AuthTableOptions } from "./table";
 import { createCrossOriginSharing } from "./request/cross-origin";
 import { browserClient } from "./routes/browser-client";
 import { opsConsole } from "./routes/console";
+import { demo } from "./routes/demo";
 import { createDescription, docs } from "./routes/docs";
 import { createErrorHandler, notFound } from "./answer/error-handler";
 import { createReadyz, healthz } from "./routes/health";
@@ -27,14 +28,14 @@ import { createOpsChanges } from "./routes/ops-changes";
 import type { RouteTable } from "./answer/openapi";
 import { createRequestCount } from "./request/request-count";
 import { createRequestLog, giveRequestId } from "./request/request-log";
-import { createRouter } from "./router";
+import { createRouter, type Route } from "./router";
 import { createMeEndpoint } from "./routes/users";
 
 /** `isStopping` may be left out if the app never drains before it stops. */
 export type AppCore = Core & { meter: Meter; isStopping?: () => boolean };
 
 export type AppOptions = AuthTableOptions &
-  Pick<Settings, "trustProxy" | "timeoutMs" | "metricsToken"> & { clients: readonly OAuthClient[] };
+  Pick<Settings, "trustProxy" | "timeoutMs" | "metricsToken" | "demo"> & { clients: readonly OAuthClient[] };
 
 export function createApp(core: AppCore, options: AppOptions): Express {
   const { auth, ops, people, revocations, keys, denylist, alarms, redis, meter, log } = core;
@@ -51,6 +52,8 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   const { list, show, why, sessions, status } = createOpsEndpoints(ops, people);
   const events = createEventStream({ events: ops.events, denylist, revocations, isStopping });
   const { revoke: revokeByOps, lift } = createOpsChanges({ ops, auth, tell });
+
+  const demoRoutes: Route[] = options.demo ? [["get", "/", demo]] : [];
 
   /** Routes for servers: they get no CORS headers, because no page has a client's secret. */
   const serverTables: RouteTable[] = [
@@ -93,6 +96,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
         ["get", "/docs", docs],
         ["get", "/curfew.js", browserClient],
         ["get", "/ops", opsConsole],
+        ...demoRoutes,
       ],
     },
   ];
@@ -110,7 +114,8 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   app.use("/metrics", allowScrapes(options.metricsToken));
   for (const { base, routes } of serverTables) app.use(base, createRouter(routes));
   app.use(createCrossOriginSharing(options.trustedOrigins));
-  for (const folder of PAGES) app.use(`/${folder}`, createPageFiles(folder));
+  for (const folder of options.demo ? [...PAGES, "demo"] : PAGES)
+    app.use(`/${folder}`, createPageFiles(folder));
   for (const { base, routes } of tables) app.use(base, createRouter(routes));
   app.use(notFound);
   app.use(createErrorHandler(log, tell, alarms));

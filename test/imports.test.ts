@@ -9,6 +9,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "ops",
     "settings",
     "settings/table",
+    "settings/kinds",
     "sessions",
     "accounts",
     "denylist",

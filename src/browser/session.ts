@@ -31,8 +31,6 @@ type Message =
 
 type Options = { key: string; isCookie: boolean; storage: Store | undefined };
 
-export type Session = ReturnType<typeof createSession>;
-
 const MARGIN_MS = 30_000;
 const MARGIN_SHARE = 0.1;
 

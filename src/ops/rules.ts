@@ -2,6 +2,8 @@ import { z } from "zod";
 import type { Token } from "../auth/tokens";
 import type { Denylist, Refusal } from "../denylist/denylist";
 import { foreign } from "../denylist/entry";
+import { beganAt } from "../denylist/past/epochs";
+import { dateOf } from "./dates";
 import { Entry, Uses, type Entries } from "./entries";
 
 export const Rule = z.object({
@@ -28,7 +30,7 @@ export function createRules(denylist: Pick<Denylist, "refusalsOf">, entries: Ent
 
   async function ruleOf(refusal: Refusal): Promise<Rule> {
     if (refusal.rule !== "epoch") return withEntry(refusal.rule, refusal.key);
-    const since = rfc3339(Number.parseInt(refusal.epoch, 10));
+    const since = dateOf(beganAt(refusal.epoch) * 1000) ?? "a time that no date can say";
     return { rule: "epoch", message: `It is from before the denylist's epoch, which began at ${since}.` };
   }
 
@@ -58,5 +60,3 @@ function sessionIn(tokenId: string, sid: string): string {
   const [issuer = "", rest] = tokenId.split(":", 2);
   return rest === undefined ? sid : foreign(issuer, sid);
 }
-
-export const rfc3339 = (seconds: number) => new Date(seconds * 1000).toISOString();

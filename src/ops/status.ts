@@ -2,6 +2,7 @@ import { z } from "zod";
 import { beganAt, epochKey } from "../denylist/past/epochs";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
+import { dateOf } from "./dates";
 import type { Events } from "./events";
 
 const Epoch = z.object({
@@ -45,5 +46,5 @@ export async function readStatus(redis: Redis, shards: Shards, events: Events): 
 const toEpoch = (prefix: string, epoch: string | null) => ({
   prefix,
   epoch,
-  since: epoch === null ? null : new Date(beganAt(epoch) * 1000).toISOString(),
+  since: epoch === null ? null : dateOf(beganAt(epoch) * 1000),
 });

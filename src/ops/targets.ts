@@ -19,9 +19,11 @@ export type Target = { token: string } | Exclude<NamedTarget, { named: NamedToke
 /** How long tokens live at most: foreign ones as their issuer's entry says, ours as ours are minted. */
 export type Lifetimes = { issuers: readonly TrustedIssuer[]; accessTtlSeconds: number };
 
-/** A name that begins with a trusted issuer's, and what the issuer calls it. */
+/** A name that begins with a trusted issuer's, and what the issuer calls it. With nothing behind the issuer's it names nothing. */
 export function readForeign(issuers: readonly TrustedIssuer[], name: string) {
-  const issuer = issuers.find((each) => name.startsWith(`${each.name}:`));
+  const issuer = issuers.find(
+    (each) => name.startsWith(`${each.name}:`) && name.length > each.name.length + 1,
+  );
   if (!issuer) return undefined;
   const { issuer: iss, clockLeadSeconds, maxLifetimeSeconds, sinceEpoch } = issuer;
   const id = name.slice(issuer.name.length + 1);

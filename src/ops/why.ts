@@ -3,12 +3,13 @@ import { subjectOf, type Token, type Tokens } from "../auth/tokens";
 import { attempt, CurfewError } from "../errors";
 import type { Sessions } from "../sessions/sessions";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
-import { rfc3339, Rule, type Rules } from "./rules";
+import { dateOf } from "./dates";
+import { Rule, type Rules } from "./rules";
 
 const Named = z.object({
   kind: z.enum(["own", "foreign", "refresh"]),
   ...{ sub: z.string(), jti: z.string().nullable(), sid: z.string().nullable() },
-  ...{ issued_at: z.iso.datetime().nullable(), expires_at: z.iso.datetime() },
+  ...{ issued_at: z.iso.datetime().nullable(), expires_at: z.iso.datetime().nullable() },
 });
 
 export const Explanation = z.object({
@@ -29,8 +30,6 @@ export type WhyParts = {
   sessions: Pick<Sessions, "isLive">;
   rules: Rules;
 };
-
-export type Why = ReturnType<typeof createWhy>;
 
 /** Explains a token that is known by its id alone. */
 export async function whyJti(denied: Rules, jti: string): Promise<Explanation> {
@@ -67,7 +66,7 @@ export function createWhy({ tokens, refreshTokens, sessions, rules: denied }: Wh
         jti: null,
         sid,
         issued_at: null,
-        expires_at: rfc3339(exp),
+        expires_at: dateOf(exp * 1000),
       };
       return { verdict: isLive ? "alive" : "dead", rules, token };
     },
@@ -109,5 +108,12 @@ const wrongClaim = (rule: string) => ({
 
 function describe(claims: Token): z.infer<typeof Named> {
   const { kind, jti, sid = null, iat, exp } = claims;
-  return { kind, sub: subjectOf(claims), jti, sid, issued_at: rfc3339(iat), expires_at: rfc3339(exp) };
+  return {
+    kind,
+    sub: subjectOf(claims),
+    jti,
+    sid,
+    issued_at: dateOf(iat * 1000),
+    expires_at: dateOf(exp * 1000),
+  };
 }

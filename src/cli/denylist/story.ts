@@ -7,7 +7,7 @@ import { momentOf, momentOfSeconds } from "../times";
 type Row = readonly [label: string, text: string | null];
 
 /** Who revoked it, when, why, from where, until when, and how often it was used since. */
-export const storyOf = (entry: Entry, uses: Uses | undefined): readonly Row[] => [
+const storyOf = (entry: Entry, uses: Uses | undefined): readonly Row[] => [
   ["revoked", entry.revoked_at && momentOf(entry.revoked_at)],
   ["by hand", entry.value === null ? null : entry.value || "an entry without a text"],
   ["reason", entry.reason],

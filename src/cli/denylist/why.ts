@@ -72,7 +72,7 @@ const rowsOf = ({ kind, sub, jti, sid, issued_at, expires_at }: NonNullable<Expl
     ["token", jti],
     ["session", sid],
     ["issued", issued_at && momentOf(issued_at)],
-    ["expires", momentOf(expires_at)],
+    ["expires", expires_at && momentOf(expires_at)],
   ] as const;
 
 const KIND = { own: "an access token of ours", foreign: "of a trusted issuer", refresh: "a refresh token" };

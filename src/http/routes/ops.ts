@@ -70,10 +70,13 @@ const WhyBody = z
 
 const Sessions = z.object({ sessions: z.array(Session) });
 
+/** Redis counts its own in 64 bits. */
+const CURSOR_MAX = 2n ** 64n - 1n;
+
 const AnyCursor = createCursor<EntriesPlace>(
   z.strictObject({
     node: z.int().nonnegative(),
-    cursor: z.string().regex(/^\d{1,20}$/),
+    cursor: z.string().refine((cursor) => /^\d{1,20}$/.test(cursor) && BigInt(cursor) <= CURSOR_MAX),
     after: z.string(),
     looked: z.number().nonnegative(),
   }),

@@ -159,9 +159,9 @@ describe("revoke", () => {
     ["a token for an id", ["--jti", `eyJhbGciOiJIUzI1NiJ9.e30.x`]],
     ["an empty id", ["--user", "", "--yes"]],
   ])("exits with 2 for %s, and writes nothing", async (_title, words) => {
-    const before = await redis.admin.dbsize();
+    const before = await readDeeds(redis);
     expect(await revoke(...words)).toMatchObject({ exitCode: 2, stdout: "" });
-    expect(await redis.admin.dbsize()).toBe(before);
+    expect(await readDeeds(redis)).toEqual(before);
   });
 
   it.each([[[]], [["--reason", " "]], [["--reason", "two\nlines"]], [["--reason", "x".repeat(257)]]])(

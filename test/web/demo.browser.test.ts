@@ -82,7 +82,7 @@ async function expectNothingLeft(page: Page, email: string): Promise<void> {
 }
 
 const OLD_TOKEN = {
-  bearer: "The token you had: 401 token_revoked",
+  bearer: "The token you had: 401 token_revoked, reason logout",
   cookie: "Without your cookie: 401 token_missing",
 };
 

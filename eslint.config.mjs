@@ -12,7 +12,7 @@ const BROWSER = [
     "setInterval",
     "clearInterval",
   ],
-  ...["document", "fetch", "history", "location", "navigator", "scrollTo"],
+  ...["document", "fetch", "history", "localStorage", "location", "navigator", "scrollTo"],
 ];
 
 export default defineConfig(

@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   // Whoever starts the service waits for this line, whatever the log level is.
   logEvent(log.child({}, { level: "info" }), "listening", { port, host: config.host });
   if (!config.production)
-    process.stderr.write(greeting(urlOf(config.host, port), isReady ? storage.description : NOT_READY));
+    process.stderr.write(greeting(config, port, isReady ? storage.description : NOT_READY));
   stopOnSignal(server, storage, config.shutdownGraceMs, log);
 }
 
@@ -123,11 +123,12 @@ function createService(config: Config, redis: Redis, log: Logger, isStopping: ()
 
 const urlOf = (host: string, port: number) => `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 
-function greeting(url: string, description: string): string {
+function greeting({ host, demo }: Config, port: number, description: string): string {
+  const url = urlOf(host, port);
   const body = `{"email":"you@example.com","password":"a long enough passphrase"}`;
   return (
     `Curfew is up and ${description}.\n` +
-    `Open ${url}/docs, or try: curl ${url}/api/auth/register -H 'Content-Type: application/json' -d '${body}'\n`
+    `Open ${demo ? url : `${url}/docs`}, or try: curl ${url}/api/auth/register -H 'Content-Type: application/json' -d '${body}'\n`
   );
 }
 

@@ -12,8 +12,9 @@ import { requireClient } from "./request/client-guard";
 import { createAuthTable, type AuthTableOptions } from "./table";
 import { createCrossOriginSharing } from "./request/cross-origin";
 import { browserClient } from "./routes/browser-client";
-import { opsConsole, opsConsoleFiles } from "./routes/console";
-import { createDescription, docs, docsFiles } from "./routes/docs";
+import { opsConsole } from "./routes/console";
+import { demo } from "./routes/demo";
+import { createDescription, docs } from "./routes/docs";
 import { constantHeaders } from "./answer/constant-headers";
 import { createErrorHandler, notFound, oauthErrorOf } from "./answer/error-handler";
 import { createBackchannelLogout } from "./routes/backchannel-logout";
@@ -22,6 +23,7 @@ import { createPublishedKeys } from "./routes/keys";
 import { allowScrapes, createMetricsEndpoint } from "./routes/metrics";
 import { neverCached } from "./answer/never-cached";
 import { createServerMetadata } from "./routes/oauth-metadata";
+import { createPageFiles } from "./answer/page";
 import { createOAuthEndpoints } from "./routes/oauth";
 import { createOpsEndpoints } from "./routes/ops";
 import { createEventStream } from "./routes/ops-events";
@@ -36,7 +38,7 @@ import { createMeEndpoint } from "./routes/users";
 export type AppCore = Core & { meter: Meter; isStopping?: () => boolean };
 
 export type AppOptions = AuthTableOptions &
-  Pick<Settings, "trustProxy" | "timeoutMs" | "metricsToken" | "issuer"> & {
+  Pick<Settings, "trustProxy" | "timeoutMs" | "metricsToken" | "issuer" | "demo"> & {
     clients: readonly OAuthClient[];
   };
 
@@ -63,6 +65,8 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   const { list, show, why, sessions, status } = createOpsEndpoints(ops, people);
   const events = createEventStream({ events: ops.events, denylist, revocations, isStopping });
   const { revoke: revokeByOps, lift } = createOpsChanges({ ops, auth, tell });
+
+  const demoRoutes: Route[] = options.demo ? [["get", "/", demo]] : [];
 
   /** Routes for servers: they get no CORS headers, because no page has a client's secret. */
   const serverTables: RouteTable[] = [
@@ -107,6 +111,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
         ["get", "/docs", docs],
         ["get", "/curfew.js", browserClient],
         ["get", "/ops", opsConsole],
+        ...demoRoutes,
       ],
     },
   ];
@@ -124,14 +129,17 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   app.use("/metrics", allowScrapes(options.metricsToken));
   for (const { base, routes } of serverTables) app.use(base, createRouter(routes));
   app.use(createCrossOriginSharing(options.trustedOrigins));
-  app.use("/docs", docsFiles);
-  app.use("/ops", opsConsoleFiles);
+  for (const folder of options.demo ? [...PAGES, "demo"] : PAGES)
+    app.use(`/${folder}`, createPageFiles(folder));
   for (const { base, routes } of tables) app.use(base, createRouter(routes));
   app.use(notFound);
   app.use("/oauth", createErrorHandler(log, tell, alarms, oauthErrorOf));
   app.use(createErrorHandler(log, tell, alarms));
   return app;
 }
+
+/** Folders of files that pages load. */
+const PAGES = ["shared", "docs", "ops"];
 
 /** A policy for an API: no answer may be run, framed or embedded. */
 const SECURITY_HEADERS = {

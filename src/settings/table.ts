@@ -292,6 +292,12 @@ export const TABLE = {
   },
 
   /**
+   * Whether `/` answers with a demo: a page to sign up, sign in and log out, and to see what becomes of the token.
+   * Without it, `/` is a 404.
+   */
+  demo: { variable: "DEMO", kind: onOff, default: "on", inProduction: "off" },
+
+  /**
    * Who may read `/metrics`: whoever sends this as `Authorization: Bearer …`. Without it, requests from the same machine
    * that came through no proxy (docs/monitoring.md).
    */

@@ -353,6 +353,7 @@ describe("in memory", () => {
     const service = await start({ REDIS_URL: "memory://" });
     const said = await greetingOf(service);
     expect(said[0]).toBe("Curfew is up and was told to use memory://: IT FORGETS EVERYTHING when it ends.");
+    expect(said[1]).toContain(`Open ${service.url}, or try: curl ${service.url}/api/auth/register`);
     await expectLogoutWorks(service.url);
     expect(redisPids()).toEqual([]);
     expect(existsSync(join(dir, ".data/redis"))).toBe(false);

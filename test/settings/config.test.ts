@@ -67,6 +67,7 @@ describe("without any setting", () => {
       revokeMinReplicas: 0,
       partitionToleranceMs: 0,
       allowEviction: false,
+      demo: true,
       mode: "direct",
       key: undefined,
       verifyKeys: [],
@@ -99,9 +100,9 @@ describe("without any setting", () => {
     expect(readConfig(Object.fromEntries(names.map((name) => [name, ""])))).toEqual(readConfig({}));
   });
 
-  it("listens on every address in production, and sends cookies over TLS only", () => {
+  it("listens on every address in production, sends cookies over TLS only, and shows no demo", () => {
     const config = readConfig(PRODUCTION);
-    expect(config).toMatchObject({ production: true, host: "0.0.0.0", cookies: { secure: true } });
+    expect(config).toMatchObject({ production: true, host: "0.0.0.0", demo: false, cookies: { secure: true } });
     expect(config.redis).toEqual({ mode: "single", url: PRODUCTION.REDIS_URL });
     expect(config.key?.algorithm).toBe("HS256");
   });
@@ -140,6 +141,7 @@ const WRONG: readonly (readonly [name: string, value: string, write: string])[] 
   ["PARTITION_TOLERANCE_MS", "1s", "a whole number from 0 to 60000"],
   ["ALLOW_EVICTION", "yes", "on or off"],
   ["ACCOUNTS", "off", "on"],
+  ["DEMO", "yes", "on or off"],
 ];
 /** Those whose value is never repeated: a secret, or what may hold one. */
 const WRONG_SECRETS: typeof WRONG = [

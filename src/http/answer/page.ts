@@ -24,15 +24,13 @@ export const createPage = (file: string, summary: string) =>
   endpoint({
     summary,
     answers: { 200: { description: "A page" } },
-    handle(_req, res) {
-      res.sendFile(file, { root: WEB, acceptRanges: false });
+    handle(req, res) {
+      pagePolicy(req, res, () => {
+        res.sendFile(file, { root: WEB, acceptRanges: false });
+      });
     },
   });
 
-/** The files that a page loads: its own, and those that all pages share. */
-export const createPageFiles = (folder: string): RequestHandler[] => [
-  pagePolicy,
-  ...[folder, "shared"].map((each) =>
-    serveFiles(join(WEB, each), { index: false, redirect: false, acceptRanges: false }),
-  ),
-];
+/** The files in a folder, which pages load. `/shared` has those of all pages. */
+export const createPageFiles = (folder: string): RequestHandler =>
+  serveFiles(join(WEB, folder), { index: false, redirect: false, acceptRanges: false });

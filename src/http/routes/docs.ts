@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { createOpenApi, type RouteTable } from "../answer/openapi";
-import { createPage, createPageFiles } from "../answer/page";
+import { createPage } from "../answer/page";
 import { endpoint } from "../router";
 
 /** The tables are given as a function, because this endpoint is itself in one of them. */
@@ -16,5 +16,3 @@ export function createDescription(tables: () => readonly RouteTable[], accessCoo
 }
 
 export const docs = createPage("docs.html", "A page to read this description and to try it");
-
-export const docsFiles = createPageFiles("docs");

@@ -1,6 +1,6 @@
 // Revocations and refused uses over time, in one small chart.
 
-import { element } from "./element.js";
+import { element } from "../shared/element.js";
 import { hasRevoked, span } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -1,6 +1,6 @@
 // Asks before something is changed: says what will happen, asks for a reason, and shows what went wrong.
 
-import { byId } from "./element.js";
+import { byId } from "../shared/element.js";
 
 /**
  * Resolves with what `act(reason)` returned, or undefined if the user cancels. If `act` throws, the dialog stays open

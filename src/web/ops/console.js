@@ -1,7 +1,7 @@
 // The console for ops staff: a page over /api/ops. The address says what is shown, so that back and forward work.
 
 import { onShutOut, signIn, signOut, whoAmI } from "./api.js";
-import { byId, button, element, fromTemplate } from "./element.js";
+import { byId, button, element, fromTemplate } from "../shared/element.js";
 import { showEntry } from "./entry.js";
 import { showEvents } from "./events.js";
 import { showFailure } from "./failure.js";

@@ -2,9 +2,10 @@
 
 import { ask } from "./api.js";
 import { confirm } from "./confirm.js";
-import { device } from "./device.js";
-import { code, definitions, element, link } from "./element.js";
-import { KINDS, reasonOf, remaining, time, timeOf } from "./words.js";
+import { device } from "../shared/device.js";
+import { code, definitions, element, link } from "../shared/element.js";
+import { time } from "../shared/time.js";
+import { KINDS, reasonOf, remaining, timeOf } from "./words.js";
 
 export const hrefOfEntry = ({ kind, id }) => `#/entry/${kind}/${encodeURIComponent(id)}`;
 

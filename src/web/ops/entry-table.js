@@ -1,8 +1,9 @@
 // Entries as a table, each once, whose remaining life counts down.
 
-import { element, link, table } from "./element.js";
+import { element, link, table } from "../shared/element.js";
 import { hrefOfEntry, userLink, whoIs } from "./entries.js";
-import { KINDS, reasonOf, remaining, time } from "./words.js";
+import { time } from "../shared/time.js";
+import { KINDS, reasonOf, remaining } from "./words.js";
 
 const COLUMNS = ["Revoked", "What", "Whose", "Why", "By", "Left"];
 

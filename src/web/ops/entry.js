@@ -1,7 +1,7 @@
 // One entry's story: what it says, how often it refused, how to see it in Redis, what else happened; and lifting it.
 
 import { ask } from "./api.js";
-import { button, element, fromTemplate } from "./element.js";
+import { button, element, fromTemplate } from "../shared/element.js";
 import { apiPathOf, lift, showLifted, storyOf, usesOf } from "./entries.js";
 import { eventTable } from "./event-table.js";
 import { showFailure } from "./failure.js";

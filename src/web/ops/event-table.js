@@ -1,9 +1,10 @@
 // Events as a table, the newest on top.
 
-import { device } from "./device.js";
-import { code, element, link, table } from "./element.js";
+import { device } from "../shared/device.js";
+import { code, element, link, table } from "../shared/element.js";
 import { userLink, whoIs } from "./entries.js";
-import { time, wordsForEvent } from "./words.js";
+import { time } from "../shared/time.js";
+import { wordsForEvent } from "./words.js";
 
 const MOST = 500;
 

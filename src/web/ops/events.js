@@ -1,6 +1,6 @@
 // Events as they happen.
 
-import { element, fromTemplate } from "./element.js";
+import { element, fromTemplate } from "../shared/element.js";
 import { eventTable } from "./event-table.js";
 import { follow } from "./stream.js";
 

@@ -1,6 +1,6 @@
 // What the page says when a request fails, and what to do about it.
 
-import { button, element } from "./element.js";
+import { button, element } from "../shared/element.js";
 
 const RETRY_MS = 3000;
 

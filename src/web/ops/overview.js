@@ -2,10 +2,10 @@
 
 import { ask } from "./api.js";
 import { chartOf } from "./chart.js";
-import { code, definitions, element, fromTemplate, link } from "./element.js";
+import { code, definitions, element, fromTemplate, link } from "../shared/element.js";
 import { showFailure } from "./failure.js";
 import { follow } from "./stream.js";
-import { time } from "./words.js";
+import { time } from "../shared/time.js";
 
 const RECENT = 500;
 const STATUS_MS = 10_000;

@@ -1,7 +1,7 @@
 // What is revoked, live: the newest first, or everything that is in Redis.
 
 import { ask } from "./api.js";
-import { element, fromTemplate, link } from "./element.js";
+import { element, fromTemplate, link } from "../shared/element.js";
 import { entryTable } from "./entry-table.js";
 import { showFailure } from "./failure.js";
 import { follow } from "./stream.js";

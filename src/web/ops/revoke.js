@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { confirm } from "./confirm.js";
-import { code, element, fromTemplate, link } from "./element.js";
+import { code, element, fromTemplate, link } from "../shared/element.js";
 import { hrefOfEntry } from "./entries.js";
 import { withoutScheme } from "./why.js";
 

@@ -1,11 +1,11 @@
 // A user's sessions, with device and last use.
 
 import { ask } from "./api.js";
-import { device } from "./device.js";
-import { button, code, element, fromTemplate, link, table } from "./element.js";
+import { device } from "../shared/device.js";
+import { button, code, element, fromTemplate, link, table } from "../shared/element.js";
 import { showFailure } from "./failure.js";
 import { revokeSession, revokeUser } from "./revoke.js";
-import { time } from "./words.js";
+import { time } from "../shared/time.js";
 
 export function showUser(view, { parts: [user] }) {
   view.append(fromTemplate("user"));

@@ -1,10 +1,10 @@
 // Why a token is refused, or that it isn't. The token is sent once, and neither kept nor put into an address.
 
 import { ask } from "./api.js";
-import { code, definitions, element, fromTemplate, link } from "./element.js";
+import { code, definitions, element, fromTemplate, link } from "../shared/element.js";
 import { ruleCard, userLink } from "./entries.js";
 import { showFailure } from "./failure.js";
-import { time } from "./words.js";
+import { time } from "../shared/time.js";
 
 /** A token has a dot and begins with `{"` in base64url; an id doesn't. */
 export const isToken = (text) => /^ey[\w-]*\./.test(text);

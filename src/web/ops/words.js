@@ -1,6 +1,7 @@
 // What the API's names mean, and how times are shown.
 
-import { element } from "./element.js";
+import { element } from "../shared/element.js";
+import { time } from "../shared/time.js";
 
 export const REASONS = {
   logout: "logged out",
@@ -36,15 +37,6 @@ export const wordsForEvent = ({ event }) => EVENTS[event] ?? event;
 
 /** Whether the event wrote an entry: only those say what kind. */
 export const hasRevoked = ({ event, kind }) => kind !== null && event !== "lifted";
-
-/** Local time to read, UTC on hover. */
-export function time(at) {
-  if (!at) return null;
-  const date = new Date(at);
-  if (Number.isNaN(date.getTime())) return at;
-  const shown = date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
-  return element("time", { dateTime: date.toISOString(), title: `${date.toISOString()} (UTC)` }, shown);
-}
 
 /** Unix seconds. */
 export const timeOf = (seconds) => (seconds === null ? null : time(seconds * 1000));

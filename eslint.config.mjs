@@ -34,13 +34,16 @@ export default defineConfig(
     },
   },
   {
-    // Programs of somebody who has the package: they run as they are written, too.
-    files: ["docs/examples/*.mjs", "test/library/*.mjs"],
+    // Programs of somebody who has the package, or another: they run as they are written, too.
+    files: ["docs/examples/*.mjs", "test/**/*.mjs"],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { "no-console": "off" },
     languageOptions: {
       globals: Object.fromEntries(
-        ["console", "process", "setTimeout", "clearTimeout"].map((name) => [name, "readonly"]),
+        ["console", "fetch", "process", "setTimeout", "clearTimeout", "Request", "URL"].map((name) => [
+          name,
+          "readonly",
+        ]),
       ),
     },
   },

@@ -1,6 +1,10 @@
 import { createPage, createPageFiles } from "../answer/page";
 
 /** Anybody may load the page: it has no data. What it shows comes from `/api/ops`, which checks who is asking. */
-export const opsConsole = createPage("console.html", "A page for ops staff: find, explain, revoke, lift");
+export const opsConsole = createPage(
+  "console",
+  "console.html",
+  "A page for ops staff: find, explain, revoke, lift",
+);
 
 export const opsConsoleFiles = createPageFiles("ops");

@@ -35,12 +35,15 @@ export default defineConfig(
   },
   {
     // Programs that run as they are written: of somebody who has the package, and of the build.
-    files: ["docs/examples/*.mjs", "test/library/*.mjs", "rollup.config.mjs"],
+    files: ["docs/examples/*.mjs", "test/**/*.mjs", "rollup.config.mjs"],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { "no-console": "off" },
     languageOptions: {
       globals: Object.fromEntries(
-        ["console", "process", "setTimeout", "clearTimeout"].map((name) => [name, "readonly"]),
+        ["console", "fetch", "process", "setTimeout", "clearTimeout", "Request", "URL"].map((name) => [
+          name,
+          "readonly",
+        ]),
       ),
     },
   },

@@ -13,6 +13,7 @@ import {
   type Why,
 } from "./denylist/revoking";
 import { createCore } from "./core";
+import { CurfewError } from "./errors";
 import { logRule } from "./log/refusals";
 import { connectRedis } from "./redis/redis";
 import { createOneShard, createShards } from "./redis/shards";
@@ -31,8 +32,11 @@ export type Curfew = {
    * `req.auth` to its claims. It answers every other request itself, so that those never reach your handler.
    */
   requireToken(requirement?: TokenRequirement): Middleware;
-  /** The same check without a request of Express's: returns the claims, or throws a CurfewError with a `code`. */
-  verify(token: string): Promise<Token>;
+  /**
+   * The same check without a request of Express's: returns the claims, or throws a CurfewError with a `code`, which is
+   * `token_missing` where there is no token.
+   */
+  verify(token: string | undefined): Promise<Token>;
   /**
    * Calls the listener once for every revocation from now on, within half a second, whichever instance it was made on.
    * While Redis can't be reached, nothing is delivered; afterwards, everything is. Returns an unsubscribe function.
@@ -82,6 +86,7 @@ export function createCurfew(options: CurfewOptions): Curfew {
 
     async verify(token) {
       try {
+        if (token === undefined || token === "") throw new CurfewError("token_missing");
         const claims = await tokens.verify(token);
         await denylist.assertNotRevoked(claims);
         return claims;

@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "redis",
     "errors",
   ],
-  curfew: ["core", "http", "settings", "auth", "denylist", "issuers", "redis", "log"],
+  curfew: ["core", "http", "settings", "auth", "denylist", "issuers", "redis", "errors", "log"],
   http: [
     "core",
     "ops",

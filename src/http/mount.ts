@@ -7,7 +7,7 @@ import { createErrorHandler } from "./answer/error-handler";
 import type { Middleware } from "./middleware";
 import { neverCached } from "./answer/never-cached";
 import { giveRequestId } from "./request/request-log";
-import { createRouter } from "./router";
+import { createRouter, type Route } from "./router";
 import type { Settings } from "../settings/table";
 
 export type MountOptions = AuthTableOptions & Pick<Settings, "timeoutMs">;
@@ -15,7 +15,12 @@ export type MountOptions = AuthTableOptions & Pick<Settings, "timeoutMs">;
 export type RoutesOptions = {
   /** How a successful logout is answered: `"json"` is 200 with JSON, the default; `"no-content"` is 204. */
   answerLogoutWith?: LogoutAnswer | undefined;
+  /** Which routes there are, by the first word of their paths. Left out, all. */
+  only?: readonly RouteName[] | undefined;
 };
+
+const ROUTE_NAMES = ["register", "login", "refresh", "logout", "sessions", "password", "verify"] as const;
+export type RouteName = (typeof ROUTE_NAMES)[number];
 
 export type TokenRequirement = {
   /** A role that the token must have. */
@@ -57,8 +62,9 @@ export function createMount(core: Core, options: MountOptions): Mount {
 
   return {
     routes(...given) {
-      const { answerLogoutWith = "json" } = readRoutesOptions(given);
-      const tables = [...verifyRoutes, ...authRoutes(answerLogoutWith)];
+      const { answerLogoutWith = "json", only = ROUTE_NAMES } = readRoutesOptions(given);
+      const isThere = ([, path]: Route) => only.some((name) => new RegExp(`^/${name}\\b`).test(path));
+      const tables = [...verifyRoutes, ...authRoutes(answerLogoutWith)].filter(isThere);
       const router = Router().use(createRouter(tables, [giveRequestId, neverCached, inBudget]), handleError);
       return router as unknown as Middleware;
     },
@@ -108,11 +114,22 @@ function readOptions<Name extends string>(
 
 function readRoutesOptions(given: readonly unknown[]): RoutesOptions {
   const write = 'curfew.routes() or curfew.routes({ answerLogoutWith: "no-content" }), with the call';
-  const { answerLogoutWith = "json" } = readOptions(given, ["answerLogoutWith"], write);
+  const { answerLogoutWith = "json", only = ROUTE_NAMES } = readOptions(
+    given,
+    ["answerLogoutWith", "only"],
+    write,
+  );
   if (answerLogoutWith !== "json" && answerLogoutWith !== "no-content")
     throw new TypeError(`Write ${write}.`);
-  return { answerLogoutWith };
+  if (!areRouteNames(only))
+    throw new TypeError(`Write curfew.routes({ only: [...] }) with some of ${ROUTE_NAMES.join(", ")}.`);
+  return { answerLogoutWith, only };
 }
+
+const areRouteNames = (value: unknown): value is RouteName[] =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every((each) => ROUTE_NAMES.some((name) => name === each));
 
 /** Returns the roles of which one is needed; undefined if none is. A role that is given as undefined is a mistake. */
 function readRequirement(given: readonly unknown[]): readonly string[] | undefined {

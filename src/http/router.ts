@@ -18,6 +18,8 @@ export type SuccessAnswer = {
 
 /** What a route does, and how OpenAPI describes it. */
 export type Endpoint = {
+  /** What generated clients call it: OpenAPI's operationId. */
+  readonly name: string;
   readonly summary: string;
   readonly body: z.ZodType | undefined;
   /** What may stand behind the path's question mark. Left out, nobody looks. */
@@ -34,6 +36,7 @@ export type Route = readonly [method: Method, path: string, ...steps: Step[], en
 
 /** An endpoint parses its input, makes one call and answers. */
 export function endpoint<Body = undefined, Query = undefined>(options: {
+  name: string;
   summary: string;
   body?: z.ZodType<Body>;
   query?: z.ZodObject & z.ZodType<Query>;
@@ -42,10 +45,11 @@ export function endpoint<Body = undefined, Query = undefined>(options: {
   security?: Security;
   handle: (req: Request, res: Response, body: Body, query: Query) => Promise<void> | void;
 }): Endpoint {
-  const { summary, body, query, answers, errors = [], security, handle } = options;
+  const { name, summary, body, query, answers, errors = [], security, handle } = options;
   const bodyOf = (req: Request) => (body ? readBody(body, req.body) : (undefined as Body));
   const queryOf = (req: Request) => (query ? readParameters(query, req.query) : (undefined as Query));
   return {
+    name,
     summary,
     body,
     query,

@@ -23,29 +23,33 @@ const text = z.string().nullable();
 const number = z.number().nullable();
 
 /** An entry, and what it says of itself. Anybody may have written it by hand: what is missing or odd is null. */
-export const Entry = z.object({
-  ...{ jti: text, sub: text, sid: text, iss: text, iat: number, exp: number },
-  ...{ revoked_at: text, reason: text, by: text, ip: text, user_agent: text, note: text, cutoff: number },
-  kind: z.enum(["token", "session", "user"]),
-  id: z.string().describe("As it stands in the key; a foreign one's begins with its issuer's name"),
-  key: z.string(),
-  expires_at: z.iso
-    .datetime()
-    .nullable()
-    .describe("When Redis drops the entry; null: never, or after the year 9999"),
-  value: text.describe("What somebody wrote by hand, if it isn't such an entry"),
-});
+export const Entry = z
+  .object({
+    ...{ jti: text, sub: text, sid: text, iss: text, iat: number, exp: number },
+    ...{ revoked_at: text, reason: text, by: text, ip: text, user_agent: text, note: text, cutoff: number },
+    kind: z.enum(["token", "session", "user"]),
+    id: z.string().describe("As it stands in the key; a foreign one's begins with its issuer's name"),
+    key: z.string(),
+    expires_at: z.iso
+      .datetime()
+      .nullable()
+      .describe("When Redis drops the entry; null: never, or after the year 9999"),
+    value: text.describe("What somebody wrote by hand, if it isn't such an entry"),
+  })
+  .meta({ id: "Entry" });
 
 export type Entry = z.infer<typeof Entry>;
 
-export const Uses = z.object({
-  uses: z
-    .number()
-    .describe("How often it was refused, as far as was reported: each instance does once a minute"),
-  last_used_at: text,
-  ip: text,
-  user_agent: text,
-});
+export const Uses = z
+  .object({
+    uses: z
+      .number()
+      .describe("How often it was refused, as far as was reported: each instance does once a minute"),
+    last_used_at: text,
+    ip: text,
+    user_agent: text,
+  })
+  .meta({ id: "Uses" });
 
 export type Uses = z.infer<typeof Uses>;
 

@@ -5,12 +5,14 @@ import type { Shards } from "../redis/shards";
 
 const text = z.string().nullable();
 
-export const Event = z.object({
-  id: z.string().describe("Where the stream is after this event, for Last-Event-ID"),
-  event: z.string(),
-  ...{ timestamp: text, kind: text, sub: text, sid: text, jti: text },
-  ...{ by: text, ip: text, user_agent: text, note: text, epoch: text },
-});
+export const Event = z
+  .object({
+    id: z.string().describe("Where the stream is after this event, for Last-Event-ID"),
+    event: z.string(),
+    ...{ timestamp: text, kind: text, sub: text, sid: text, jti: text },
+    ...{ by: text, ip: text, user_agent: text, note: text, epoch: text },
+  })
+  .meta({ id: "Event" });
 
 export type Event = z.infer<typeof Event>;
 

@@ -6,14 +6,16 @@ import { beganAt } from "../denylist/past/epochs";
 import { dateOf } from "./dates";
 import { Entry, Uses, type Entries } from "./entries";
 
-export const Rule = z.object({
-  rule: z
-    .string()
-    .describe("signature, exp, jti, sid, sub or epoch, session; else the claim that is wrong, such as aud"),
-  message: z.string(),
-  entry: Entry.optional(),
-  uses: Uses.optional().describe("How often the entry refused a token"),
-});
+export const Rule = z
+  .object({
+    rule: z
+      .string()
+      .describe("signature, exp, jti, sid, sub or epoch, session; else the claim that is wrong, such as aud"),
+    message: z.string(),
+    entry: Entry.optional(),
+    uses: Uses.optional().describe("How often the entry refused a token"),
+  })
+  .meta({ id: "Rule" });
 
 export type Rule = z.infer<typeof Rule>;
 

@@ -11,21 +11,23 @@ const Epoch = z.object({
   since: z.iso.datetime().nullable(),
 });
 
-export const Status = z.object({
-  redis: z.object({
-    nodes: z.array(
-      z.object({
-        version: z.string().nullable(),
-        replicas: z.number(),
-        eviction_policy: z.string().nullable(),
-        append_only_file: z.enum(["on", "off", "failing"]).nullable(),
-      }),
-    ),
-    warnings: z.array(z.object({ code: z.string(), message: z.string() })),
-  }),
-  epochs: z.array(Epoch).describe("Since when the denylist remembers; in a cluster, one for each shard"),
-  events: z.number().describe("How many events the stream holds"),
-});
+export const Status = z
+  .object({
+    redis: z.object({
+      nodes: z.array(
+        z.object({
+          version: z.string().nullable(),
+          replicas: z.number(),
+          eviction_policy: z.string().nullable(),
+          append_only_file: z.enum(["on", "off", "failing"]).nullable(),
+        }),
+      ),
+      warnings: z.array(z.object({ code: z.string(), message: z.string() })),
+    }),
+    epochs: z.array(Epoch).describe("Since when the denylist remembers; in a cluster, one for each shard"),
+    events: z.number().describe("How many events the stream holds"),
+  })
+  .meta({ id: "Status" });
 
 export type Status = z.infer<typeof Status>;
 

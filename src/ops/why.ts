@@ -12,15 +12,17 @@ const Named = z.object({
   ...{ issued_at: z.iso.datetime().nullable(), expires_at: z.iso.datetime().nullable() },
 });
 
-export const Explanation = z.object({
-  verdict: z
-    .enum(["alive", "dead", "not_genuine", "unknown"])
-    .describe(
-      "unknown: nothing is denied by that jti, and whether there is such a token can't be told from it alone",
-    ),
-  rules: z.array(Rule).describe("Every rule that refuses it; none if it is accepted"),
-  token: Named.nullable().describe("What a genuine token says of itself"),
-});
+export const Explanation = z
+  .object({
+    verdict: z
+      .enum(["alive", "dead", "not_genuine", "unknown"])
+      .describe(
+        "unknown: nothing is denied by that jti, and whether there is such a token can't be told from it alone",
+      ),
+    rules: z.array(Rule).describe("Every rule that refuses it; none if it is accepted"),
+    token: Named.nullable().describe("What a genuine token says of itself"),
+  })
+  .meta({ id: "Explanation" });
 
 export type Explanation = z.infer<typeof Explanation>;
 

@@ -33,7 +33,10 @@ async function byOauth4webapi() {
 async function byJwtBearer() {
   const app = express();
   app.get("/", auth({ issuerBaseURL: issuer, audience: "curfew" }), (req, res) => res.json(req.auth.payload));
-  app.use((error, _req, res, _next) => res.status(error.status ?? 500).json({ message: error.message }));
+  app.use((error, _req, res, next) => {
+    if (res.headersSent) next(error);
+    else res.status(error.status ?? 500).json({ message: error.message });
+  });
   const listening = app.listen(0, "127.0.0.1");
   await new Promise((resolve) => listening.once("listening", resolve));
   const ask = async (bearer) => {

@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
+import express from "express";
 import { Cluster, Redis as Client } from "ioredis";
+import request from "supertest";
 import {
   createCurfew,
   isEndedBy,
@@ -70,6 +72,24 @@ function listen(curfew: Curfew) {
 describe("with a Redis", () => {
   const redis = useRedis();
   const curfew = useCurfew(() => ({ redis: redis.url, issuers }));
+
+  it("refuses no token at all as what it is", async () => {
+    for (const none of [undefined, ""])
+      await expect(curfew.verify(none)).rejects.toMatchObject({ code: "token_missing" });
+  });
+
+  it("mounts only those routes that are asked for", async () => {
+    const app = express();
+    app.use("/auth", curfew.routes({ only: ["refresh", "logout", "sessions"] }));
+    const answers = await Promise.all(
+      ["register", "login", "refresh", "logout", "password", "verify"].map((path) =>
+        request(app).post(`/auth/${path}`),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([404, 404, 401, 401, 404, 404]);
+    for (const only of [[], ["loguot"], "logout", null])
+      expect(() => curfew.routes({ only: only as never })).toThrow("some of register, login");
+  });
 
   it("tells the app's log at debug why a token with a good signature is refused, if it has a debug()", async () => {
     const now = Math.floor(Date.now() / 1000);

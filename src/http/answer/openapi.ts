@@ -27,17 +27,22 @@ const OTHER = {
   content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
 };
 
+/** Node itself refuses such a request. */
+const HEADERS_TOO_LARGE = { description: "The headers have more than 16 KiB. The answer has no body." };
+
 /** Describes the routes by what they run: the schemas that validate and the steps that refuse. */
 export function createOpenApi(tables: readonly RouteTable[], accessCookie: string): object {
   const { version, license } = JSON.parse(
     readFileSync(join(__dirname, "../../../package.json"), "utf8"),
   ) as Manifest;
   const paths: Record<string, Record<string, object>> = {};
+  const nameOperation = createNames();
   for (const { base, routes } of tables) {
     for (const route of routes) {
       const methods = route[0] === "all" ? ALL_METHODS : [route[0]];
       const path = (paths[pathOf(base + route[1])] ??= {});
-      for (const method of methods) path[method] = operationOf(base, route);
+      for (const method of methods)
+        path[method] = operationOf(base, route, nameOperation(base, method, route));
     }
   }
   return {
@@ -48,9 +53,11 @@ export function createOpenApi(tables: readonly RouteTable[], accessCookie: strin
       license: { name: license, identifier: license },
       summary: "A real logout for stateless JWTs",
     },
-    paths,
+    // Wherever this description was fetched from.
+    servers: [{ url: "/" }],
+    paths: hoisted(paths),
     components: {
-      schemas: { Error: jsonSchema(ErrorAnswer, "output") },
+      schemas: { ...namedIn(paths), Error: jsonSchema(ErrorAnswer, "output") },
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
         cookie: { type: "apiKey", in: "cookie", name: accessCookie },
@@ -73,18 +80,34 @@ const SECURITY: Record<Security, object[]> = {
 
 type Manifest = { version: string; license: string };
 
-function operationOf(base: string, route: Route): object {
+/**
+ * A name for each operation, and no name twice: those of the second version of the API end with V1, and where one route
+ * answers several methods, all but GET (or the first) end with theirs.
+ */
+function createNames() {
+  const taken = new Set<string>();
+  return function nameOperation(base: string, method: string, route: Route): string {
+    const name = endpointOf(route).name + (base.startsWith("/api/v1/") ? "V1" : "");
+    const byMethod = `${name}By${method.slice(0, 1).toUpperCase()}${method.slice(1)}`;
+    const free = [name, byMethod, `${byMethod}Too`].find((each) => !taken.has(each)) ?? name;
+    taken.add(free);
+    return free;
+  };
+}
+
+function operationOf(base: string, route: Route, operationId: string): object {
   const endpoint = endpointOf(route);
   const errors = [...stepsOf(route).flatMap(({ errors }) => errors), ...endpoint.errors, "internal" as const];
   const { security } = [...stepsOf(route), endpoint].find((each) => each.security) ?? {};
   const parameters = [...pathParametersOf(route[1]), ...queryParametersOf(endpoint.query)];
   return {
+    operationId,
     summary: endpoint.summary,
     tags: [base === "" ? "others" : base],
     ...(parameters.length > 0 && { parameters }),
-    ...(security && { security: SECURITY[security] }),
+    security: security ? SECURITY[security] : [],
     ...(endpoint.body && { requestBody: requestBodyOf(endpoint.body, mediaTypeOf(route)) }),
-    responses: { ...successesOf(endpoint), ...refusalsOf(errors), default: OTHER },
+    responses: { ...successesOf(endpoint), ...refusalsOf(errors), 431: HEADERS_TOO_LARGE, default: OTHER },
   };
 }
 
@@ -150,4 +173,26 @@ function jsonSchema(schema: z.ZodType, io: "input" | "output") {
   const described = z.toJSONSchema(schema, { io });
   delete described.$schema;
   return described;
+}
+
+/** Schemas with an `id` in their meta are described where they are used, under `$defs`. Here they move to one place. */
+const DEFINED = "#/$defs/";
+
+/** The named schemas that stand anywhere in `value`. */
+function namedIn(value: unknown): Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return {};
+  const { $defs, ...rest } = value as { $defs?: object };
+  const inside = Object.assign({}, ...Object.values({ ...$defs, ...rest }).map(namedIn)) as object;
+  return { ...inside, ...(hoisted($defs ?? {}) as object) };
+}
+
+/** The same without `$defs`, and each reference to one leads to the components. */
+function hoisted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(hoisted);
+  if (typeof value === "string" && value.startsWith(DEFINED))
+    return `#/components/schemas/${value.slice(DEFINED.length)}`;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, each]) => (name === "$defs" ? [] : [[name, hoisted(each)]])),
+  );
 }

@@ -20,8 +20,9 @@ const pagePolicy = helmet.contentSecurityPolicy({
   },
 });
 
-export const createPage = (file: string, summary: string) =>
+export const createPage = (name: string, file: string, summary: string) =>
   endpoint({
+    name,
     summary,
     answers: { 200: { description: "A page" } },
     handle(req, res) {

@@ -1,11 +1,13 @@
 import { z } from "zod";
 import type { Auth } from "../../auth/auth";
 
-export const Session = z.object({
-  id: z.string(),
-  ...{ created_at: z.iso.datetime(), last_used_at: z.iso.datetime(), expires_at: z.iso.datetime() },
-  ...{ ip: z.string().nullable(), user_agent: z.string().nullable() },
-});
+export const Session = z
+  .object({
+    id: z.string(),
+    ...{ created_at: z.iso.datetime(), last_used_at: z.iso.datetime(), expires_at: z.iso.datetime() },
+    ...{ ip: z.string().nullable(), user_agent: z.string().nullable() },
+  })
+  .meta({ id: "Session" });
 
 type Known = Awaited<ReturnType<Auth["sessions"]>>[number];
 

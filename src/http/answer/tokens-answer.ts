@@ -4,17 +4,21 @@ import type { Grant } from "../../auth/auth";
 import type { Cookies } from "../request/cookies";
 import type { Transport } from "../request/credentials";
 
-export const User = z.object({ id: z.string(), email: z.string(), roles: z.array(z.string()) });
+export const User = z
+  .object({ id: z.string(), email: z.string(), roles: z.array(z.string()) })
+  .meta({ id: "User" });
 
 /** With cookie transport, the two tokens are only in cookies, not in the body. */
-export const Tokens = z.object({
-  access_token: z.string().optional(),
-  token_type: z.literal("Bearer"),
-  expires_in: z.number(),
-  refresh_token: z.string().optional(),
-  refresh_expires_in: z.number(),
-  user: User,
-});
+export const Tokens = z
+  .object({
+    access_token: z.string().optional(),
+    token_type: z.literal("Bearer"),
+    expires_in: z.number(),
+    refresh_token: z.string().optional(),
+    refresh_expires_in: z.number(),
+    user: User,
+  })
+  .meta({ id: "Tokens" });
 
 export function answerTokens(res: Response, grant: Grant, transport: Transport, cookies: Cookies): void {
   const { accessToken, refreshToken, expiresInSeconds, refreshExpiresInSeconds } = grant;

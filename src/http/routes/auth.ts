@@ -11,17 +11,21 @@ import type { Tell } from "../request/request-log";
 import { endpoint } from "../router";
 import { answerTokens, Tokens } from "../answer/tokens-answer";
 
-const Login = z.strictObject({
-  email: z.string(),
-  password: z.string(),
-  transport: z
-    .enum(["bearer", "cookie"])
-    .nullable()
-    .default("bearer")
-    .transform((transport) => transport ?? "bearer"),
-});
-const Refresh = z.strictObject({ refresh_token: z.string().nullish() });
-const PasswordChange = z.strictObject({ current_password: z.string(), new_password: z.string() });
+const Login = z
+  .strictObject({
+    email: z.string(),
+    password: z.string(),
+    transport: z
+      .enum(["bearer", "cookie"])
+      .nullable()
+      .default("bearer")
+      .transform((transport) => transport ?? "bearer"),
+  })
+  .meta({ id: "Login" });
+const Refresh = z.strictObject({ refresh_token: z.string().nullish() }).meta({ id: "Refresh" });
+const PasswordChange = z
+  .strictObject({ current_password: z.string(), new_password: z.string() })
+  .meta({ id: "PasswordChange" });
 
 export type AuthRouteParts = {
   auth: Auth;
@@ -55,6 +59,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
   }
 
   const register = endpoint({
+    name: "register",
     summary: "Open an account and log in",
     body: Login,
     answers: { 201: { description: "The account exists, and its owner is logged in", schema: Tokens } },
@@ -71,6 +76,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
   });
 
   const login = endpoint({
+    name: "login",
     summary: "Log in",
     body: Login,
     answers: { 200: { description: "Logged in", schema: Tokens } },
@@ -84,6 +90,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
   });
 
   const refresh = endpoint({
+    name: "refresh",
     summary: "Exchange a refresh token for the next pair",
     body: Refresh.optional(),
     answers: { 200: { description: "The next pair", schema: Tokens } },
@@ -99,6 +106,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
   });
 
   const changePassword = endpoint({
+    name: "changePassword",
     summary: "Change the password, which ends every session, and log in anew",
     body: PasswordChange,
     answers: { 200: { description: "The tokens of a new session", schema: Tokens } },

@@ -34,6 +34,7 @@ export function createBackchannelLogout({ issuerLogout, limitTries, tell }: Back
   }
 
   return endpoint({
+    name: "backchannelLogout",
     summary: "Take an issuer's word that somebody logged out there (OpenID Connect Back-Channel Logout)",
     body: LogoutForm,
     answers: { 200: { description: "What the logout token names is refused from now on" } },

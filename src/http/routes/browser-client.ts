@@ -6,6 +6,7 @@ const FRESH_SECONDS = 300;
 
 /** The client for frontends, for pages that have no bundler to import `curfew/browser` with. */
 export const browserClient = endpoint({
+  name: "browserClient",
   summary: "The client for browsers, an ES module",
   answers: { 200: { description: "A module that exports `createClient`", mediaType: "text/javascript" } },
   handle(_req, res) {

@@ -7,6 +7,7 @@ import { endpoint } from "../router";
 export function createDescription(tables: () => readonly RouteTable[], accessCookie: string) {
   let description: object | undefined;
   return endpoint({
+    name: "openapi",
     summary: "This description, in OpenAPI 3.1",
     answers: { 200: { description: "An OpenAPI document", schema: z.looseObject({ openapi: z.string() }) } },
     handle(_req, res) {
@@ -15,4 +16,4 @@ export function createDescription(tables: () => readonly RouteTable[], accessCoo
   });
 }
 
-export const docs = createPage("docs.html", "A page to read this description and to try it");
+export const docs = createPage("docs", "docs.html", "A page to read this description and to try it");

@@ -7,6 +7,7 @@ import { endpoint } from "../router";
 
 /** Doesn't ask Redis: otherwise an outage of Redis would have every instance restarted. */
 export const healthz = endpoint({
+  name: "isAlive",
   summary: "Alive: the process answers",
   answers: { 200: { description: "Alive", schema: z.object({ status: z.literal("ok") }) } },
   handle(_req, res) {
@@ -14,15 +15,18 @@ export const healthz = endpoint({
   },
 });
 
-const Ready = z.object({
-  status: z.literal("ready"),
-  warnings: z.array(z.object({ code: z.string(), message: z.string() })),
-});
+const Ready = z
+  .object({
+    status: z.literal("ready"),
+    warnings: z.array(z.object({ code: z.string(), message: z.string() })),
+  })
+  .meta({ id: "Ready" });
 
 /** `knownWarnings` returns those that are known without asking anybody. */
 export function createReadyz(denylist: Denylist, knownWarnings: () => Warning[], isStopping: () => boolean) {
   const writing = createWriteCheck(denylist);
   return endpoint({
+    name: "isReady",
     summary: "Ready: this instance can tell who is logged out",
     answers: { 200: { description: "Ready; `warnings` says what is wrong nevertheless", schema: Ready } },
     errors: ["denylist_unavailable", "stopping"],

@@ -9,8 +9,10 @@ import type { Tell } from "../request/request-log";
 import { endpoint, type SuccessAnswer } from "../router";
 import { runStep, type Step } from "../request/step";
 
-const Logout = z.strictObject({ refresh_token: z.string().nullish(), all_devices: z.boolean().nullish() });
-const LoggedOut = z.object({ success: z.literal(true), message: z.string() });
+const Logout = z
+  .strictObject({ refresh_token: z.string().nullish(), all_devices: z.boolean().nullish() })
+  .meta({ id: "Logout" });
+const LoggedOut = z.object({ success: z.literal(true), message: z.string() }).meta({ id: "LoggedOut" });
 
 export type LogoutParts = {
   auth: Auth;
@@ -74,6 +76,7 @@ export function createLogoutEndpoints({ auth, cookies, credentialsOf, limitTries
 
   const logout = (answers: Record<number, SuccessAnswer>, sayDone: (res: Response) => void) =>
     endpoint({
+      name: "logout",
       summary: "Log out: end this session, or all of the user's",
       body: Logout.default({}),
       answers,

@@ -10,6 +10,7 @@ import { endpoint } from "../router";
 
 export const createMetricsEndpoint = ({ contentType, read }: Metrics) =>
   endpoint({
+    name: "metrics",
     summary:
       "Figures for Prometheus. Without `METRICS_TOKEN` for this machine alone; with it, for whoever sends it as `Authorization: Bearer …`",
     answers: {

@@ -4,14 +4,16 @@ import { endpoint, type Route } from "../router";
 const PATH = "/.well-known/oauth-authorization-server";
 const AUTH_METHODS = ["client_secret_basic", "client_secret_post"];
 
-const Metadata = z.object({
-  issuer: z.url(),
-  jwks_uri: z.url(),
-  ...{ revocation_endpoint: z.url(), introspection_endpoint: z.url() },
-  revocation_endpoint_auth_methods_supported: z.array(z.string()),
-  introspection_endpoint_auth_methods_supported: z.array(z.string()),
-  response_types_supported: z.array(z.string()),
-});
+const Metadata = z
+  .object({
+    issuer: z.url(),
+    jwks_uri: z.url(),
+    ...{ revocation_endpoint: z.url(), introspection_endpoint: z.url() },
+    revocation_endpoint_auth_methods_supported: z.array(z.string()),
+    introspection_endpoint_auth_methods_supported: z.array(z.string()),
+    response_types_supported: z.array(z.string()),
+  })
+  .meta({ id: "OAuthMetadata" });
 
 /**
  * Where clients find what they need, by the issuer alone (RFC 8414). If the issuer isn't a URL, there is no such
@@ -32,6 +34,7 @@ export function createServerMetadata(issuer: string): Route[] {
     response_types_supported: [],
   } satisfies z.infer<typeof Metadata>;
   const describe = endpoint({
+    name: "oauthMetadata",
     summary: "What OAuth clients need to know of this service (RFC 8414)",
     answers: { 200: { description: "The endpoints, and how clients authenticate", schema: Metadata } },
     handle(_req, res) {

@@ -22,23 +22,25 @@ const TokenForm = z.object({
   token_type_hint: z.unknown().optional().describe("Ignored"),
 });
 
-const Introspection = z.discriminatedUnion("active", [
-  z.strictObject({ active: z.literal(false) }),
-  z.strictObject({
-    active: z.literal(true),
-    token_type: z.enum(["Bearer", "refresh_token"]),
-    iss: z.string().optional(),
-    sub: z.string(),
-    aud: z.union([z.string(), z.array(z.string())]).optional(),
-    scope: z.string().optional().describe("Separated by spaces"),
-    client_id: z.string().optional(),
-    jti: z.string().optional(),
-    sid: z.string().optional(),
-    iat: z.number().optional(),
-    exp: z.number(),
-    roles: z.array(z.string()).optional(),
-  }),
-]);
+const Introspection = z
+  .discriminatedUnion("active", [
+    z.strictObject({ active: z.literal(false) }),
+    z.strictObject({
+      active: z.literal(true),
+      token_type: z.enum(["Bearer", "refresh_token"]),
+      iss: z.string().optional(),
+      sub: z.string(),
+      aud: z.union([z.string(), z.array(z.string())]).optional(),
+      scope: z.string().optional().describe("Separated by spaces"),
+      client_id: z.string().optional(),
+      jti: z.string().optional(),
+      sid: z.string().optional(),
+      iat: z.number().optional(),
+      exp: z.number(),
+      roles: z.array(z.string()).optional(),
+    }),
+  ])
+  .meta({ id: "Introspection" });
 
 type Introspection = z.infer<typeof Introspection>;
 
@@ -65,6 +67,7 @@ export function createOAuthEndpoints({ auth, tell, alarms, meter, log }: OAuthPa
   }
 
   const introspect = endpoint({
+    name: "introspect",
     summary: "Tell a client whether a token is alive, and its claims (RFC 7662)",
     body: TokenForm,
     answers: {
@@ -80,6 +83,7 @@ export function createOAuthEndpoints({ auth, tell, alarms, meter, log }: OAuthPa
   });
 
   const revoke = endpoint({
+    name: "revokeAsClient",
     summary: "Revoke a token and end its session, on behalf of a client (RFC 7009)",
     body: TokenForm,
     answers: { 200: { description: "The token is refused from now on, if it was ever valid" } },

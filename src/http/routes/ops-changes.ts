@@ -69,10 +69,12 @@ const Lift = z.strictObject({ reason: Reason.nullish() }).optional();
 const LiftQuery = z.strictObject({ reason: Reason.optional().describe("Where a body can't say it") });
 
 const Revoked = z.object({ revoked: z.literal(true) });
-const Lifted = z.object({
-  lifted: Entry,
-  still_refused_by: z.array(Rule).describe("What refuses the same token all the same"),
-});
+const Lifted = z
+  .object({
+    lifted: Entry,
+    still_refused_by: z.array(Rule).describe("What refuses the same token all the same"),
+  })
+  .meta({ id: "Lifted" });
 
 export type OpsChangesParts = { ops: Ops; auth: Auth; tell: Tell };
 
@@ -91,6 +93,7 @@ export function createOpsChanges({ ops, auth, tell }: OpsChangesParts) {
   });
 
   const revoke = endpoint({
+    name: "revoke",
     summary: "Revoke a token, a session or all that a user has",
     body: Revocation,
     query: z.strictObject({}),
@@ -105,6 +108,7 @@ export function createOpsChanges({ ops, auth, tell }: OpsChangesParts) {
   });
 
   const lift = endpoint({
+    name: "lift",
     summary: "Lift a revocation: delete its entry",
     body: Lift,
     query: LiftQuery,

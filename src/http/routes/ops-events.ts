@@ -115,6 +115,7 @@ export function createEventStream({ events, denylist, revocations, isStopping }:
   }
 
   return endpoint({
+    name: "followEvents",
     summary: "Follow the events as they happen",
     query: StreamQuery,
     answers: {

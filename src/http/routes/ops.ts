@@ -50,15 +50,17 @@ const ListQuery = z.strictObject({
     .default(LIMIT.preset),
 });
 
-const Listed = z.object({
-  items: z.array(Entry),
-  next_cursor: z
-    .string()
-    .nullable()
-    .describe("Null when there are no more; a page may be short or empty before"),
-  looked: z.number().describe("How much has been looked at so far"),
-  of: z.number().describe("… of about how much"),
-});
+const Listed = z
+  .object({
+    items: z.array(Entry),
+    next_cursor: z
+      .string()
+      .nullable()
+      .describe("Null when there are no more; a page may be short or empty before"),
+    looked: z.number().describe("How much has been looked at so far"),
+    of: z.number().describe("… of about how much"),
+  })
+  .meta({ id: "Revocations" });
 
 const Shown = Entry.extend({ uses: Uses.nullable().describe("How often it refused a token") });
 
@@ -86,6 +88,7 @@ const NewestCursor = createCursor(z.strictObject({ events: z.string() }));
 /** Finds and explains. None of these changes anything. */
 export function createOpsEndpoints(ops: Ops, people: Pick<People, "sessions">) {
   const list = endpoint({
+    name: "listRevocations",
     summary: "List what is denied, page by page",
     query: ListQuery,
     answers: { 200: { description: "A page of entries", schema: Listed } },
@@ -117,6 +120,7 @@ export function createOpsEndpoints(ops: Ops, people: Pick<People, "sessions">) {
   }
 
   const show = endpoint({
+    name: "showRevocation",
     summary:
       "Show one entry: what is denied, by whom, when, why, until when, and how often it was used since",
     query: z.strictObject({}),
@@ -130,6 +134,7 @@ export function createOpsEndpoints(ops: Ops, people: Pick<People, "sessions">) {
   });
 
   const why = endpoint({
+    name: "why",
     summary: "Explain why a token is accepted or refused",
     body: WhyBody,
     query: z.strictObject({}),
@@ -141,6 +146,7 @@ export function createOpsEndpoints(ops: Ops, people: Pick<People, "sessions">) {
   });
 
   const sessions = endpoint({
+    name: "listSessionsOfUser",
     summary: "List a user's sessions, oldest first",
     query: z.strictObject({}),
     answers: {
@@ -154,6 +160,7 @@ export function createOpsEndpoints(ops: Ops, people: Pick<People, "sessions">) {
   });
 
   const status = endpoint({
+    name: "status",
     summary: "Tell how Redis is, and since when the denylist remembers",
     query: z.strictObject({}),
     answers: { 200: { description: "The status", schema: Status } },

@@ -5,12 +5,15 @@ import type { Tell } from "../request/request-log";
 import { answerOf, Session } from "../answer/session-answer";
 import { endpoint } from "../router";
 
-const Sessions = z.object({
-  sessions: z.array(Session.extend({ current: z.boolean() })),
-});
+const Sessions = z
+  .object({
+    sessions: z.array(Session.extend({ current: z.boolean() })),
+  })
+  .meta({ id: "Sessions" });
 
 export function createSessionEndpoints(auth: Auth, tell: Tell) {
   const listSessions = endpoint({
+    name: "listSessions",
     summary: "List the caller's sessions, oldest first",
     answers: { 200: { description: "The live sessions", schema: Sessions } },
     errors: ["own_session_required"],
@@ -27,6 +30,7 @@ export function createSessionEndpoints(auth: Auth, tell: Tell) {
   });
 
   const endSession = endpoint({
+    name: "endSession",
     summary: "End one of the caller's sessions",
     answers: { 204: { description: "The session is over" } },
     errors: ["own_session_required", "not_found"],
@@ -39,6 +43,7 @@ export function createSessionEndpoints(auth: Auth, tell: Tell) {
   });
 
   const endOtherSessions = endpoint({
+    name: "endOtherSessions",
     summary: "End all of the caller's sessions but the current one",
     answers: { 204: { description: "The other sessions are over" } },
     errors: ["own_session_required"],

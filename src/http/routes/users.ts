@@ -5,15 +5,18 @@ import { callerOf } from "../request/caller";
 import { endpoint } from "../router";
 import { User } from "../answer/tokens-answer";
 
-const Account = User.extend({ created_at: z.iso.datetime() });
-const ForeignCaller = z.object({
-  id: z.string(),
-  issuer: z.string(),
-  claims: z.record(z.string(), z.unknown()),
-});
+const Account = User.extend({ created_at: z.iso.datetime() }).meta({ id: "Account" });
+const ForeignCaller = z
+  .object({
+    id: z.string(),
+    issuer: z.string(),
+    claims: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: "ForeignCaller" });
 
 export const createMeEndpoint = (auth: Auth) =>
   endpoint({
+    name: "me",
     summary: "Tell whose token this is",
     answers: {
       200: {

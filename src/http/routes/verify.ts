@@ -31,6 +31,7 @@ const IDENTITY = {
 };
 
 export const verify = endpoint({
+  name: "verify",
   summary: "Tell a gateway whose token a request carries",
   answers: {
     204: { description: "Accepted; the X-Auth- headers say who it is", headers: IDENTITY },

@@ -47,20 +47,25 @@ async function readDescription() {
   return JSON.parse(text);
 }
 
+let schemas = {};
+
 function showDescription({ info, paths, components }) {
+  schemas = components.schemas;
   byId("version").textContent = info.version;
   const groups = Object.groupBy(routesOf(paths), ({ operation }) => operation.tags[0]);
   const tags = Object.keys(groups).sort((one, other) => (RANK[one] ?? 1) - (RANK[other] ?? 1));
   const sections = tags.map((tag) =>
     tag === TWIN ? twinsSection(groups[TWIN], groups[FIRST] ?? []) : groupSection(tag, groups[tag]),
   );
-  byId("routes").append(...sections, schemasSection(components.schemas));
+  byId("routes").append(...sections, schemasSection(schemas));
 }
 
 /** One route for each operation. Methods of a path with the same description are one route. */
 function routesOf(paths) {
   return Object.entries(paths).flatMap(([path, operations]) => {
-    const alike = Object.groupBy(Object.entries(operations), ([, operation]) => JSON.stringify(operation));
+    const alike = Object.groupBy(Object.entries(operations), ([, operation]) =>
+      JSON.stringify({ ...operation, operationId: "" }),
+    );
     return Object.values(alike).map((same) => ({
       path,
       methods: same.map(([method]) => method.toUpperCase()),
@@ -108,7 +113,7 @@ function routeDetails(route) {
   find("select").append(...methods.map((method) => element("option", {}, method)));
   find(".choice").hidden = methods.length === 1;
   find(".choice").after(...(operation.parameters ?? []).map(parameterLabel));
-  showBody(details, schemaIn(operation.requestBody));
+  showBody(details, resolved(schemaIn(operation.requestBody)));
   if (isForClients) find(".body").replaceWith(element("p", { className: "quiet" }, FOR_CLIENTS));
   const isStream = "text/event-stream" in (operation.responses[200]?.content ?? {});
   if (isStream) find(".answer").replaceWith(element("p", { className: "quiet" }, FOR_STREAMS));
@@ -158,6 +163,9 @@ function answerRow([status, answer]) {
 }
 
 const schemaIn = (part) => Object.values(part?.content ?? {})[0]?.schema;
+
+/** What a reference to a named schema leads to; any other schema is itself. */
+const resolved = (schema) => schemas[refName(schema)] ?? schema;
 
 const refName = (schema) => schema?.$ref?.split("/").at(-1);
 

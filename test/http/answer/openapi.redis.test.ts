@@ -1,3 +1,7 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Ajv2020, type AnySchema } from "ajv/dist/2020";
 import addFormats from "ajv-formats";
 import { call, login, PASSWORD, register, type Answer } from "../../helpers/client";
@@ -10,8 +14,17 @@ import { useService } from "../../helpers/service";
 import { use } from "../../helpers/use";
 
 type Media = { headers?: Record<string, object>; content?: { "application/json": { schema: AnySchema } } };
-type Operation = { responses: Record<string, Media>; requestBody?: Media };
-type Description = { openapi: string; paths: Record<string, Record<string, Operation>>; components: object };
+type Operation = {
+  operationId: string;
+  security: object[];
+  responses: Record<string, Media>;
+  requestBody?: Media;
+};
+type Description = {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: object };
+};
 
 const redis = useRedis();
 const provider = use(() => startProvider("idp"));
@@ -241,8 +254,7 @@ it("describes every route, and every error code somewhere", () => {
     (description.paths[path]?.[method] as { security?: unknown }).security;
   expect(securityOf("get", "/api/users/me")).toEqual([{ bearer: [] }, { cookie: [] }]);
   expect(securityOf("post", "/api/auth/logout")).toEqual([{ bearer: [] }, { cookie: [] }, {}]);
-  for (const path of ["/api/auth/login", "/api/auth/refresh"])
-    expect(securityOf("post", path)).toBeUndefined();
+  for (const path of ["/api/auth/login", "/api/auth/refresh"]) expect(securityOf("post", path)).toEqual([]);
   const codesOf = (path: string, status: string) =>
     JSON.stringify(description.paths[path]?.["post"]?.responses[status]);
   for (const path of ["/api/auth/logout", "/api/auth/password"])
@@ -258,4 +270,45 @@ it("describes every route, and every error code somewhere", () => {
   const unnamed = codes.filter((code) => !text.includes(`"${code}"`));
   // It may come wherever there is a route.
   expect(unnamed).toEqual(["method_not_allowed"]);
+});
+
+it("says which operations are public, and names each so that a generated client can", () => {
+  const operations = Object.values(description.paths).flatMap((path) => Object.values(path));
+  const names = operations.map(({ operationId }) => operationId);
+  expect(new Set(names).size).toBe(names.length);
+  for (const name of names) expect(name).toMatch(/^[a-z][A-Za-z0-9]+$/);
+  expect(names).toEqual(expect.arrayContaining(["login", "loginV1", "logout", "listSessions", "introspect"]));
+  expect(description.paths["/api/auth/login"]?.["post"]?.security).toEqual([]);
+  expect(description.paths["/api/users/me"]?.["get"]?.security).not.toEqual([]);
+  for (const { responses } of operations) expect(responses["431"]?.content).toBeUndefined();
+});
+
+it("has a named schema for whatever has a name, and nothing is described twice under it", () => {
+  const { schemas } = description.components;
+  expect(Object.keys(schemas)).toEqual(
+    expect.arrayContaining(["Tokens", "User", "Session", "Entry", "Error"]),
+  );
+  const text = JSON.stringify(description);
+  expect(text).not.toContain("$defs");
+  const references = [...text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name);
+  expect([...new Set(references)].sort()).toEqual(Object.keys(schemas).sort());
+});
+
+describe("Redocly's recommended rules", () => {
+  /** In a process of its own, because the package is one of ES modules. */
+  function errorsIn(what: object): string[] {
+    const file = join(mkdtempSync(join(tmpdir(), "curfew-openapi-")), "openapi.json");
+    writeFileSync(file, JSON.stringify(what));
+    return JSON.parse(
+      execFileSync(process.execPath, ["test/http/answer/lint.mjs", file]).toString(),
+    ) as string[];
+  }
+
+  it("find no error in it", () => {
+    expect(errorsIn(description)).toEqual([]);
+  });
+
+  it("find one where there is one", () => {
+    expect(errorsIn({ ...description, servers: [] })).not.toEqual([]);
+  });
 });

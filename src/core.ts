@@ -7,6 +7,7 @@ import { createAlarms, type Alarms } from "./denylist/alarms";
 import { createDenylist, type Denylist } from "./denylist/denylist";
 import { createEpochs, type Epochs } from "./denylist/past/epochs";
 import { createForeignSessions } from "./denylist/foreign-sessions";
+import { createMirror, type Mirror } from "./denylist/mirror/mirror";
 import { createPast, type Past } from "./denylist/past/past";
 import { createRevocations, type Revocations } from "./denylist/revocations";
 import { createRevoker, type Revoker } from "./denylist/revoker";
@@ -33,6 +34,8 @@ export type Base = {
   past: Past;
   writer: Writer;
   denylist: Denylist;
+  /** Undefined if every check asks Redis. */
+  mirror: Mirror | undefined;
   epochs: Epochs;
   sessions: Sessions;
   passwords: Passwords;
@@ -45,7 +48,7 @@ export type Base = {
 };
 
 export type BaseOptions = SessionOptions &
-  Pick<Settings, "partitionToleranceMs" | "passwordMinLength"> & {
+  Pick<Settings, "partitionToleranceMs" | "passwordMinLength" | "mode" | "mirrorMaxStalenessMs"> & {
     redis: Redis;
     shards: Shards;
     /** Left out, nothing is counted. */
@@ -58,14 +61,19 @@ export function createBase(options: BaseOptions): Base {
   const { redis, shards, meter, log, partitionToleranceMs, passwordMinLength } = options;
   const epochs = createEpochs(redis, log);
   const past = createPast(redis, epochs, createConfirmations(redis, partitionToleranceMs));
-  const writer = createWriter(redis, shards, past, meter?.revoked);
-  const denylist = createDenylist(redis, shards, epochs, past);
+  const { track } = redis;
+  const mirror =
+    options.mode === "mirror" && track
+      ? createMirror({ redis: { ...redis, track }, shards, epochs, past, log }, options.mirrorMaxStalenessMs)
+      : undefined;
+  const writer = createWriter(redis, shards, past, { onRevoked: meter?.revoked, onWritten: mirror?.wrote });
+  const denylist = createDenylist(redis, shards, epochs, past, mirror);
   const sessions = createSessions(redis, shards, writer, options);
   const passwords = createPasswords(passwordMinLength);
   const accounts = createAccounts(redis, shards);
   const directory = createDirectory(redis, shards);
   return {
-    ...{ redis, shards, past, writer, epochs, sessions, passwords, meter, log },
+    ...{ redis, shards, past, writer, mirror, epochs, sessions, passwords, meter, log },
     denylist: meter?.timed(denylist) ?? denylist,
     revoker: createRevoker(writer, shards, options),
     revocations: createRevocations(redis, shards, log),
@@ -97,11 +105,12 @@ export type CoreOptions = BaseOptions &
 export function createCore(options: CoreOptions): Core {
   const { redis, shards, keys, foreignTokens, log, clockToleranceSeconds } = options;
   const base = createBase(options);
-  const { past, writer, revocations } = base;
+  const { past, writer, mirror, revocations } = base;
   const accessTokens = createAccessTokens(options);
   const refreshTokens = createRefreshTokens(keys);
   const tokens = createTokens(accessTokens, foreignTokens);
   const stopWatching = past.watch(shards.prefixes);
+  const stopFollowing = mirror?.follow();
   const accounts = options.accounts ?? createAccounts(redis, shards);
   const auth = createAuth({
     ...base,
@@ -118,6 +127,7 @@ export function createCore(options: CoreOptions): Core {
   });
   function close(): void {
     stopWatching();
+    stopFollowing?.();
     revocations.close();
     alarms.close();
     foreignTokens.close();

@@ -5,6 +5,7 @@ import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../issuers/foreign-tokens";
 import { foreign, foreignKeys, jtiKey, probeKey, sidKey } from "./entry";
 import { createLookUps } from "./look-ups";
+import type { Mirror } from "./mirror/mirror";
 import { beganAt, epochKey, type Epochs } from "./past/epochs";
 import type { Past } from "./past/past";
 
@@ -24,7 +25,13 @@ export type Denylist = {
   assertWritable(): Promise<void>;
 };
 
-export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, past: Past): Denylist {
+export function createDenylist(
+  redis: Redis,
+  shards: Shards,
+  epochs: Epochs,
+  past: Past,
+  mirror?: Pick<Mirror, "lookUp">,
+): Denylist {
   const ask = <T>(prefix: string, command: (client: Client) => Promise<T>) =>
     past.ask(prefix, () => redis.ask(command));
   const lookUp = createLookUps(redis, past);
@@ -32,7 +39,8 @@ export function createDenylist(redis: Redis, shards: Shards, epochs: Epochs, pas
   /** Whether nothing can refuse the token: neither an entry of its, nor the epoch. Most checks end here. */
   async function isClean(token: AccessToken | ForeignToken): Promise<boolean> {
     const prefix = shards.prefixOf(subjectOf(token));
-    const { anyExists, epoch } = await lookUp(prefix, keysOf(prefix, token));
+    const keys = keysOf(prefix, token);
+    const { anyExists, epoch } = mirror?.lookUp(keys) ?? (await lookUp(prefix, keys));
     if (anyExists || epoch === null || epoch !== epochs.known(prefix)) return false;
     return token.kind === "own" ? token.epoch === epoch : !isFromBefore(token, epoch);
   }

@@ -1,6 +1,7 @@
 import { normaliseEmail, type Accounts } from "../accounts/accounts";
 import type { Tokens } from "../auth/tokens";
 import type { Denylist } from "../denylist/denylist";
+import type { Mirror } from "../denylist/mirror/mirror";
 import type { Revoker } from "../denylist/revoker";
 import type { TrustedIssuer } from "../issuers/foreign-tokens";
 import type { Redis } from "../redis/redis";
@@ -21,6 +22,7 @@ export type OpsParts = {
   tokens: Tokens;
   refreshTokens: RefreshTokens;
   denylist: Denylist;
+  mirror: Mirror | undefined;
   revoker: Revoker;
   sessions: Sessions;
   issuers: readonly TrustedIssuer[];
@@ -61,6 +63,6 @@ export function createOps(parts: OpsParts) {
       return { entry, uses: uses.find((each) => each !== undefined) };
     },
 
-    status: () => readStatus(redis, shards, events),
+    status: () => readStatus(parts, events),
   };
 }

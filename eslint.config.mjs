@@ -34,8 +34,8 @@ export default defineConfig(
     },
   },
   {
-    // Programs of somebody who has the package: they run as they are written, too.
-    files: ["docs/examples/*.mjs", "test/library/*.mjs"],
+    // Programs that run as they are written: of somebody who has the package, and of the build.
+    files: ["docs/examples/*.mjs", "test/library/*.mjs", "rollup.config.mjs"],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { "no-console": "off" },
     languageOptions: {

@@ -1,11 +1,25 @@
 #!/usr/bin/env node
 import { EXIT, fail, print, usageOf, type Command } from "./cli/command";
 import { beginEpoch } from "./cli/begin-epoch";
+import { lift } from "./cli/denylist/lift";
+import { revoke } from "./cli/denylist/revoke";
+import { revoked } from "./cli/denylist/revoked";
+import { show } from "./cli/denylist/show";
+import { status } from "./cli/denylist/status";
+import { watch } from "./cli/denylist/watch";
+import { why } from "./cli/denylist/why";
 import { keys } from "./cli/keys";
 import { sessions } from "./cli/sessions";
 import { users } from "./cli/users";
 
 const COMMANDS = new Map<string, Command>([
+  ["status", status],
+  ["why", why],
+  ["revoked", revoked],
+  ["show", show],
+  ["revoke", revoke],
+  ["lift", lift],
+  ["watch", watch],
   ["users", users],
   ["sessions", sessions],
   ["keys", keys],

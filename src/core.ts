@@ -24,7 +24,7 @@ import type { KeyRing } from "./keys/key-ring";
 import { createRefreshTokens, type RefreshTokens } from "./tokens/refresh-tokens";
 import { createTokens, type Tokens } from "./auth/tokens";
 import type { TrustedIssuer } from "./issuers/foreign-tokens";
-import { createOps, type Ops } from "./ops/ops";
+import { createKeylessOps, createOps, type KeylessOps, type Ops } from "./ops/ops";
 import { createPeople, type People } from "./ops/people";
 
 /** The parts that need no signing key, wired together in one place: the command `curfew` is made of them, too. */
@@ -43,6 +43,7 @@ export type Base = {
   revocations: Revocations;
   /** The accounts in Redis. An app's own aren't among them. */
   people: People;
+  ops: KeylessOps;
   meter: Meter | undefined;
   log: Logger;
 };
@@ -51,6 +52,9 @@ export type BaseOptions = SessionOptions &
   Pick<Settings, "partitionToleranceMs" | "passwordMinLength" | "mode" | "mirrorMaxStalenessMs"> & {
     redis: Redis;
     shards: Shards;
+    issuers: readonly TrustedIssuer[];
+    /** Left out, accounts are kept in Redis. */
+    accounts?: Accounts | undefined;
     /** Left out, nothing is counted. */
     meter?: Meter | undefined;
     log: Logger;
@@ -67,22 +71,30 @@ export function createBase(options: BaseOptions): Base {
       ? createMirror({ redis: { ...redis, track }, shards, epochs, past, log }, options.mirrorMaxStalenessMs)
       : undefined;
   const writer = createWriter(redis, shards, past, { onRevoked: meter?.revoked, onWritten: mirror?.wrote });
-  const denylist = createDenylist(redis, shards, epochs, past, mirror);
+  const checks = createDenylist(redis, shards, epochs, past, mirror);
+  const denylist = meter?.timed(checks) ?? checks;
   const sessions = createSessions(redis, shards, writer, options);
   const passwords = createPasswords(passwordMinLength);
   const accounts = createAccounts(redis, shards);
   const directory = createDirectory(redis, shards);
+  const revoker = createRevoker(writer, shards, options);
   return {
-    ...{ redis, shards, past, writer, mirror, epochs, sessions, passwords, meter, log },
-    denylist: meter?.timed(denylist) ?? denylist,
-    revoker: createRevoker(writer, shards, options),
+    ...{ redis, shards, past, writer, denylist, mirror, epochs, sessions, passwords, revoker, meter, log },
     revocations: createRevocations(redis, shards, log),
     people: createPeople({ accounts, directory, passwords, sessions, writer, shards }),
+    ops: createKeylessOps({
+      ...options,
+      accounts: options.accounts ?? accounts,
+      denylist,
+      mirror,
+      revoker,
+      sessions,
+    }),
   };
 }
 
 /** The parts of the service and the library. */
-export type Core = Base & {
+export type Core = Omit<Base, "ops"> & {
   keys: KeyRing;
   tokens: Tokens;
   refreshTokens: RefreshTokens;
@@ -97,9 +109,6 @@ export type CoreOptions = BaseOptions &
   AccessTokenOptions & {
     keys: KeyRing;
     foreignTokens: ForeignTokens & { close(): void };
-    issuers: readonly TrustedIssuer[];
-    /** Left out, accounts are kept in Redis. */
-    accounts?: Accounts | undefined;
   };
 
 export function createCore(options: CoreOptions): Core {
@@ -122,9 +131,7 @@ export function createCore(options: CoreOptions): Core {
     clockToleranceSeconds,
   });
   const alarms = createAlarms({ redis, shards, past, log });
-  const ops = createOps({
-    ...{ ...base, tokens, refreshTokens, accounts, issuers: options.issuers },
-  });
+  const ops = createOps(base.ops, { ...base, tokens, refreshTokens });
   function close(): void {
     stopWatching();
     stopFollowing?.();

@@ -47,7 +47,7 @@ const ROWS = {
   token_revoked: {
     status: 401,
     message: "The access token has been revoked.",
-    when: "The access token or its session was revoked, or Redis has lost its data since the token was issued.",
+    when: "The access token or its session was revoked, or Redis has lost its data since the token was issued. `reason` and `revoked_at` say why and since when, where that is known.",
     todo: "Log in.",
     blamesToken: true,
   },
@@ -60,7 +60,7 @@ const ROWS = {
   refresh_token_invalid: {
     status: 401,
     message: "The refresh token is not valid, or its session is over.",
-    when: "The refresh token is forged, past its lifetime or somebody else's, or its session has ended.",
+    when: "The refresh token is forged, past its lifetime or somebody else's, or its session has ended. `reason` and `revoked_at` say why and since when, where that is known.",
     todo: "Log in.",
   },
   refresh_token_reused: {
@@ -156,12 +156,16 @@ export const ERRORS: Readonly<Record<ErrorCode, Readonly<Row>>> = ROWS;
 /** One thing that is wrong with a request. */
 export type Problem = { path: string; message: string };
 
+/** Why a token or a session is over, as far as its owner may know: never who ended it, or from where. */
+export type Why = { reason?: string; revoked_at?: string };
+
 type Extra = {
   cause?: unknown;
   details?: Problem[];
   about?: Record<string, string>;
   raisesEvent?: boolean;
   entryKeys?: readonly string[];
+  why?: Why;
   rule?: string;
 };
 
@@ -174,11 +178,13 @@ export class CurfewError extends Error {
   readonly raisesEvent: boolean;
   /** The denylist entries that refuse the token. */
   readonly entryKeys: readonly string[];
+  /** Why the token, or the session, is over, where that is known. The client is told. */
+  readonly why: Why;
   /** Which claim of a token with a good signature is wrong, for ops. The client isn't told. */
   readonly rule: string | undefined;
 
   constructor(code: ErrorCode, extra: Extra = {}) {
-    const { cause, details, about = {}, raisesEvent = true, entryKeys = [], rule } = extra;
+    const { cause, details, about = {}, raisesEvent = true, entryKeys = [], why = {}, rule } = extra;
     super(ERRORS[code].message, { cause });
     this.name = "CurfewError";
     this.code = code;
@@ -186,6 +192,7 @@ export class CurfewError extends Error {
     this.about = about;
     this.raisesEvent = raisesEvent;
     this.entryKeys = entryKeys;
+    this.why = why;
     this.rule = rule;
   }
 }

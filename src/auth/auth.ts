@@ -56,7 +56,7 @@ export type AuthParts = LogoutParts & {
   sessions: Sessions;
   /** `accessTokens` mints Curfew's own; `tokens` verifies own and foreign ones. */
   accessTokens: AccessTokens;
-  denylist: Pick<Denylist, "assertNotRevoked">;
+  denylist: Pick<Denylist, "assertNotRevoked" | "whyRevoked">;
 };
 
 export function createAuth(parts: AuthParts): Auth {
@@ -154,7 +154,8 @@ export function createAuth(parts: AuthParts): Auth {
       const access = beside === undefined ? undefined : attempt(() => verifyOnceAlive(beside));
       if (access && access.sid !== token.sid) throw new CurfewError("refresh_token_invalid");
       const account = await accounts.findById(token.sub);
-      if (!account || isDisabled(account)) throw new CurfewError("refresh_token_invalid");
+      if (!account || isDisabled(account))
+        throw new CurfewError("refresh_token_invalid", { why: await sessions.whyOver(token) });
       // A change of the account after it was read ends the session: before the rotation, which is then refused, or
       // after it, and then the entry covers the new token with the old roles, too.
       return grant(token.endsAt, async (accessExp) => ({

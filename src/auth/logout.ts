@@ -1,3 +1,4 @@
+import type { Denylist } from "../denylist/denylist";
 import type { ForeignSessions } from "../denylist/foreign-sessions";
 import type { Requester } from "../denylist/entry";
 import { attempt, CurfewError } from "../errors";
@@ -32,7 +33,8 @@ export type Logout = {
 };
 
 export type LogoutParts = {
-  sessions: Pick<Sessions, "logout">;
+  sessions: Pick<Sessions, "logout" | "whyOver">;
+  denylist: Pick<Denylist, "whyRevoked">;
   foreignSessions: ForeignSessions;
   tokens: Tokens;
   refreshTokens: RefreshTokens;
@@ -40,7 +42,7 @@ export type LogoutParts = {
 };
 
 export function createLogout(parts: LogoutParts): Logout {
-  const { sessions, foreignSessions, tokens, refreshTokens, clockToleranceSeconds } = parts;
+  const { sessions, denylist, foreignSessions, tokens, refreshTokens, clockToleranceSeconds } = parts;
 
   /**
    * Beside a good access token, a refresh cookie counts only if it is of the same session. Otherwise a planted cookie
@@ -76,8 +78,13 @@ export function createLogout(parts: LogoutParts): Logout {
       if (!token && !refreshToken) throw new CurfewError("token_missing");
       const names = namesOf(token, refreshToken);
       if (await end({ accessToken: token, refreshToken, allDevices }, requester)) return names;
-      if (!token) throw new CurfewError("refresh_token_invalid", { about: names });
-      throw new CurfewError(isExpired(token.exp, clockToleranceSeconds) ? "token_expired" : "token_revoked");
+      if (!token)
+        throw new CurfewError("refresh_token_invalid", {
+          about: names,
+          ...(refreshToken && { why: await sessions.whyOver(refreshToken) }),
+        });
+      if (isExpired(token.exp, clockToleranceSeconds)) throw new CurfewError("token_expired");
+      throw new CurfewError("token_revoked", { why: await denylist.whyRevoked(token) });
     },
 
     async revoke(text, client, requester) {

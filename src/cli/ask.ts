@@ -30,3 +30,7 @@ export function ask(question: string, { isHidden = false } = {}): Promise<string
     });
   });
 }
+
+/** Asks whether to go on, and takes only a yes for it. */
+export const confirm = async (question: string): Promise<boolean> =>
+  /^y(es)?$/i.test((await ask(`${question} [y/N] `)) ?? "");

@@ -9,6 +9,7 @@ export const EXIT = {
   unreachable: 3,
   faulty: 70,
   misconfigured: 78,
+  interrupted: 130,
 } as const;
 
 /** One word after `curfew`. It does its own printing and returns the exit code. */

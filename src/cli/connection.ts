@@ -12,6 +12,8 @@ import { createKeyRing } from "../keys/key-ring";
 import { findKeptSecret } from "../keys/kept-secret";
 import { readConfig } from "../settings/config";
 import { readEnvironment } from "../settings/environment";
+import { readIssuersFile } from "../settings/issuers";
+import type { Reading } from "../settings/reading";
 import { DATA_DIR, KEPT_SECRET_FILE, readRedisSource } from "../settings/redis";
 import { EXIT, fail } from "./command";
 
@@ -42,12 +44,17 @@ export type Desk = Base & { by: string };
 type KeyedDesk = Core & { by: string };
 
 /** Runs a command on the service's Redis, as the same variables lead the service to it. Returns the exit code. */
-export async function withRedis(
+export const withRedis = (
   env: NodeJS.ProcessEnv,
   run: (reached: Reached) => Promise<number>,
   whatFollows = "",
+): Promise<number> => reach(readSettings(readEnvironment(env)), run, whatFollows);
+
+async function reach(
+  { settings, problems }: ReturnType<typeof readSettings>,
+  run: (reached: Reached) => Promise<number>,
+  whatFollows = "",
 ): Promise<number> {
-  const { settings, problems } = readSettings(env);
   if (problems.length > 0) return fail(EXIT.misconfigured, `${problems.join("\n")}\n`);
   const { prefix, source } = settings;
   const redis = connect(settings);
@@ -61,20 +68,34 @@ export async function withRedis(
     }
     return await run({ redis, shards, settings });
   } catch (error) {
-    if (error instanceof CurfewError && error.code === "denylist_unavailable")
-      return unreachable(error.cause);
-    throw error;
+    if (!(error instanceof CurfewError && error.code === "denylist_unavailable")) throw error;
+    const { about, cause } = error;
+    const { issuer } = about;
+    return issuer === undefined ? unreachable(cause) : fail(EXIT.unreachable, withoutKeys(issuer, cause));
   } finally {
     redis.close();
   }
 }
 
-/** Runs a command that needs no signing key. */
-export const withDesk = (env: NodeJS.ProcessEnv, run: (desk: Desk) => Promise<number>): Promise<number> =>
-  withRedis(env, ({ redis, shards, settings }) => {
-    const base = createBase({ ...settings, ...NO_MIRROR, partitionToleranceMs: 0, redis, shards, log });
+/** Runs a command that needs no signing key. It knows the issuers all the same, so that what is theirs can be named. */
+export function withDesk(env: NodeJS.ProcessEnv, run: (desk: Desk) => Promise<number>): Promise<number> {
+  const reading = readEnvironment(env);
+  const read = readSettings(reading);
+  const { production, issuer: ownIssuer } = read.settings;
+  const issuers = readIssuersFile(reading, { production, ownIssuer, ownKeys: [], env });
+  return reach(read, ({ redis, shards, settings }) => {
+    const base = createBase({
+      ...settings,
+      ...NO_MIRROR,
+      partitionToleranceMs: 0,
+      redis,
+      shards,
+      issuers,
+      log,
+    });
     return run({ ...base, by: whoRunsThis() });
   });
+}
 
 /** Runs a command that verifies tokens, for which the settings must be all that the service needs. */
 export function withKeyedDesk(
@@ -95,8 +116,7 @@ export function withKeyedDesk(
   });
 }
 
-function readSettings(env: NodeJS.ProcessEnv) {
-  const reading = readEnvironment(env);
+function readSettings(reading: Reading<"text">) {
   const settings = reading.readAll(NAMES);
   const source = readRedisSource(reading, settings.production);
   if (source.mode === "memory")
@@ -124,13 +144,17 @@ function readKeyedConfig(env: NodeJS.ProcessEnv) {
   }
 }
 
+const withoutKeys = (issuer: string, cause: unknown) =>
+  `The keys of the issuer ${issuer} can't be fetched, so its token can't be verified: ${reasonIn(cause)}\n`;
+
+const reasonIn = (cause: unknown) => (cause instanceof Error ? loggable(cause) : "unknown");
+
 function failure(cause: unknown, mode: string, whatFollows: string): string {
-  const message = cause instanceof Error ? loggable(cause) : "unknown";
   const todo =
     mode === "embedded"
       ? `REDIS_URL isn't set, so this looked for the service's own Redis in ${join(DATA_DIR, "redis")}. Set REDIS_URL as the service has it, or run this in the service's folder while it runs.\n`
       : "See that REDIS_URL and the other REDIS_ variables are the service's. docs/redis.md says what each fault means.\n";
-  return `Redis can't be reached, or refused: ${message}\n${whatFollows}${todo}`;
+  return `Redis can't be reached, or refused: ${reasonIn(cause)}\n${whatFollows}${todo}`;
 }
 
 function whoRunsThis(): string {

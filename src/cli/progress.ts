@@ -2,11 +2,13 @@ const QUIET_MS = 500;
 const EVERY_MS = 100;
 
 /** Says on the terminal how far a long search is, and nothing where nobody looks, or while it is short. */
-export function createProgress(total: number, out = process.stderr) {
+export function createProgress(total: number, what = "keys", out = process.stderr) {
   const beganAt = performance.now();
   let [done, saidAt] = [0, 0];
 
   return {
+    /** Says where it was stopped. */
+    stopped: () => `Looked at ${done.toLocaleString("en")} of about ${total.toLocaleString("en")} ${what}.\n`,
     /** Call it before anything else is printed. */
     clear() {
       if (saidAt > 0) out.write("\r\u001B[K");
@@ -17,7 +19,7 @@ export function createProgress(total: number, out = process.stderr) {
       if (!out.isTTY || now - beganAt < QUIET_MS || now - saidAt < EVERY_MS) return;
       saidAt = now;
       const share = Math.min(99, Math.floor((100 * done) / Math.max(total, 1)));
-      out.write(`\r\u001B[KLooked at ${share} % of ${total.toLocaleString("en")} keys. Ctrl-C stops it.`);
+      out.write(`\r\u001B[KLooked at ${share} % of ${total.toLocaleString("en")} ${what}. Ctrl-C stops it.`);
     },
   };
 }

@@ -1,10 +1,11 @@
 import type { Session } from "../sessions/sessions";
-import { tellRefusal } from "./acting";
+import { aboutAccount, tellRefusal } from "./acting";
 import { EXIT, fail, print } from "./command";
 import { withDesk } from "./connection";
 import { createCommand, createStep } from "./step";
 import { formatTable, type Column } from "./table";
 import { isTerminal, plain, plainJson } from "./terminal";
+import { agoOf } from "./times";
 
 const COLUMNS: readonly Column[] = [
   { title: "ID", width: 0, isWhole: true },
@@ -32,7 +33,7 @@ const list = createStep({
         if (live.length === 0) return fail(EXIT.done, `${plain(user)} is logged in nowhere.\n`);
         return print(formatTable(COLUMNS, live.map(cellsOf)));
       } catch (error) {
-        return tellRefusal(error, user);
+        return tellRefusal(error, aboutAccount(user));
       }
     }),
 });
@@ -46,13 +47,7 @@ const cellsOf = ({ id, userAgent, ip, createdAt, lastUsedAt }: Session) => [
 ];
 
 /** How long ago on a terminal, where it must be short; in a file, which is read later, when. */
-function timeOf(time: string): string {
-  if (!isTerminal(process.stdout)) return time;
-  const minutes = Math.floor((Date.now() - Date.parse(time)) / 60_000);
-  if (minutes < 1) return "now";
-  if (minutes < 60) return `${minutes} min ago`;
-  return minutes < 24 * 60 ? `${Math.floor(minutes / 60)} h ago` : `${Math.floor(minutes / 60 / 24)} d ago`;
-}
+const timeOf = (time: string) => (isTerminal(process.stdout) ? agoOf(time) : time);
 
 const jsonOf = ({ id, createdAt, lastUsedAt, expiresAt, ip, userAgent }: Session) => ({
   id,

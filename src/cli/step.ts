@@ -12,7 +12,7 @@ type Given<O extends Options> = {
 
 /** What it wants to be called with, once it has seen what was written. */
 type Wrong = { wrong: string };
-type Outcome = number | Promise<number> | Wrong;
+type Outcome = number | Wrong | Promise<number | Wrong>;
 
 /** One thing that a command does. */
 type About = {
@@ -52,10 +52,10 @@ export function createStep<const O extends Options>(definition: Definition<O>): 
 
   return {
     ...about,
-    run(args, env) {
+    async run(args, env) {
       if (args.some(asksForHelp)) return print(helpOf(about));
       const given = read(args);
-      const outcome = "wrong" in given ? given : run(given, env);
+      const outcome = await ("wrong" in given ? given : run(given, env));
       return typeof outcome === "object" && "wrong" in outcome ? misused(outcome, about) : outcome;
     },
   };
@@ -86,8 +86,10 @@ export const asksForHelp = (word: string) => word === "--help" || word === "-h";
 
 function helpOf({ line, does, more, examples }: About): string {
   const lines = table(examples.map(([line, does]) => [`  curfew ${line}`, does]));
-  return `curfew ${line}\n\n${does}. ${more}\n\nExamples:\n${lines}`;
+  return `curfew ${line}\n\n${wrap(`${does}. ${more}`)}\nExamples:\n${lines}`;
 }
 
 /** The words in front of the first that stands for something else. */
 const nameIn = (line: string) => /^[a-z-]+(?: [a-z]+\b)*/.exec(line)?.[0] ?? line;
+
+const wrap = (text: string) => text.replace(/(.{1,80})(?: |$)/g, "$1\n");

@@ -1,6 +1,6 @@
 import { cut, isTerminal, paint, plain, widthOf } from "./terminal";
 
-/** A column whose cells are `isWhole` is never cut: ids are there to be copied. */
+/** A column that `isWhole` keeps its width on the narrowest terminal: ids are there to be copied. */
 export type Column = { title: string; width: number; isWhole?: true };
 
 const GAP = "  ";
@@ -26,10 +26,7 @@ export function createTable(columns: readonly Column[], out = process.stdout) {
   const widths = isShown ? fit(columns, out.columns || WIDTH) : columns.map(({ width }) => width);
 
   function format(cells: readonly string[]): string {
-    const fitting = cells.map((cell, at) => {
-      const isWhole = !isShown || columns[at]?.isWhole === true;
-      return isWhole ? plain(cell) : cut(plain(cell), widths[at] ?? 0);
-    });
+    const fitting = cells.map((cell, at) => (isShown ? cut(plain(cell), widths[at] ?? 0) : plain(cell)));
     return lineOf(fitting, widths);
   }
 

@@ -1,7 +1,7 @@
 import type { Person } from "../accounts/directory";
 import { countKeys } from "../redis/scan";
 import { act, UNCHANGED } from "./acting";
-import { ask, isAttended } from "./ask";
+import { confirm, isAttended } from "./ask";
 import { EXIT, fail, print, printMuch } from "./command";
 import { withDesk } from "./connection";
 import { readPassword } from "./password";
@@ -150,9 +150,8 @@ const remove = createStep({
   run({ words: [user = ""], options }, env) {
     if (!options.yes && !isAttended()) return { wrong: "This can't be undone, so it needs --yes." };
     return act(env, user, options, async ({ people }, actor) => {
-      const question = `Delete the account ${plain(user)}, which can't be undone? [y/N] `;
-      if (!options.yes && !/^y(es)?$/i.test((await ask(question)) ?? ""))
-        return fail(EXIT.misused, UNCHANGED);
+      const question = `Delete the account ${plain(user)}, which can't be undone?`;
+      if (!options.yes && !(await confirm(question))) return fail(EXIT.misused, UNCHANGED);
       const id = await people.delete(user, actor);
       return print(`The account ${id} is deleted, and its address is free.\n`);
     });

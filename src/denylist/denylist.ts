@@ -1,10 +1,12 @@
-import { CurfewError } from "../errors";
+import { CurfewError, type Why } from "../errors";
+import { withinBudget } from "../redis/budget";
 import type { Client, Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../issuers/foreign-tokens";
 import { foreign, foreignKeys, jtiKey, probeKey, sidKey } from "./entry";
-import { createLookUps } from "./look-ups";
+import { parseText, readText, whyIn } from "./entry-text";
+import { createLookUps, type Found } from "./look-ups";
 import type { Mirror } from "./mirror/mirror";
 import { beganAt, epochKey, type Epochs } from "./past/epochs";
 import type { Past } from "./past/past";
@@ -19,6 +21,8 @@ export type Denylist = {
   assertNotRevoked(token: AccessToken | ForeignToken): Promise<void>;
   /** Returns every rule that refuses a verified token, whether or not it has expired. It is accepted if there is none. */
   refusalsOf(token: AccessToken | ForeignToken): Promise<Refusal[]>;
+  /** Why a verified token is refused, as far as its entries say; empty if they can't be read now. */
+  whyRevoked(token: AccessToken | ForeignToken): Promise<Why>;
   /** Throws unless a check would get an answer now, in every shard. */
   assertAnswering(): Promise<void>;
   /** Throws unless a logout could be written now, in every shard. */
@@ -36,13 +40,23 @@ export function createDenylist(
     past.ask(prefix, () => redis.ask(command));
   const lookUp = createLookUps(redis, past);
 
-  /** Whether nothing can refuse the token: neither an entry of its, nor the epoch. Most checks end here. */
-  async function isClean(token: AccessToken | ForeignToken): Promise<boolean> {
-    const prefix = shards.prefixOf(subjectOf(token));
-    const keys = keysOf(prefix, token);
-    const { anyExists, epoch } = mirror?.lookUp(keys) ?? (await lookUp(prefix, keys));
+  /** Whether nothing can refuse the token: neither an entry of its, nor the epoch. */
+  function isClean(prefix: string, token: AccessToken | ForeignToken, { anyExists, epoch }: Found): boolean {
     if (anyExists || epoch === null || epoch !== epochs.known(prefix)) return false;
     return token.kind === "own" ? token.epoch === epoch : !isFromBefore(token, epoch);
+  }
+
+  async function assertNoRefusals(token: AccessToken | ForeignToken): Promise<void> {
+    const refusals = await refusalsOf(token);
+    if (refusals.length === 0) return;
+    const entryKeys = entryKeysOf(refusals);
+    const sub = subjectOf(token);
+    // A token from before the epoch is evidence of a loss, not of a theft.
+    const raisesEvent = entryKeys.length > 0;
+    if (!raisesEvent && token.kind === "own") epochs.tellLost(shards.prefixOf(sub), token.epoch);
+    const about = { sub, jti: token.jti, ...(token.sid !== undefined && { sid: token.sid }) };
+    const why = raisesEvent ? await whyOf(refusals) : {};
+    throw new CurfewError("token_revoked", { about, raisesEvent, entryKeys, why });
   }
 
   // One key per command: while a slot moves to another node, each key is on one of the two, and each command follows
@@ -84,21 +98,30 @@ export function createDenylist(
   const refusalsOf = (token: AccessToken | ForeignToken) =>
     token.kind === "foreign" ? refusalsOfForeign(token) : refusalsOfOwn(token);
 
+  /** What one entry says, the first that gives a reason. A refusal stays one, even if Redis is gone by now. */
+  async function whyOf(refusals: readonly Refusal[]): Promise<Why> {
+    const keys = entryKeysOf(refusals);
+    const read = redis.ask((client) => Promise.all(keys.map((key) => readText(client, key))));
+    const texts = await read.catch(() => []);
+    const whys = texts.map((text) => whyIn(parseText(text ?? "")));
+    return whys.find(({ reason }) => reason !== undefined) ?? whys[0] ?? {};
+  }
+
   return {
     refusalsOf,
 
     async assertNotRevoked(token) {
-      if (await isClean(token)) return;
-      const refusals = await refusalsOf(token);
-      if (refusals.length === 0) return;
-      const entryKeys = refusals.flatMap((refusal) => (refusal.rule === "epoch" ? [] : [refusal.key]));
-      const sub = subjectOf(token);
-      // A token from before the epoch is evidence of a loss, not of a theft.
-      const raisesEvent = entryKeys.length > 0;
-      if (!raisesEvent && token.kind === "own") epochs.tellLost(shards.prefixOf(sub), token.epoch);
-      const about = { sub, jti: token.jti, ...(token.sid !== undefined && { sid: token.sid }) };
-      throw new CurfewError("token_revoked", { about, raisesEvent, entryKeys });
+      const prefix = shards.prefixOf(subjectOf(token));
+      const startedAt = performance.now();
+      const keys = keysOf(prefix, token);
+      const found = mirror?.lookUp(keys) ?? (await lookUp(prefix, keys));
+      // Most checks end here, and need no budget: all that they ask has a time limit.
+      if (isClean(prefix, token, found)) return;
+      const leftMs = redis.timeoutMs - (performance.now() - startedAt);
+      await withinBudget(leftMs, () => assertNoRefusals(token));
     },
+
+    whyRevoked: async (token) => whyOf(await refusalsOf(token).catch(() => [])),
 
     async assertAnswering() {
       await Promise.all(
@@ -114,6 +137,9 @@ export function createDenylist(
     },
   };
 }
+
+const entryKeysOf = (refusals: readonly Refusal[]) =>
+  refusals.flatMap((refusal) => (refusal.rule === "epoch" ? [] : [refusal.key]));
 
 /** The keys of the entries that can deny it. */
 function keysOf(prefix: string, token: AccessToken | ForeignToken): string[] {

@@ -37,9 +37,13 @@ export function createLookUps(redis: Redis, past: Past) {
       // Once all sockets that have something to say have been read. Who comes later belongs to the next batch.
       setImmediate(() => {
         if (gathering.get(prefix) === batch) gathering.delete(prefix);
-        withBudget(redis.timeoutMs, () => ask(prefix, keys)).then(resolve, reject);
+        withBudget(redis.timeoutMs, () => ask(prefix, keys)).then(resolve, (error: unknown) => {
+          reject(unavailable(error));
+        });
       });
     });
+    // Whoever has no time left doesn't wait for it; if nobody does, its failure must not end the process.
+    found.catch(() => undefined);
     const batch = { keys, found };
     gathering.set(prefix, batch);
     return batch;
@@ -49,15 +53,12 @@ export function createLookUps(redis: Redis, past: Past) {
     let batch = gathering.get(prefix);
     if (!batch || batch.keys.length + keys.length > KEYS_MAX) batch = outsideBudgets(() => gather(prefix));
     batch.keys.push(...keys);
-    return spend(redis.timeoutMs, batch.found).catch(timeUp);
+    return spend(redis.timeoutMs, batch.found, unavailable);
   };
 }
 
-/** The others may have more time left, and get their answer. */
-function timeUp(error: unknown): never {
-  if (error instanceof CurfewError) throw error;
-  throw new CurfewError("denylist_unavailable", { cause: error });
-}
+const unavailable = (cause: unknown) =>
+  cause instanceof CurfewError ? cause : new CurfewError("denylist_unavailable", { cause });
 
 const inOrder = async (counts: Promise<number>[], epoch: Promise<string | null>) => {
   const [all, last] = await Promise.all([Promise.all(counts), epoch]);

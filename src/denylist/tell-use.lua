@@ -13,6 +13,9 @@ for at = 4, #KEYS, 2 do
   local leftMs = redis.call('PTTL', KEYS[at])
   if leftMs ~= -2 then
     local record = KEYS[at + 1]
+    if redis.call('TYPE', record).ok ~= 'hash' then
+      redis.call('DEL', record)
+    end
     local before = tonumber(redis.call('HGET', record, 'uses') or 0)
     redis.call('HSET', record, 'uses', string.format('%.0f', before + tonumber(args.uses)), 'last_used_at', args.now,
       'by', args.by, 'ip', args.ip, 'user_agent', args.user_agent)

@@ -11,6 +11,7 @@ import { readJson, requireForm, requireJson } from "./request/body";
 import { requireClient } from "./request/client-guard";
 import { createAuthTable, type AuthTableOptions } from "./table";
 import { createCrossOriginSharing } from "./request/cross-origin";
+import { browserClient } from "./routes/browser-client";
 import { opsConsole, opsConsoleFiles } from "./routes/console";
 import { createDescription, docs, docsFiles } from "./routes/docs";
 import { createErrorHandler, notFound } from "./answer/error-handler";
@@ -89,6 +90,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
         ["get", "/.well-known/jwks.json", createPublishedKeys(keys)],
         ["get", "/openapi.json", createDescription(() => [...tables, ...serverTables], cookies.accessName)],
         ["get", "/docs", docs],
+        ["get", "/curfew.js", browserClient],
         ["get", "/ops", opsConsole],
       ],
     },

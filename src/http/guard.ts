@@ -3,15 +3,15 @@ import type { Denylist } from "../denylist/denylist";
 import { CurfewError } from "../errors";
 import { rolesOf, type Token, type Tokens } from "../auth/tokens";
 import type { Meter } from "../metrics/meter";
-import { callerOf, knownOf } from "./request/caller";
-import type { Credential, ReadCredentials } from "./request/credentials";
+import { callerOf } from "./request/caller";
+import type { Credential } from "./request/credentials";
 import { isStateChanging } from "./request/cross-site";
 import { step, type Step } from "./request/step";
 
 export type GuardParts = {
   tokens: Tokens;
   denylist: Denylist;
-  credentialsOf: ReadCredentials;
+  readAccess: (req: Request) => Credential | undefined;
   assertNotCrossSite: (req: Request) => void;
   meter: Meter | undefined;
 };
@@ -21,20 +21,19 @@ export type Check = (req: Request) => Promise<Token>;
 
 /** `methodOf` returns the method of the request to judge, which isn't the request itself if a gateway asks. */
 export function createCheck(parts: GuardParts, methodOf = (req: Request) => req.method): Check {
-  const { tokens, denylist, credentialsOf, assertNotCrossSite, meter } = parts;
+  const { tokens, denylist, readAccess, assertNotCrossSite, meter } = parts;
 
   function readCredential(req: Request): Credential {
-    const credential = credentialsOf(req).access();
+    const credential = readAccess(req);
     if (!credential) throw new CurfewError("token_missing");
     if (credential.transport === "cookie" && isStateChanging(methodOf(req))) assertNotCrossSite(req);
     return credential;
   }
 
   async function check(req: Request): Promise<Token> {
-    const { token, transport } = readCredential(req);
+    const { token } = readCredential(req);
     const claims = await tokens.verify(token);
     await denylist.assertNotRevoked(claims);
-    knownOf(req).transport = transport;
     return claims;
   }
 

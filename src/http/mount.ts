@@ -1,7 +1,6 @@
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import type { Core } from "../core";
 import { withBudget } from "../redis/budget";
-import type { Token } from "../auth/tokens";
 import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./table";
 import { assertHasRole } from "./guard";
 import { createErrorHandler } from "./answer/error-handler";
@@ -39,10 +38,21 @@ export function createMount(core: Core, options: MountOptions): Mount {
     withBudget(options.timeoutMs, next);
   };
 
-  async function checkAll(req: Request, roles: readonly string[] | undefined): Promise<Token> {
-    const claims = await withBudget(options.timeoutMs, () => check(req));
-    if (roles) assertHasRole(claims, roles);
-    return claims;
+  async function admit(
+    req: Request,
+    res: Response,
+    next: (error?: unknown) => void,
+    roles: readonly string[] | undefined,
+  ): Promise<void> {
+    try {
+      const claims = await check(req);
+      if (roles) assertHasRole(claims, roles);
+      req.auth = claims;
+    } catch (error) {
+      refuse(error, req, res, next, handleError);
+      return;
+    }
+    next();
   }
 
   return {
@@ -56,15 +66,7 @@ export function createMount(core: Core, options: MountOptions): Mount {
     requireToken(...given) {
       const roles = readRequirement(given);
       const guard: RequestHandler = function requiresToken(req, res, next) {
-        checkAll(req, roles).then(
-          (claims) => {
-            req.auth = claims;
-            next();
-          },
-          (error: unknown) => {
-            refuse(error, req, res, next, handleError);
-          },
-        );
+        void admit(req, res, next, roles);
       };
       return guard as unknown as Middleware;
     },

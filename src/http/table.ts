@@ -1,9 +1,10 @@
+import type { Request } from "express";
 import type { Core } from "../core";
 import type { Settings } from "../settings/table";
 import { createAuthEndpoints } from "./routes/auth";
 import { readJson, requireJson } from "./request/body";
 import { createCookies } from "./request/cookies";
-import { createCredentials } from "./request/credentials";
+import { createCredentials, readAccess } from "./request/credentials";
 import { createCrossSiteCheck } from "./request/cross-site";
 import { createCheck, requireToken } from "./guard";
 import { createLimits } from "./request/limits";
@@ -31,7 +32,10 @@ export function createAuthTable(core: Core, options: AuthTableOptions) {
   const tell = createTell(log);
   const limit = createLimits({ redis, shards, credentialsOf }, options.rateLimits);
 
-  const guard = { tokens, denylist, credentialsOf, assertNotCrossSite, meter };
+  const guard = {
+    ...{ tokens, denylist, assertNotCrossSite, meter },
+    readAccess: (req: Request) => readAccess(req, cookies),
+  };
   const check = createCheck(guard);
   const token = requireToken(check);
   const forwardedToken = requireToken(createCheck(guard, originalMethod));

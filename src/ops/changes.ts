@@ -1,27 +1,23 @@
-import type { Tokens } from "../auth/tokens";
 import { NOBODY, type Grounds } from "../denylist/entry";
 import { beganAt, epochKey } from "../denylist/past/epochs";
 import type { NamedToken, Revoker } from "../denylist/revoker";
 import { CurfewError } from "../errors";
 import { keyIdOf } from "../issuers/foreign-ids";
-import type { TrustedIssuer } from "../issuers/foreign-tokens";
 import type { Redis } from "../redis/redis";
 import type { Sessions } from "../sessions/sessions";
 import type { Entries, Entry, Kind } from "./entries";
-import { nameJti, nameToken, readForeign, type Target } from "./targets";
-import type { Rule, Why } from "./why";
+import type { Rule, Rules } from "./rules";
+import { nameJti, readForeign, type Lifetimes, type NamedTarget } from "./targets";
 
 /** Who does it, why in their own words, and where the request came from. */
 export type Actor = Omit<Grounds, "reason">;
 
-export type ChangesParts = {
+export type ChangesParts = Lifetimes & {
   redis: Redis;
-  tokens: Tokens;
   revoker: Revoker;
   sessions: Pick<Sessions, "end" | "endAll" | "list" | "ownerOf">;
   entries: Entries;
-  why: Why;
-  issuers: readonly TrustedIssuer[];
+  rules: Rules;
   /** Whether there is an account with this id. */
   isUser: (id: string) => Promise<boolean>;
   userIdOf: (text: string) => Promise<string>;
@@ -29,7 +25,7 @@ export type ChangesParts = {
 
 /** Revokes and lifts in the name of ops staff. Each resolves only when Redis has acknowledged it. */
 export function createChanges(parts: ChangesParts) {
-  const { redis, tokens, revoker, sessions, entries, why, issuers, isUser, userIdOf } = parts;
+  const { redis, revoker, sessions, entries, rules, issuers, isUser, userIdOf } = parts;
 
   async function revokeToken(token: NamedToken, grounds: Grounds): Promise<{ kind: Kind; id: string }> {
     await revoker.token(token, grounds);
@@ -63,12 +59,12 @@ export function createChanges(parts: ChangesParts) {
   return {
     /**
      * A token is denied alone, and its session lives on. Returns what was revoked, by its id. Throws `invalid_request`
-     * for a token that isn't genuine, and `not_found` for a session or a user that there isn't.
+     * for an id that no token can have, and `not_found` for a session or a user that there isn't.
      */
-    async revoke(target: Target, actor: Actor): Promise<{ kind: Kind; id: string }> {
+    async revoke(target: NamedTarget, actor: Actor): Promise<{ kind: Kind; id: string }> {
       const grounds: Grounds = { ...actor, reason: "revoked_by_ops" };
-      if ("token" in target) return revokeToken(await nameToken(tokens, target.token), grounds);
-      if ("jti" in target) return revokeToken(nameJti(issuers, target.jti, target.exp), grounds);
+      if ("named" in target) return revokeToken(target.named, grounds);
+      if ("jti" in target) return revokeToken(nameJti(parts, target.jti, target.exp), grounds);
       if ("session" in target) {
         await revokeSession(target.session, grounds);
         return { kind: "session", id: target.session };
@@ -107,14 +103,14 @@ export function createChanges(parts: ChangesParts) {
     if (named) {
       const { id, keyId, ...issuer } = named;
       const keyIds = { sub: keyId, jti: keyIdOf(token.jti), sid: sid === null ? undefined : keyIdOf(sid) };
-      return why.rulesAgainst({
+      return rules.against({
         ...{ kind: "foreign", ...issuer, sub: id, sid: sid ?? undefined, keyIds, ...token },
         claims: {},
       });
     }
     const epoch = (await redis.ask((client) => client.get(epochKey(place.prefix)))) ?? "";
     const carried = token.iat < beganAt(epoch) ? "" : epoch;
-    return why.rulesAgainst({
+    return rules.against({
       ...{ kind: "own", iss: "", aud: "", sub, sid: sid ?? "", ...token, roles: [], epoch: carried },
     });
   }

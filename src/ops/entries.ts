@@ -1,30 +1,38 @@
 import { z } from "zod";
+import { parseText, readText } from "../denylist/entry-text";
 import { jtiKey, sidKey, subKey, usesKeyOf } from "../denylist/entry";
 import { keyIdOf } from "../issuers/foreign-ids";
-import type { Client, Redis } from "../redis/redis";
+import { isCluster, type Client, type Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
+import { dateOf } from "./dates";
 
 /** What an entry denies: one token, a session, or all that a foreign subject had so far; and how its key says so. */
 export const KINDS = { token: "jti", session: "sid", user: "sub" } as const;
 
 export type Kind = keyof typeof KINDS;
 
+/** What somebody may write for a kind: its name, or what its keys call it. */
+export const KIND_OF = {
+  ...{ token: "token", session: "session", user: "user" },
+  ...{ jti: "token", sid: "session", sub: "user" },
+} as const satisfies Record<string, Kind>;
+
 const KEY_OF = { token: jtiKey, session: sidKey, user: subKey };
 
-const text = z.string().nullable().catch(null);
-const number = z.number().nullable().catch(null);
+const text = z.string().nullable();
+const number = z.number().nullable();
 
-/** What an entry says of itself. Anybody may have written it by hand, with any value. */
-const Said = z.object({
+/** An entry, and what it says of itself. Anybody may have written it by hand: what is missing or odd is null. */
+export const Entry = z.object({
   ...{ jti: text, sub: text, sid: text, iss: text, iat: number, exp: number },
   ...{ revoked_at: text, reason: text, by: text, ip: text, user_agent: text, note: text, cutoff: number },
-});
-
-export const Entry = Said.extend({
   kind: z.enum(["token", "session", "user"]),
   id: z.string().describe("As it stands in the key; a foreign one's begins with its issuer's name"),
   key: z.string(),
-  expires_at: z.iso.datetime().nullable().describe("When Redis drops the entry; null: never"),
+  expires_at: z.iso
+    .datetime()
+    .nullable()
+    .describe("When Redis drops the entry; null: never, or after the year 9999"),
   value: text.describe("What somebody wrote by hand, if it isn't such an entry"),
 });
 
@@ -48,13 +56,17 @@ export type Place = { prefix: string; kind: Kind; id: string; key: string };
 
 /** Reads the denylist's entries, whoever wrote them. */
 export function createEntries(redis: Redis, shards: Shards) {
-  /** Returns the entries that are there, in the same order. */
-  async function read(places: readonly Place[]): Promise<Entry[]> {
-    const texts = await redis.ask((client) => Promise.all(places.map(({ key }) => readOne(client, key))));
-    return texts.flatMap((found, at) => {
-      const place = places[at];
-      return found && place ? [toEntry(place, found)] : [];
-    });
+  /** Returns the entries that are there and wanted, in the same order. When they expire is asked of the wanted alone. */
+  async function read(
+    places: readonly Place[],
+    isWanted: (entry: Entry) => boolean = () => true,
+  ): Promise<Entry[]> {
+    if (places.length === 0) return [];
+    const keys = places.map(({ key }) => key);
+    const texts = await redis.ask((client) => readTexts(client, keys));
+    const wanted = places.map((place, at) => toEntry(place, texts[at] ?? "")).filter(isWanted);
+    const left = await redis.ask((client) => Promise.all(wanted.map(({ key }) => client.pttl(key))));
+    return wanted.flatMap((entry, at) => withExpiry(entry, left[at] ?? GONE));
   }
 
   /** Every key that may hold this id: in any shard, and with what can't stand in a key hashed. */
@@ -85,10 +97,18 @@ export function createEntries(redis: Redis, shards: Shards) {
     /** How often the entry refused a token; undefined if it never did. */
     async usesOf(key: string): Promise<Uses | undefined> {
       const prefix = shards.prefixes.find((each) => key.startsWith(`${each}denylist:`)) ?? "";
-      const record = await redis.ask((client) => client.hgetall(usesKeyOf(prefix, key)));
+      const record = await redis.ask((client) =>
+        client.hgetall(usesKeyOf(prefix, key)).catch(ifOfAnotherType),
+      );
       return record["uses"] === undefined ? undefined : toUses(record);
     },
   };
+}
+
+/** A record that somebody wrote by hand, as something else, is none. */
+function ifOfAnotherType(error: unknown): Record<string, string> {
+  if (error instanceof Error && error.message.startsWith("WRONGTYPE")) return {};
+  throw error;
 }
 
 const toUses = ({ uses, last_used_at, ip, user_agent }: Record<string, string>) => ({
@@ -98,34 +118,33 @@ const toUses = ({ uses, last_used_at, ip, user_agent }: Record<string, string>) 
 
 const orNull = (text: string | undefined) => (text === undefined || text === "" ? null : text);
 
-type Found = { text: string; leftMs: number };
+/** What PTTL says of a key that isn't there. */
+const GONE = -2;
 
-/** An entry counts whatever it is: what isn't a string has no text. */
-async function readOne(client: Client, key: string): Promise<Found | undefined> {
-  const [text, leftMs] = await Promise.all([client.get(key).catch(ifOfAnotherType), client.pttl(key)]);
-  return leftMs === -2 ? undefined : { text: text ?? "", leftMs };
-}
+/** In a cluster, keys of several slots can't be in one command. */
+const readTexts = (client: Client, keys: string[]): Promise<(string | null)[]> =>
+  isCluster(client) ? Promise.all(keys.map((key) => readText(client, key))) : client.mget(keys);
 
-function ifOfAnotherType(error: unknown): string {
-  if (error instanceof Error && error.message.startsWith("WRONGTYPE")) return "";
-  throw error;
-}
-
-function toEntry({ kind, id, key }: Place, { text, leftMs }: Found): Entry {
-  const said = parse(text);
+function toEntry({ kind, id, key }: Place, value: string): Entry {
+  const said = entryIn(value);
+  const textOf = (name: string) => (typeof said?.[name] === "string" ? said[name] : null);
+  const numberOf = (name: string) => (typeof said?.[name] === "number" ? said[name] : null);
   return {
     ...{ kind, id, key },
-    ...Said.parse(said ?? {}),
-    expires_at: leftMs < 0 ? null : new Date(Date.now() + leftMs).toISOString(),
-    value: said === undefined ? text : null,
+    ...{ jti: textOf("jti"), sub: textOf("sub"), sid: textOf("sid"), iss: textOf("iss") },
+    ...{ iat: numberOf("iat"), exp: numberOf("exp"), revoked_at: textOf("revoked_at") },
+    ...{ reason: textOf("reason"), by: textOf("by"), ip: textOf("ip"), user_agent: textOf("user_agent") },
+    ...{ note: textOf("note"), cutoff: numberOf("cutoff"), expires_at: null },
+    value: said === undefined ? value : null,
   };
 }
 
-function parse(text: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && "revoked_at" in value ? value : undefined;
-  } catch {
-    return undefined;
-  }
+function withExpiry(entry: Entry, leftMs: number): Entry[] {
+  if (leftMs === GONE) return [];
+  return leftMs < 0 ? [entry] : [{ ...entry, expires_at: dateOf(Date.now() + leftMs) }];
+}
+
+function entryIn(text: string): Record<string, unknown> | undefined {
+  const value = parseText(text);
+  return value && "revoked_at" in value ? value : undefined;
 }

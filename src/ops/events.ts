@@ -121,7 +121,9 @@ function justBefore(id: string): string {
   return count > 0 ? `${ms}-${count - 1}` : `${ms - 1}-${COUNT_MAX}`;
 }
 
-const exclusive = (id: string) => (id === BEGINNING || id === END ? id : `(${id}`);
+/** Redis refuses to begin before the first id that there can be. */
+const exclusive = (id: string) => (id === END ? id : isBeginning(id) ? BEGINNING : `(${id}`);
+const isBeginning = (id: string) => id === BEGINNING || /^0+-0+$/.test(id);
 
 function toEvent(fields: string[], after: Positions): Event {
   const member = (name: string) => {

@@ -32,7 +32,9 @@ const START: EntriesPlace = { ...SCAN_START, after: "", looked: 0 };
 const STEPS_MAX = 20;
 /** How much of a request's time with Redis may be used up when a page looks further. A step takes far less than the rest. */
 const TIME_SHARE = 0.5;
-const EVENTS_AT_ONCE = 200;
+/** So that neither Redis nor this process does anything else but this for long. */
+const KEYS_AT_ONCE = 100;
+const EVENTS_AT_ONCE = 100;
 
 /** Lists entries, page by page, without ever holding Redis up. */
 export function createListing(redis: Redis, shards: Shards, entries: Entries, events: Events) {
@@ -47,20 +49,34 @@ export function createListing(redis: Redis, shards: Shards, entries: Entries, ev
       const { after, looked, ...scan }: EntriesPlace = place;
       const { keys, next, looked: more } = await scanStep(redis, pattern, scan);
       const left = [...new Set(keys)].filter((key) => key > after).sort();
-      const found = await readMatching(left, filter);
-      const taken = found.slice(0, limit - items.length);
-      items.push(...taken);
-      const last = taken.at(-1);
-      if (taken.length < found.length && last) place = { ...place, after: last.key };
-      else place = next && { ...next, after: "", looked: looked + more };
+      const upTo = await collect(left, items, filter, limit, isTime);
+      place =
+        upTo === undefined
+          ? next && { ...next, after: "", looked: looked + more }
+          : { ...place, after: upTo };
     }
     return { items: newestFirst(items), next: place, progress: { looked: place?.looked ?? of, of } };
   }
 
-  async function readMatching(keys: string[], filter: Filter): Promise<Entry[]> {
-    const places = keys.map((key) => entries.placeOf(key)).filter((place) => place !== undefined);
-    const found = await entries.read(places);
-    return found.filter((entry) => matches(entry, filter));
+  /** Adds what is wanted, until there is enough or no time left: then it returns the last key that it looked at. */
+  async function collect(
+    keys: readonly string[],
+    items: Entry[],
+    filter: Filter,
+    limit: number,
+    isTime: () => boolean,
+  ): Promise<string | undefined> {
+    for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+      const some = keys.slice(at, at + KEYS_AT_ONCE);
+      const places = some.map((key) => entries.placeOf(key)).filter((place) => place !== undefined);
+      const found = await entries.read(places, (entry) => matches(entry, filter));
+      const taken = found.slice(0, limit - items.length);
+      items.push(...taken);
+      if (taken.length < found.length) return taken.at(-1)?.key ?? keys[at - 1];
+      const isEnough = items.length >= limit || !isTime();
+      if (isEnough && at + KEYS_AT_ONCE < keys.length) return some.at(-1);
+    }
+    return undefined;
   }
 
   /** Those whose revocation is among the events, newest first. Each is told of once, by the event that made it. */

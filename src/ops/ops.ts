@@ -3,40 +3,38 @@ import type { Tokens } from "../auth/tokens";
 import type { Denylist } from "../denylist/denylist";
 import type { Mirror } from "../denylist/mirror/mirror";
 import type { Revoker } from "../denylist/revoker";
-import type { TrustedIssuer } from "../issuers/foreign-tokens";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
 import type { Sessions } from "../sessions/sessions";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
 import { CurfewError } from "../errors";
-import { createChanges } from "./changes";
+import { createChanges, type Actor } from "./changes";
 import { createEntries, type Entry, type Kind, type Uses } from "./entries";
 import { createEvents } from "./events";
 import { createListing } from "./listing";
 import { readStatus } from "./status";
-import { createWhy } from "./why";
+import { createRules } from "./rules";
+import { nameToken, type Lifetimes, type Target } from "./targets";
+import { createWhy, whyJti } from "./why";
 
-export type OpsParts = {
+export type KeylessOpsParts = Lifetimes & {
   redis: Redis;
   shards: Shards;
-  tokens: Tokens;
-  refreshTokens: RefreshTokens;
   denylist: Denylist;
   mirror: Mirror | undefined;
   revoker: Revoker;
   sessions: Sessions;
-  issuers: readonly TrustedIssuer[];
   accounts: Pick<Accounts, "findByEmail" | "findById">;
 };
 
-export type Ops = ReturnType<typeof createOps>;
+export type KeylessOps = ReturnType<typeof createKeylessOps>;
 
-/** What ops staff can find, explain, revoke and lift. The API, the command and the console only dress it. */
-export function createOps(parts: OpsParts) {
-  const { redis, shards, accounts } = parts;
+/** What ops staff can find, explain, revoke and lift without a signing key: everything by its name. */
+export function createKeylessOps(parts: KeylessOpsParts) {
+  const { redis, shards, denylist, accounts } = parts;
   const entries = createEntries(redis, shards);
   const events = createEvents(redis, shards);
-  const why = createWhy({ ...parts, entries });
+  const rules = createRules(denylist, entries);
   const isUser = async (id: string) => (await accounts.findById(id)) !== undefined;
 
   /** What somebody types for a user: an id, which it returns as it is, or the e-mail address of an account here. */
@@ -50,8 +48,9 @@ export function createOps(parts: OpsParts) {
     entries,
     events,
     listing: createListing(redis, shards, entries, events),
-    why,
-    ...createChanges({ ...parts, entries, why, isUser, userIdOf }),
+    rules,
+    why: { jti: (jti: string) => whyJti(rules, jti) },
+    ...createChanges({ ...parts, entries, rules, isUser, userIdOf }),
     userIdOf,
 
     /** An entry, and how often it refused a token. Throws `not_found` if there is none. */
@@ -64,5 +63,24 @@ export function createOps(parts: OpsParts) {
     },
 
     status: () => readStatus(parts, events),
+  };
+}
+
+export type OpsParts = { tokens: Tokens; refreshTokens: RefreshTokens; sessions: Sessions };
+
+export type Ops = ReturnType<typeof createOps>;
+
+/** The same, where tokens themselves can be verified, too. The API, the command and the console only dress it. */
+export function createOps(keyless: KeylessOps, parts: OpsParts) {
+  return {
+    ...keyless,
+    why: createWhy({ ...parts, rules: keyless.rules }),
+
+    /** As the keyless one, and throws `invalid_request` also for a token that isn't genuine. */
+    revoke: async (target: Target, actor: Actor) =>
+      keyless.revoke(
+        "token" in target ? { named: await nameToken(parts.tokens, target.token) } : target,
+        actor,
+      ),
   };
 }

@@ -3,6 +3,7 @@ import { MIRROR_STATES, type Mirror } from "../denylist/mirror/mirror";
 import { beganAt, epochKey } from "../denylist/past/epochs";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
+import { dateOf } from "./dates";
 import type { Events } from "./events";
 
 const Epoch = z.object({
@@ -66,5 +67,5 @@ function readMirror({ status }: Pick<Mirror, "status">): Status["mirror"] {
 const toEpoch = (prefix: string, epoch: string | null) => ({
   prefix,
   epoch,
-  since: epoch === null ? null : new Date(beganAt(epoch) * 1000).toISOString(),
+  since: epoch === null ? null : dateOf(beganAt(epoch) * 1000),
 });

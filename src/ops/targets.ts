@@ -6,13 +6,24 @@ import { isPlainId } from "../tokens/ids";
 import { keyIdOf } from "../issuers/foreign-ids";
 import type { TrustedIssuer } from "../issuers/foreign-tokens";
 
-/** What is to be revoked: a token as it is, or by its id and when it expires (Unix seconds); a session; a user. */
-export type Target =
-  { token: string } | { jti: string; exp: number } | { session: string } | { user: string };
+/**
+ * What is to be revoked: a token by its id and when it expires (Unix seconds), or one that is named already; a session;
+ * a user. Without `exp`, its entry lives as long as the longest-lived token that is minted now.
+ */
+export type NamedTarget =
+  { jti: string; exp?: number | undefined } | { named: NamedToken } | { session: string } | { user: string };
 
-/** A name that begins with a trusted issuer's, and what the issuer calls it. */
+/** The same, where a token itself will do, too. */
+export type Target = { token: string } | Exclude<NamedTarget, { named: NamedToken }>;
+
+/** How long tokens live at most: foreign ones as their issuer's entry says, ours as ours are minted. */
+export type Lifetimes = { issuers: readonly TrustedIssuer[]; accessTtlSeconds: number };
+
+/** A name that begins with a trusted issuer's, and what the issuer calls it. With nothing behind the issuer's it names nothing. */
 export function readForeign(issuers: readonly TrustedIssuer[], name: string) {
-  const issuer = issuers.find((each) => name.startsWith(`${each.name}:`));
+  const issuer = issuers.find(
+    (each) => name.startsWith(`${each.name}:`) && name.length > each.name.length + 1,
+  );
   if (!issuer) return undefined;
   const { issuer: iss, clockLeadSeconds, maxLifetimeSeconds, sinceEpoch } = issuer;
   const id = name.slice(issuer.name.length + 1);
@@ -35,8 +46,12 @@ export async function nameToken(tokens: Tokens, text: string): Promise<NamedToke
 }
 
 /** A token by its id alone: one of ours, or a foreign one behind its issuer's name. No other could be refused by it. */
-export function nameJti(issuers: readonly TrustedIssuer[], jti: string, exp: number): NamedToken {
-  const named = readForeign(issuers, jti);
+export function nameJti(lifetimes: Lifetimes, jti: string, given: number | undefined): NamedToken {
+  const named = readForeign(lifetimes.issuers, jti);
+  const longestSeconds = named
+    ? named.maxLifetimeSeconds + named.clockLeadSeconds
+    : lifetimes.accessTtlSeconds;
+  const exp = given ?? Math.ceil(Date.now() / 1000) + longestSeconds;
   if (!named && !isPlainId(jti)) {
     const message = "is neither the id of a token of ours nor one behind the name of a trusted issuer";
     throw new CurfewError("invalid_request", { details: [{ path: "jti", message }] });

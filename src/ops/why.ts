@@ -1,24 +1,15 @@
 import { z } from "zod";
 import { subjectOf, type Token, type Tokens } from "../auth/tokens";
-import type { Denylist, Refusal } from "../denylist/denylist";
 import { attempt, CurfewError } from "../errors";
 import type { Sessions } from "../sessions/sessions";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
-import { Entry, Uses, type Entries } from "./entries";
-
-export const Rule = z.object({
-  rule: z
-    .string()
-    .describe("signature, exp, jti, sid, sub or epoch, session; else the claim that is wrong, such as aud"),
-  message: z.string(),
-  entry: Entry.optional(),
-  uses: Uses.optional().describe("How often the entry refused a token"),
-});
+import { dateOf } from "./dates";
+import { Rule, type Rules } from "./rules";
 
 const Named = z.object({
   kind: z.enum(["own", "foreign", "refresh"]),
   ...{ sub: z.string(), jti: z.string().nullable(), sid: z.string().nullable() },
-  ...{ issued_at: z.iso.datetime().nullable(), expires_at: z.iso.datetime() },
+  ...{ issued_at: z.iso.datetime().nullable(), expires_at: z.iso.datetime().nullable() },
 });
 
 export const Explanation = z.object({
@@ -32,47 +23,35 @@ export const Explanation = z.object({
 });
 
 export type Explanation = z.infer<typeof Explanation>;
-export type Rule = z.infer<typeof Rule>;
 
 export type WhyParts = {
   tokens: Tokens;
   refreshTokens: RefreshTokens;
-  denylist: Denylist;
   sessions: Pick<Sessions, "isLive">;
-  entries: Entries;
+  rules: Rules;
 };
+
+/** Explains a token that is known by its id alone. */
+export async function whyJti(denied: Rules, jti: string): Promise<Explanation> {
+  const rules = await denied.ofJti(jti);
+  return { verdict: rules.length === 0 ? "unknown" : "dead", rules, token: null };
+}
 
 /**
  * Says whether a token is accepted, and every rule that refuses it. The verdict comes from the very code that guards
  * requests. A forged token proves nothing: nothing is looked up for it, and nothing that it says is repeated.
  */
-export function createWhy({ tokens, refreshTokens, denylist, sessions, entries }: WhyParts) {
-  async function withEntry(rule: string, message: string, key: string): Promise<Rule> {
-    const place = entries.placeOf(key);
-    const [entry] = place ? await entries.read([place]) : [];
-    const uses = await entries.usesOf(key);
-    return { rule, message, ...(entry && { entry }), ...(uses && { uses }) };
-  }
-
-  async function ruleOf(refusal: Refusal): Promise<Rule> {
-    if (refusal.rule !== "epoch") return withEntry(refusal.rule, ENTRY[refusal.rule], refusal.key);
-    const since = beganAt(refusal.epoch);
-    return { rule: "epoch", message: `It is from before the denylist's epoch, which began at ${since}.` };
-  }
-
-  const rulesAgainst = async (claims: Token): Promise<Rule[]> =>
-    Promise.all((await denylist.refusalsOf(claims)).map(ruleOf));
-
+export function createWhy({ tokens, refreshTokens, sessions, rules: denied }: WhyParts) {
   async function whyAccess(token: string): Promise<Explanation> {
     const { claims, rules } = await judge(tokens, token);
     if (!claims) return { verdict: rules.some(isForged) ? "not_genuine" : "dead", rules, token: null };
-    const all = [...rules, ...(await rulesAgainst(claims))];
+    const all = [...rules, ...(await denied.against(claims))];
     return { verdict: all.length === 0 ? "alive" : "dead", rules: all, token: describe(claims) };
   }
 
   return {
-    /** The denylist's rules that refuse it. */
-    rulesAgainst,
+    /** Of a token that is known by its id alone. */
+    jti: (jti: string) => whyJti(denied, jti),
 
     /** Of an access token or a refresh token. */
     async token(text: string): Promise<Explanation> {
@@ -87,29 +66,13 @@ export function createWhy({ tokens, refreshTokens, denylist, sessions, entries }
         jti: null,
         sid,
         issued_at: null,
-        expires_at: rfc3339(exp),
+        expires_at: dateOf(exp * 1000),
       };
       return { verdict: isLive ? "alive" : "dead", rules, token };
-    },
-
-    /** Of a token that is known by its id alone: by its own entry, and by its session's, where that one names it. */
-    async jti(jti: string): Promise<Explanation> {
-      const [own] = await entries.find("token", jti);
-      const rules = own ? [await withEntry("jti", ENTRY.jti, own.key)] : [];
-      const [session] = own?.sid ? await entries.find("session", own.sid) : [];
-      if (session) rules.push(await withEntry("sid", ENTRY.sid, session.key));
-      return { verdict: rules.length === 0 ? "unknown" : "dead", rules, token: null };
     },
   };
 }
 
-export type Why = ReturnType<typeof createWhy>;
-
-const ENTRY = {
-  jti: "This token was revoked.",
-  sid: "Its session was ended.",
-  sub: "All tokens that its subject had up to then were revoked.",
-};
 const SESSION_OVER = "Its session is over, or the token was exchanged for a newer one.";
 
 type Judged = { claims: Token | undefined; rules: Rule[] };
@@ -143,11 +106,14 @@ const wrongClaim = (rule: string) => ({
   message: `Its signature is good, but it isn't accepted here: ${rule} is wrong.`,
 });
 
-const beganAt = (epoch: string) => rfc3339(Number.parseInt(epoch, 10));
-
 function describe(claims: Token): z.infer<typeof Named> {
   const { kind, jti, sid = null, iat, exp } = claims;
-  return { kind, sub: subjectOf(claims), jti, sid, issued_at: rfc3339(iat), expires_at: rfc3339(exp) };
+  return {
+    kind,
+    sub: subjectOf(claims),
+    jti,
+    sid,
+    issued_at: dateOf(iat * 1000),
+    expires_at: dateOf(exp * 1000),
+  };
 }
-
-const rfc3339 = (seconds: number) => new Date(seconds * 1000).toISOString();

@@ -7,15 +7,21 @@ type Budget = { leftMs: number; open: number; openedAt: number };
 
 export const TIME_UP = "Redis did not answer in time";
 
-const budgets = new AsyncLocalStorage<Budget>();
+const budgets = new AsyncLocalStorage<Budget | undefined>();
 
 const createBudget = (totalMs: number): Budget => ({ leftMs: totalMs, open: 0, openedAt: 0 });
 
 /** Runs the code of one request. All its calls to Redis share the time. */
 export const withBudget = <T>(totalMs: number, run: () => T): T => budgets.run(createBudget(totalMs), run);
 
+/** Runs code in the current request's time, or outside a request in a time of its own. */
+export const withinBudget = <T>(totalMs: number, run: () => T): T =>
+  budgets.getStore() ? run() : withBudget(totalMs, run);
+
 /** Runs code that belongs to no request, even if one caused it, such as a connection's own commands. */
-export const outsideBudgets = <T>(run: () => T): T => budgets.exit(run);
+export const outsideBudgets = <T>(run: () => T): T =>
+  // Not exit(), which switches the tracking of all promises off and on again.
+  budgets.getStore() ? budgets.run(undefined, run) : run();
 
 const leftOf = ({ leftMs, open, openedAt }: Budget) =>
   open === 0 ? leftMs : leftMs - (performance.now() - openedAt);
@@ -38,12 +44,20 @@ function end(budget: Budget): void {
 
 /**
  * A result that several requests wait for, and that comes within `boundMs` or not at all: the time counts for each of
- * them, and only one that has less left than that needs a timer.
+ * them, and only one that has less left than that needs a timer. The others may have more left, and get their answer.
  */
-export function spend<T>(boundMs: number, shared: Promise<T>): Promise<T> {
+export function spend<T>(
+  boundMs: number,
+  shared: Promise<T>,
+  refusalOf: (timeUp: unknown) => Error,
+): Promise<T> {
   const budget = budgets.getStore();
   if (!budget) return shared;
-  if (leftOf(budget) < boundMs) return inTime(boundMs, () => shared);
+  if (leftOf(budget) < boundMs) {
+    return inTime(boundMs, () => shared).catch((error: unknown) => {
+      throw refusalOf(error);
+    });
+  }
   begin(budget);
   const done = () => {
     end(budget);

@@ -137,6 +137,7 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
 
   /** Two connections, made at different times, may lead to an old primary and to the new one. */
   function isOne(prefix: string): boolean {
+    if (!confirming) return true;
     const runIds = Object.values(links).flatMap(({ answerer }) => answerer(prefix)?.runId ?? []);
     return new Set(runIds).size <= 1;
   }

@@ -11,8 +11,9 @@ import {
   type Reason,
   type Requester,
 } from "../denylist/entry";
+import { whyIn } from "../denylist/entry-text";
 import { readWritingScript, type Args, type ScriptCall, type Writer } from "../denylist/writer";
-import { CurfewError } from "../errors";
+import { CurfewError, type Why } from "../errors";
 import type { Redis } from "../redis/redis";
 import type { Script } from "../redis/script";
 import type { Shards } from "../redis/shards";
@@ -110,7 +111,18 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
    */
   const siblingExp = (latestIat: number) => latestIat + options.accessTtlSeconds;
 
+  /** Why a session is over, from what it left behind; empty if nothing is left, or if it can't be read now. */
+  async function whyOver({ sub, sid }: Pick<RefreshToken, "sub" | "sid">): Promise<Why> {
+    const key = sessionKey(shards.prefixOf(sub), sid);
+    const { user, ended_reason, ended_at } = await redis
+      .ask((client) => client.hgetall(key))
+      .catch((): Record<string, string> => ({}));
+    return user === sub ? whyIn({ reason: ended_reason, revoked_at: ended_at }) : {};
+  }
+
   return {
+    whyOver,
+
     /** When a session that is opened now ends at the latest (Unix seconds). */
     endOfNew: () => Math.floor(Date.now() / 1000) + options.sessionMaxTtlSeconds,
 
@@ -152,7 +164,8 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
       const reply = await writer.run(context, work(ROTATE, context, args));
       const [verdict, , epoch, next] = reply as [string, string, string, number];
       if (verdict === "reused") throw new CurfewError("refresh_token_reused", { about: { sub: user, sid } });
-      if (verdict !== "rotated") throw new CurfewError("refresh_token_invalid");
+      if (verdict !== "rotated")
+        throw new CurfewError("refresh_token_invalid", { why: await whyOver(token) });
       return { refreshToken: { ...token, generation: next, exp }, epoch };
     },
 

@@ -1,5 +1,6 @@
 import type { AccessToken } from "../../src/tokens/access-tokens";
 import type { ForeignToken } from "../../src/issuers/foreign-tokens";
+import { leftMs } from "../../src/redis/budget";
 import { createFakeRedis, createNode, epochOf, PREFIX } from "../helpers/fake-redis";
 import { createInstance } from "../helpers/instance";
 
@@ -72,6 +73,16 @@ describe.each([
   });
 });
 
+it("takes no longer in all where it has to look closer", async () => {
+  const { fake, denylist } = await start({ [ENTRIES.own[0] ?? ""]: "why" });
+  const left: number[] = [];
+  fake.beforeCommand = () => void left.push(leftMs(Infinity));
+  fake.beforeAnswer = () => new Promise((resolve) => setTimeout(resolve, 20));
+  await expect(denylist.assertNotRevoked(OWN)).rejects.toMatchObject(REVOKED);
+  expect(Math.max(...left.slice(0, 2))).toBeLessThanOrEqual(fake.redis.timeoutMs);
+  expect(Math.max(...left.slice(2))).toBeLessThan(fake.redis.timeoutMs - 10);
+});
+
 it("refuses whoever a Redis lets in that lost what we knew", async () => {
   const { fake, denylist } = await start();
   fake.renew(createNode(EPOCH));
@@ -132,4 +143,23 @@ it("would write where a probe is written", async () => {
   fake.redis.probe = () => Promise.reject(new Error("READONLY"));
   await denylist.assertAnswering();
   await expect(denylist.assertWritable()).rejects.toThrow("READONLY");
+});
+
+describe("why a token is refused", () => {
+  const value = JSON.stringify({ reason: "logout", revoked_at: "2026-01-02T03:04:05Z", by: "u" });
+
+  it("is read from its entry", async () => {
+    const { denylist } = await start({ "denylist:sid:s": value });
+    await expect(denylist.assertNotRevoked(OWN)).rejects.toMatchObject({
+      why: { reason: "logout", revoked_at: "2026-01-02T03:04:05Z" },
+    });
+  });
+
+  it("is left out if Redis fails just then: the token is refused all the same", async () => {
+    const { fake, denylist } = await start({ "denylist:sid:s": value });
+    fake.beforeCommand = (name, key) => {
+      if (name === "get" && key.endsWith(":sid:s")) throw new Error("Connection is closed.");
+    };
+    await expect(denylist.assertNotRevoked(OWN)).rejects.toMatchObject({ ...REVOKED, why: {} });
+  });
 });

@@ -59,3 +59,18 @@ it("takes no more of a request's time than is left, whoever else waits", async (
   });
   expect(await others).toMatchObject({ anyExists: false });
 });
+
+it("may fail when nobody had the time to wait for it", async () => {
+  const { fake, lookUp } = await start();
+  const failed = new Promise((resolve) => {
+    fake.beforeCommand = () => {
+      setImmediate(resolve);
+      throw new Error("LOADING");
+    };
+  });
+  await expect(withBudget(0, () => lookUp(PREFIX, ["a"]))).rejects.toMatchObject({
+    code: "denylist_unavailable",
+  });
+  // Jest fails for a rejection that nobody handles.
+  await failed;
+});

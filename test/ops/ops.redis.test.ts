@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Actor } from "../../src/ops/changes";
+import { keyIdOf } from "../../src/issuers/foreign-ids";
 import { createOneShard } from "../../src/redis/shards";
 import { eventually, PASSWORD } from "../helpers/client";
 import { readEvents } from "../helpers/events";
@@ -98,6 +99,17 @@ describe.each([
     expect(await why(someone.refreshToken)).toMatchObject({ verdict: "dead", rules: [{ rule: "session" }] });
   });
 
+  it("names the session's entry too for a foreign token's id, and never one of ours with the same id", async () => {
+    const prefix = shards.prefixOf("clerk:ada");
+    const entry = JSON.stringify({ sub: "clerk:ada", sid: "s/1", revoked_at: "2026-01-01T00:00:00.000Z" });
+    await redis.admin.set(`${prefix}denylist:jti:clerk:j1`, entry, "EX", 100);
+    await redis.admin.set(`${prefix}denylist:sid:s/1`, "somebody else's", "EX", 100);
+    expect((await core.ops.why.jti("clerk:j1")).rules.map(({ rule }) => rule)).toEqual(["jti"]);
+    const key = `${prefix}denylist:sid:clerk:${keyIdOf("s/1")}`;
+    await redis.admin.set(key, entry, "EX", 100);
+    expect((await core.ops.why.jti("clerk:j1")).rules).toMatchObject([{ rule: "jti" }, { entry: { key } }]);
+  });
+
   it("doesn't know a jti that nothing denies", async () => {
     expect(await core.ops.why.jti(randomUUID())).toEqual({ verdict: "unknown", rules: [], token: null });
   });
@@ -180,6 +192,14 @@ describe.each([
     expect((await core.ops.listing.all({ text: "by-h*d" }, 100)).items).toEqual([]);
   });
 
+  it("lists an entry that somebody wrote by hand for longer than dates go", async () => {
+    const key = `${shards.prefixOf("anybody")}denylist:jti:for-ages`;
+    await redis.admin.set(key, "why", "EX", 99_999_999_999_999);
+    const { items } = await core.ops.listing.all({ text: "for-ages" }, 10);
+    expect(items).toMatchObject([{ key, expires_at: null }]);
+    await redis.admin.del(key);
+  });
+
   it("lists the newest revocations first, each once", async () => {
     const people = [await signUp(), await signUp(), await signUp()];
     for (const someone of people) {
@@ -224,6 +244,17 @@ describe.each([
     const status = await core.ops.status();
     expect(status.epochs.map(({ prefix }) => prefix)).toEqual(shards.prefixes);
     expect(status.redis.nodes).toMatchObject([{ eviction_policy: "noeviction", replicas: 0 }]);
+  });
+
+  it("says how Redis is although an epoch is broken", async () => {
+    const [prefix = ""] = shards.prefixes;
+    const key = `${prefix}denylist:epoch`;
+    const right = (await redis.admin.get(key)) ?? "";
+    for (const epoch of ["nonsense", "99999999999999999-a"]) {
+      await redis.admin.set(key, epoch);
+      expect((await core.ops.status()).epochs[0]).toEqual({ prefix, epoch, since: null });
+    }
+    await redis.admin.set(key, right);
   });
 });
 

@@ -31,7 +31,8 @@ function killedBefore(last: keyof typeof SCRIPTS): People {
     script.lua.includes(SCRIPTS[last])
       ? Promise.reject(new Error("the process was killed here"))
       : core.redis.run(script, ...rest);
-  return createBase({ ...SETTINGS, ...core, redis: { ...core.redis, run, runConfirmed: run } }).people;
+  return createBase({ ...SETTINGS, ...core, issuers: [], redis: { ...core.redis, run, runConfirmed: run } })
+    .people;
 }
 
 const NEXT = "another unlikely passphrase";

@@ -1,5 +1,8 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import * as jsonwebtoken from "jsonwebtoken";
 import { claims, CLAIMS, createTokens, expectRefused, genuine, hs256, NOW } from "../helpers/access-tokens";
+import { rememberVerified } from "../../src/tokens/verified";
 import { vary } from "../helpers/jws";
 
 /** How often a signature is verified tells whether a token was remembered. */
@@ -84,4 +87,17 @@ it("so many are remembered and no more, and those in use are the last to go", ()
   }
   expect(tokens.remembers(genuine)).toBe(true);
   expect(minted.filter((token) => tokens.remembers(token))).toHaveLength(9_999);
+});
+
+it("a token keeps nothing in memory of what it was a part of, such as a long row of cookies", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const known = rememberVerified<object>();
+  const part = (at: number) => Buffer.alloc(100_000, `${at} `).toString("latin1").slice(0, 100);
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (let at = 0; at < 200; at += 1) known.set(part(at), {});
+  collect();
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(5_000_000);
+  expect(known.has(part(199))).toBe(true);
 });

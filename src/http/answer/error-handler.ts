@@ -41,6 +41,7 @@ export function createErrorHandler(log: Logger, tell: Tell, alarms: Alarms): Err
       code: error.code,
       message: error.message,
       ...(error.details && { details: error.details }),
+      ...error.why,
     });
   };
 }

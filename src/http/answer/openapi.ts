@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { WhySaid } from "../../denylist/entry-text";
 import { ERRORS, type ErrorCode } from "../../errors";
 import { requireForm } from "../request/body";
 import type { Security } from "../request/step";
@@ -13,6 +14,7 @@ const ErrorAnswer = z.object({
   code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
   message: z.string(),
   details: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  ...WhySaid.shape,
 });
 
 /** A route for all methods is described once for each method that gateways use. */

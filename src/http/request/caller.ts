@@ -5,26 +5,28 @@ import type { Requester } from "../../denylist/entry";
 import { CurfewError } from "../../errors";
 import type { AccessToken } from "../../tokens/access-tokens";
 import "../middleware";
-import type { Transport } from "./credentials";
 
 /** What earlier steps found out about a request, for later ones. Apps see only `req.auth`. */
 type Known = {
   /** The route's path, for the log. */
   route?: string;
-  /** How the token in `req.auth` was sent. */
-  transport?: Transport;
   /** The client that sent the request, behind requireClient. */
   client?: string;
   /** The account whose password is tried, if the body doesn't name it. */
   triedEmail?: string;
 };
 
-const requests = new WeakMap<Request, Known>();
+/**
+ * It stands on the request itself: a WeakMap with a key for each request costs the garbage collector a multiple. An app
+ * may copy a request, or make one from another; what is known of the first isn't known of the second.
+ */
+const KNOWN = Symbol("what Curfew knows of a request");
+type Marked = { [KNOWN]?: { of: Request; known: Known } };
 
 export function knownOf(req: Request): Known {
-  const known = requests.get(req) ?? {};
-  requests.set(req, known);
-  return known;
+  const marked = req as Request & Marked;
+  if (marked[KNOWN]?.of !== req) marked[KNOWN] = { of: req, known: {} };
+  return marked[KNOWN].known;
 }
 
 export const callerOf = (req: Request): Token => behind("requireToken()", req.auth);
@@ -35,9 +37,6 @@ export function ownCallerOf(req: Request): AccessToken {
   if (caller.kind === "foreign") throw new CurfewError("own_session_required");
   return caller;
 }
-
-/** How the caller's token was sent, and so how the next one is returned. */
-export const transportOf = (req: Request): Transport => behind("requireToken()", knownOf(req).transport);
 
 /** The id of the client that sent the request. */
 export const clientOf = (req: Request): string => behind("requireClient()", knownOf(req).client);

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { NextFunction, Request, Response } from "express";
 import { CurfewError } from "../../errors";
 import type { OAuthClient } from "../../settings/clients";
+import { authorizationsOf } from "./authorization";
 import { knownOf } from "./caller";
 import type { Tell } from "./request-log";
 import { step, type Step } from "./step";
@@ -43,7 +44,7 @@ const BASIC = /^basic +(?<encoded>[A-Za-z0-9+/]+={0,2})$/i;
 
 /** Id and secret are each encoded as in a form before they are put together (RFC 6749 §2.3.1). */
 function readBasic(req: Request): { id: string; secret: string } | undefined {
-  const [header = "", ...repeated] = req.headersDistinct["authorization"] ?? [];
+  const [header = "", ...repeated] = authorizationsOf(req);
   const encoded = repeated.length === 0 ? BASIC.exec(header)?.groups?.["encoded"] : undefined;
   const [id, secret] =
     /^([^:]*):(.*)$/s.exec(Buffer.from(encoded ?? "", "base64").toString())?.slice(1) ?? [];

@@ -1,6 +1,7 @@
 import type { Request } from "express";
 import { CurfewError } from "../../errors";
 import type { RefreshToken, RefreshTokens } from "../../tokens/refresh-tokens";
+import { authorizationsOf } from "./authorization";
 import type { Cookies } from "./cookies";
 
 /** How tokens travel: in headers and bodies, or in cookies. */
@@ -10,10 +11,6 @@ export type Credential = { token: string; transport: Transport };
 
 /** The credentials of a request. Each is read once; every later call returns the same or throws the same error. */
 type Credentials = {
-  /**
-   * The access token, not yet verified. An Authorization header wins: beside it the cookie is ignored, whatever the
-   * header holds. A token in the URL or the body is never read (RFC 6750 §5.3).
-   */
   access: () => Credential | undefined;
   /** The access cookie, also beside an Authorization header. */
   accessCookie: () => string | undefined;
@@ -27,6 +24,13 @@ type Credentials = {
 
 export type ReadCredentials = (req: Request) => Credentials;
 
+/**
+ * The access token, not yet verified. An Authorization header wins: beside it the cookie is ignored, whatever the header
+ * holds. A token in the URL or the body is never read (RFC 6750 §5.3).
+ */
+export const readAccess = (req: Request, cookies: Cookies): Credential | undefined =>
+  readAccessBeside(req, () => cookies.readAccess(req));
+
 /** Reads the credentials of requests. */
 export function createCredentials(cookies: Cookies, refreshTokens: RefreshTokens): ReadCredentials {
   const read = new WeakMap<Request, Credentials>();
@@ -35,7 +39,7 @@ export function createCredentials(cookies: Cookies, refreshTokens: RefreshTokens
     const accessCookie = once(() => cookies.readAccess(req));
     const refresh = once(() => readRefresh(req, cookies));
     return {
-      access: once(() => readAccess(req, accessCookie)),
+      access: once(() => readAccessBeside(req, accessCookie)),
       accessCookie,
       refresh,
       refreshToken: once(() => {
@@ -55,13 +59,12 @@ export function createCredentials(cookies: Cookies, refreshTokens: RefreshTokens
 
 /** A header that begins with Bearer is meant for Curfew, so a malformed one is refused. Other schemes are ignored. */
 const MEANS_BEARER = /^bearer(?![a-z0-9-])/i;
-const BEARER = /^bearer(?: +(?<token>.*))?$/i;
+const BEARER = /^bearer(?: +(.*))?$/i;
 const B64TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
-function readAccess(req: Request, readCookie: () => string | undefined): Credential | undefined {
-  const [header, ...repeated] = req.headersDistinct["authorization"] ?? [];
-  // Node silently keeps the first of several headers and drops the rest.
-  if (repeated.length > 0) {
+function readAccessBeside(req: Request, readCookie: () => string | undefined): Credential | undefined {
+  const [header, repeated] = authorizationsOf(req);
+  if (repeated !== undefined) {
     throw new CurfewError("invalid_request", {
       details: [{ path: "Authorization", message: "must not be sent twice" }],
     });
@@ -70,7 +73,7 @@ function readAccess(req: Request, readCookie: () => string | undefined): Credent
   if (!MEANS_BEARER.test(header)) return undefined;
   const bearer = BEARER.exec(header);
   if (!bearer) throw new CurfewError("token_invalid");
-  return credentialOf(bearer.groups?.["token"], "bearer");
+  return credentialOf(bearer[1], "bearer");
 }
 
 function readRefresh(req: Request, cookies: Cookies): Credential | undefined {

@@ -4,7 +4,7 @@ import type { Account } from "../../accounts/accounts";
 import type { Auth, Grant } from "../../auth/auth";
 import { CurfewError } from "../../errors";
 import type { Cookies } from "../request/cookies";
-import { ownCallerOf, requesterOf, transportOf } from "../request/caller";
+import { ownCallerOf, requesterOf } from "../request/caller";
 import type { ReadCredentials, Transport } from "../request/credentials";
 import type { Limits } from "../request/limits";
 import type { Tell } from "../request/request-log";
@@ -111,7 +111,9 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
         requesterOf(req),
       );
       tell(req, "password_changed", { sub: grant.account.id, sid: grant.sid });
-      answerTokens(res, grant, transportOf(req), cookies);
+      // As the caller's token was sent.
+      const transport = credentialsOf(req).access()?.transport ?? "bearer";
+      answerTokens(res, grant, transport, cookies);
     },
   });
 

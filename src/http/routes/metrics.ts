@@ -4,6 +4,7 @@ import type { RequestHandler } from "express";
 import { z } from "zod";
 import { CurfewError } from "../../errors";
 import type { Metrics } from "../../metrics/metrics";
+import { authorizationsOf } from "../request/authorization";
 import { endpoint } from "../router";
 
 export const createMetricsEndpoint = ({ contentType, read }: Metrics) =>
@@ -26,7 +27,7 @@ export function allowScrapes(token: string | undefined): RequestHandler {
     if (!isToken) {
       if (!isFromHere(req)) throw new CurfewError("not_found");
     } else {
-      const [header = "", ...repeated] = req.headersDistinct["authorization"] ?? [];
+      const [header = "", ...repeated] = authorizationsOf(req);
       const given = /^bearer +(.*)$/i.exec(header)?.[1];
       if (given === undefined) throw new CurfewError("token_missing");
       if (repeated.length > 0 || !isToken(given)) throw new CurfewError("token_invalid");

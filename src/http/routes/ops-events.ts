@@ -58,23 +58,28 @@ export function createEventStream({ events, denylist, revocations, isStopping }:
     throw new CurfewError("invalid_request", { details: [{ path, message: "must be the id of an event" }] });
   }
 
-  /** Sends what happens after a place, until the signal says that it is over. Who reads slowly is waited for. */
-  async function send(res: Response, start: Positions, over: AbortSignal): Promise<void> {
+  /**
+   * Sends what happens after a place, until the signal says that it is over. Who reads slowly is waited for. The token
+   * is checked before anything is sent, because an entry that somebody writes by hand has no event to tell of it.
+   */
+  async function send(res: Response, caller: Token, start: Positions, over: AbortSignal): Promise<void> {
     let place = start;
     let heardAt = performance.now();
-    const write = (text: string) => {
+    const isOver = () => over.aborted || res.closed || isStopping();
+    const write = async (text: string) => {
+      await denylist.assertNotRevoked(caller);
+      if (isOver()) return;
       res.write(text);
       heardAt = performance.now();
     };
-    const isOver = () => over.aborted || res.closed || isStopping();
-    write("retry: 1000\n\n");
+    res.write("retry: 1000\n\n");
     while (!isOver()) {
       const isBlocked = res.writableNeedDrain;
       const batch = isBlocked ? { events: [], next: undefined } : await events.after(place, BATCH);
       if (isOver()) return;
-      if (batch.events.length > 0) write(batch.events.map(({ event }) => messageOf(event)).join(""));
+      if (batch.events.length > 0) await write(batch.events.map(({ event }) => messageOf(event)).join(""));
       place = batch.events.at(-1)?.after ?? place;
-      if (!isBlocked && performance.now() - heardAt >= HEARTBEAT_MS) write(":\n\n");
+      if (!isBlocked && performance.now() - heardAt >= HEARTBEAT_MS) await write(":\n\n");
       if (!batch.next) await sleep(POLL_MS, undefined, { signal: over }).catch(() => undefined);
     }
   }
@@ -101,7 +106,7 @@ export function createEventStream({ events, denylist, revocations, isStopping }:
       res.once("close", () => {
         over.abort();
       });
-      await outsideBudgets(() => send(res, start, over.signal)).catch(throwUnlessOutage);
+      await outsideBudgets(() => send(res, caller, start, over.signal)).catch(throwUnlessOutage);
     } finally {
       unfollow();
       clearTimeout(expiry);

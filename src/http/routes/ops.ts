@@ -1,6 +1,6 @@
 import type { Request } from "express";
 import { z } from "zod";
-import { Entry, Uses, type Kind } from "../../ops/entries";
+import { Entry, KIND_OF, Uses, type Kind } from "../../ops/entries";
 import { writePositions } from "../../ops/events";
 import type { EntriesPlace, Filter, Page } from "../../ops/listing";
 import type { Ops } from "../../ops/ops";
@@ -11,11 +11,6 @@ import { answerOf, Session } from "../answer/session-answer";
 import { createCursor, wrongCursor } from "../request/cursor";
 import { readParameters } from "../request/parameters";
 import { endpoint } from "../router";
-
-const KIND_OF = {
-  ...{ token: "token", session: "session", user: "user" },
-  ...{ jti: "token", sid: "session", sub: "user" },
-} as const satisfies Record<string, Kind>;
 
 const KindName = z
   .enum(["token", "session", "user", "jti", "sid", "sub"])
@@ -75,10 +70,13 @@ const WhyBody = z
 
 const Sessions = z.object({ sessions: z.array(Session) });
 
+/** Redis counts its own in 64 bits. */
+const CURSOR_MAX = 2n ** 64n - 1n;
+
 const AnyCursor = createCursor<EntriesPlace>(
   z.strictObject({
     node: z.int().nonnegative(),
-    cursor: z.string().regex(/^\d{1,20}$/),
+    cursor: z.string().refine((cursor) => /^\d{1,20}$/.test(cursor) && BigInt(cursor) <= CURSOR_MAX),
     after: z.string(),
     looked: z.number().nonnegative(),
   }),

@@ -7,7 +7,7 @@ export type Answerer = {
   generation: string;
   runId: string | undefined;
   /** How far its clock is ahead of our steady one. */
-  steadyLead: DatedLead | undefined;
+  readonly steadyLead: DatedLead | undefined;
 };
 
 let generations = 0;
@@ -44,6 +44,12 @@ export function createIdentity() {
     answerer: (): Answerer | undefined =>
       generation === undefined
         ? undefined
-        : { generation, runId: info?.runId, steadyLead: clock.steadyLead() },
+        : {
+            generation,
+            runId: info?.runId,
+            get steadyLead() {
+              return clock.steadyLead();
+            },
+          },
   };
 }

@@ -23,8 +23,8 @@ function readFrom({ body, cookie = "", authorization }: Record<string, unknown>)
     return TOKEN;
   };
   const credentialsOf = createCredentials(counting, { verify } as RefreshTokens);
-  const headersDistinct = authorization === undefined ? {} : { authorization: [authorization] };
-  const req = { headers: { cookie, authorization }, headersDistinct, body } as unknown as Request;
+  const rawHeaders = authorization === undefined ? [] : ["Authorization", authorization];
+  const req = { headers: { cookie, authorization }, rawHeaders, body } as unknown as Request;
   return { credentialsOf: () => credentialsOf(req), calls };
 }
 

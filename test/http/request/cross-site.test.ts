@@ -88,7 +88,7 @@ describe("a request from somebody else's page, to a route that judges its creden
     const req = {
       get: (name: string) => all[name],
       headers,
-      headersDistinct: { ...(authorization !== undefined && { authorization: [authorization] }) },
+      rawHeaders: authorization === undefined ? [] : ["Authorization", authorization],
       body,
     };
     try {

@@ -11,7 +11,7 @@ function refusalOf(token: string | undefined, { address, headers = {}, authoriza
   const req = {
     socket: { remoteAddress: address },
     headers,
-    headersDistinct: { authorization },
+    rawHeaders: (authorization ?? []).flatMap((each) => ["Authorization", each]),
   } as unknown as Request;
   const next = jest.fn();
   try {

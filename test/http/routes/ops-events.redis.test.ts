@@ -159,6 +159,17 @@ describe("ends", () => {
     await another.stop();
   });
 
+  it("when there is something to tell, and its token was revoked by hand", async () => {
+    const staff = await becomeOps(service.url, redis);
+    const stream = await follow({}, staff.access_token);
+    const other = await follow();
+    await redis.admin.set(`curfew:denylist:jti:${claimsOf(staff).jti}`, "why", "EX", 900);
+    const isIt = await leave();
+    await other.until(isIt);
+    await expectEndsSoon(stream);
+    expect(stream.messages.filter(isIt)).toEqual([]);
+  });
+
   it("when its token expires", async () => {
     const exp = Math.floor(Date.now() / 1000) + 2;
     const stream = await follow({}, vary(ops.access_token, SECRET, { claims: { exp } }));

@@ -174,12 +174,20 @@ describe("a list", () => {
     const place = { node: 0, cursor: "0", after: "", looked: 0 };
     for (const cursor of [
       ...["", "x", newest, write(null), write({}), write({ ...place, node: -1 })],
+      write({ ...place, cursor: String(2n ** 64n) }),
       ...[write({ ...place, cursor: "0 MATCH *" }), write({ ...place, more: 1 }), `${any.slice(0, -4)}!`],
     ]) {
       await expectProblem("GET", `/revocations?cursor=${encodeURIComponent(cursor)}`, "cursor");
     }
     for (const cursor of [any, write({ events: "0-0,1-1" }), write({ events: "$" }), write({ events: "0" })])
       await expectProblem("GET", `/revocations?order=newest&cursor=${cursor}`, "cursor");
+  });
+
+  it("has nothing before the first event that there can be", async () => {
+    for (const events of ["-", "0-0", "00-000"]) {
+      const cursor = Buffer.from(JSON.stringify({ events })).toString("base64url");
+      expect(await list({ order: "newest", cursor })).toMatchObject({ items: [], next_cursor: null });
+    }
   });
 });
 

@@ -18,7 +18,7 @@ export type Mirrored = Core & {
   stop(): void;
 };
 
-export type Signed = { token: string; jti: string; sid: string; user: string };
+type Signed = { token: string; jti: string; sid: string; user: string };
 
 type MirrorOptions = {
   stalenessMs?: number;
@@ -32,7 +32,7 @@ type MirrorOptions = {
 const REQUESTER = { ip: null, userAgent: null };
 
 /** Fresh while this machine is busy, unless a test is about going stale. */
-export const LONG_MS = 20_000;
+const LONG_MS = 20_000;
 
 export async function openMirrored(
   address: NodeAddress,

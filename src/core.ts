@@ -9,6 +9,7 @@ import { createDenylist, type Denylist } from "./denylist/denylist";
 import { createEpochs, type Epochs } from "./denylist/past/epochs";
 import { createForeignSessions } from "./denylist/foreign-sessions";
 import { createLogoutAtIssuer } from "./denylist/logout-at-issuer";
+import { createMirror, type Mirror } from "./denylist/mirror/mirror";
 import { createPast, type Past } from "./denylist/past/past";
 import { createRevocations, type Revocations } from "./denylist/revocations";
 import { createRevoker, type Revoker } from "./denylist/revoker";
@@ -35,6 +36,8 @@ export type Base = {
   past: Past;
   writer: Writer;
   denylist: Denylist;
+  /** Undefined if every check asks Redis. */
+  mirror: Mirror | undefined;
   epochs: Epochs;
   sessions: Sessions;
   passwords: Passwords;
@@ -48,7 +51,7 @@ export type Base = {
 };
 
 export type BaseOptions = SessionOptions &
-  Pick<Settings, "partitionToleranceMs" | "passwordMinLength"> & {
+  Pick<Settings, "partitionToleranceMs" | "passwordMinLength" | "mode" | "mirrorMaxStalenessMs"> & {
     redis: Redis;
     shards: Shards;
     issuers: readonly TrustedIssuer[];
@@ -64,8 +67,13 @@ export function createBase(options: BaseOptions): Base {
   const { redis, shards, meter, log, partitionToleranceMs, passwordMinLength } = options;
   const epochs = createEpochs(redis, log);
   const past = createPast(redis, epochs, createConfirmations(redis, partitionToleranceMs));
-  const writer = createWriter(redis, shards, past, meter?.revoked);
-  const checks = createDenylist(redis, shards, epochs, past);
+  const { track } = redis;
+  const mirror =
+    options.mode === "mirror" && track
+      ? createMirror({ redis: { ...redis, track }, shards, epochs, past, log }, options.mirrorMaxStalenessMs)
+      : undefined;
+  const writer = createWriter(redis, shards, past, { onRevoked: meter?.revoked, onWritten: mirror?.wrote });
+  const checks = createDenylist(redis, shards, epochs, past, mirror);
   const denylist = meter?.timed(checks) ?? checks;
   const sessions = createSessions(redis, shards, writer, options);
   const passwords = createPasswords(passwordMinLength);
@@ -73,13 +81,14 @@ export function createBase(options: BaseOptions): Base {
   const directory = createDirectory(redis, shards);
   const revoker = createRevoker(writer, shards, options);
   return {
-    ...{ redis, shards, past, writer, denylist, epochs, sessions, passwords, revoker, meter, log },
+    ...{ redis, shards, past, writer, denylist, mirror, epochs, sessions, passwords, revoker, meter, log },
     revocations: createRevocations(redis, shards, log),
     people: createPeople({ accounts, directory, passwords, sessions, writer, shards }),
     ops: createKeylessOps({
       ...options,
       accounts: options.accounts ?? accounts,
       denylist,
+      mirror,
       revoker,
       sessions,
     }),
@@ -110,11 +119,12 @@ export type CoreOptions = BaseOptions &
 export function createCore(options: CoreOptions): Core {
   const { redis, shards, keys, foreignTokens, log, clockToleranceSeconds } = options;
   const base = createBase(options);
-  const { past, writer, revocations } = base;
+  const { past, writer, mirror, revocations } = base;
   const accessTokens = createAccessTokens(options);
   const refreshTokens = createRefreshTokens(keys);
   const tokens = createTokens(accessTokens, foreignTokens);
   const stopWatching = past.watch(shards.prefixes);
+  const stopFollowing = mirror?.follow();
   const accounts = options.accounts ?? createAccounts(redis, shards);
   const auth = createAuth({
     ...base,
@@ -129,6 +139,7 @@ export function createCore(options: CoreOptions): Core {
   const ops = createOps(base.ops, { ...base, tokens, refreshTokens });
   function close(): void {
     stopWatching();
+    stopFollowing?.();
     revocations.close();
     alarms.close();
     foreignTokens.close();

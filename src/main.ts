@@ -72,6 +72,11 @@ async function openStorage(config: Config, log: Logger): Promise<Storage> {
     }
   }
   if (redis.mode === "memory" || redis.mode === "embedded") {
+    if (config.mode === "mirror") {
+      throw new Error(
+        "There is no redis-server on the PATH. Without one, DENYLIST_MODE must be direct, or set REDIS_URL.",
+      );
+    }
     if (!isLoopback(config.host)) {
       throw new Error(
         "There is no redis-server on the PATH. Without one, HOST must be a loopback address, or set REDIS_URL.",

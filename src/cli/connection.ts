@@ -29,6 +29,9 @@ const NAMES = [
 
 const log = pino({ level: "silent" });
 
+/** A command would be over before it had copied the denylist. */
+const NO_MIRROR = { mode: "direct", mirrorMaxStalenessMs: 0 } as const;
+
 type Settings = ReturnType<typeof readSettings>["settings"];
 
 /** A connection to the service's Redis, and what is known of it. */
@@ -83,7 +86,15 @@ export function withDesk(env: NodeJS.ProcessEnv, run: (desk: Desk) => Promise<nu
   const { production, issuer: ownIssuer } = read.settings;
   const issuers = readIssuersFile(reading, { production, ownIssuer, ownKeys: [], env });
   return reach(read, ({ redis, shards, settings }) => {
-    const base = createBase({ ...settings, partitionToleranceMs: 0, redis, shards, issuers, log });
+    const base = createBase({
+      ...settings,
+      ...NO_MIRROR,
+      partitionToleranceMs: 0,
+      redis,
+      shards,
+      issuers,
+      log,
+    });
     return run({ ...base, by: whoRunsThis() });
   });
 }
@@ -98,7 +109,7 @@ export function withKeyedDesk(
   return withRedis(env, async ({ redis, shards }) => {
     const keys = createKeyRing(config.key, config.verifyKeys);
     const foreignTokens = createForeignTokens(config.issuers, { ...config, log });
-    const core = createCore({ ...config, redis, shards, keys, foreignTokens, log });
+    const core = createCore({ ...config, ...NO_MIRROR, redis, shards, keys, foreignTokens, log });
     try {
       return await run({ ...core, by: whoRunsThis() });
     } finally {

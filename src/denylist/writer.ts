@@ -21,11 +21,17 @@ export const readWritingScript = (...files: string[]) => readScript(join(__dirna
 
 export type Writer = ReturnType<typeof createWriter>;
 
-/** Told of each reason for which this process has revoked something, and how often in one script. */
-type OnRevoked = (reason: string, count: number) => void;
+type WriterListeners = {
+  /** Told of each reason for which this process has revoked something, and how often in one script. */
+  onRevoked?: ((reason: string, count: number) => void) | undefined;
+  /** Called when a script may have written entries, before anybody is told what it did. */
+  onWritten?: (() => void) | undefined;
+};
 
 /** Runs the scripts that write to a shard, so that a write counts as done only if we know which Redis answered. */
-export function createWriter(redis: Redis, shards: Shards, past: Past, onRevoked?: OnRevoked) {
+export function createWriter(redis: Redis, shards: Shards, past: Past, listeners: WriterListeners = {}) {
+  const { onRevoked = () => undefined, onWritten = () => undefined } = listeners;
+
   function toRun(
     prefix: string,
     { sub, by, requester, nowMs, note }: WriteContext,
@@ -52,9 +58,11 @@ export function createWriter(redis: Redis, shards: Shards, past: Past, onRevoked
 
   /** Whatever a script returns, its second result says what it revoked. */
   function tellRevoked(reply: unknown): void {
-    if (!onRevoked || !Array.isArray(reply)) return;
+    if (!Array.isArray(reply)) return;
     const [, reason, count] = /^(\w+) (\d+)$/.exec(String(reply[1])) ?? [];
-    if (reason !== undefined) onRevoked(reason, Number(count));
+    if (reason === undefined) return;
+    onWritten();
+    onRevoked(reason, Number(count));
   }
 
   return {
@@ -80,6 +88,8 @@ export function createWriter(redis: Redis, shards: Shards, past: Past, onRevoked
     ): Promise<string> {
       const run = confirmed(prefix, context, work);
       const reply = await past.writeEvent(prefix, () => run() as Promise<[string, string, string]>);
+      // Perhaps another instance did it just now, and this one only repeated it.
+      onWritten();
       tellRevoked(reply);
       return reply[0];
     },

@@ -20,7 +20,7 @@ export type RoutesOptions = {
 };
 
 const ROUTE_NAMES = ["register", "login", "refresh", "logout", "sessions", "password", "verify"] as const;
-export type RouteName = (typeof ROUTE_NAMES)[number];
+type RouteName = (typeof ROUTE_NAMES)[number];
 
 export type TokenRequirement = {
   /** A role that the token must have. */

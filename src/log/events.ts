@@ -116,6 +116,16 @@ const ROWS = {
     level: "info",
     when: "The warning with this code no longer applies.",
   },
+  "the mirror is fresh": {
+    namedBy: "msg",
+    level: "info",
+    when: "With `DENYLIST_MODE=mirror`: from now on clean checks are answered from a copy of `entries` entries. Logged again whenever it had to begin anew.",
+  },
+  "the mirror can't follow Redis": {
+    namedBy: "msg",
+    level: "warn",
+    when: "Redis doesn't know client tracking (before version 6), or doesn't allow it to Curfew's user: every check asks Redis, as in direct mode. It is tried again every few seconds.",
+  },
   "the issuer's keys were fetched": {
     namedBy: "msg",
     level: "info",

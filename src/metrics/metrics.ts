@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge } from "prom-client";
 import type { Passwords } from "../accounts/passwords";
 import type { Alarms } from "../denylist/alarms";
+import type { Mirror } from "../denylist/mirror/mirror";
 import { beganAt, type Epochs } from "../denylist/past/epochs";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
@@ -21,6 +22,7 @@ export type MetricsParts = {
   alarms: Pick<Alarms, "total">;
   epochs: Pick<Epochs, "known">;
   passwords: Pick<Passwords, "queue">;
+  mirror: Pick<Mirror, "status"> | undefined;
 };
 
 /** The meter's counts, what is true at the moment when somebody asks, and how Node does. */
@@ -29,6 +31,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   collectDefaultMetrics({ register: registry });
   addRedis(parts);
   addDenylist(parts);
+  addMirror(parts);
   addPasswords(parts);
   return { contentType: registry.contentType, read: () => registry.metrics() };
 }
@@ -84,6 +87,29 @@ function addDenylist({ meter: { registry }, redis, shards, alarms, epochs }: Met
     collect() {
       this.reset();
       this.inc(alarms.total());
+    },
+  });
+}
+
+/** Nothing in direct mode. */
+function addMirror({ meter: { registry }, mirror }: MetricsParts): void {
+  if (!mirror) return;
+  new Gauge({
+    name: "curfew_mirror_entries",
+    help: "Entries in this instance's copy of the denylist",
+    registers: [registry],
+    collect() {
+      this.set(mirror.status().entries);
+    },
+  });
+  new Gauge({
+    name: "curfew_mirror_staleness_seconds",
+    help: "How old what the copy knows can be; left out while it knows nothing",
+    registers: [registry],
+    collect() {
+      const { stalenessMs } = mirror.status();
+      if (stalenessMs === undefined) this.remove();
+      else this.set(stalenessMs / 1000);
     },
   });
 }

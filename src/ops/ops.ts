@@ -1,6 +1,7 @@
 import { normaliseEmail, type Accounts } from "../accounts/accounts";
 import type { Tokens } from "../auth/tokens";
 import type { Denylist } from "../denylist/denylist";
+import type { Mirror } from "../denylist/mirror/mirror";
 import type { Revoker } from "../denylist/revoker";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
@@ -20,6 +21,7 @@ export type KeylessOpsParts = Lifetimes & {
   redis: Redis;
   shards: Shards;
   denylist: Denylist;
+  mirror: Mirror | undefined;
   revoker: Revoker;
   sessions: Sessions;
   accounts: Pick<Accounts, "findByEmail" | "findById">;
@@ -60,7 +62,7 @@ export function createKeylessOps(parts: KeylessOpsParts) {
       return { entry, uses: uses.find((each) => each !== undefined) };
     },
 
-    status: () => readStatus(redis, shards, events),
+    status: () => readStatus(parts, events),
   };
 }
 

@@ -9,6 +9,7 @@ import { skewWarning, warningsOf, type Info, type Warning } from "./info";
 import { linkCluster } from "./links/cluster-link";
 import type { Link } from "./links/link";
 import { linkNode } from "./links/node-link";
+import { trackKeys, type Tracking, type TrackingListener } from "./links/tracking";
 import { createWarningLog } from "./reports";
 import type { Script } from "./script";
 
@@ -53,6 +54,8 @@ export type Redis = {
   steadyLead: (way: Way, prefix: string) => DatedLead | undefined;
   /** When the current request gives up, by Redis's clock; undefined if that clock isn't known. */
   deadlineMs(): number | undefined;
+  /** Has Redis tell which keys change, by what they begin with. Undefined where it can't: in a cluster, and in memory. */
+  readonly track?: (prefixes: readonly string[], listener: TrackingListener) => Tracking;
   warnings(): Warning[];
   /** What the primaries last said about themselves. */
   infos(): Info[];
@@ -77,7 +80,11 @@ export function connectRedis(address: Address | AppRedis, options: RedisOptions,
   const confirming =
     minReplicas > 0 ? connect(log.child({ connection: "confirming" }), () => undefined) : undefined;
   const redis = createRedis(checking, confirming, options);
-  return redis;
+  if (address.mode === "cluster" || address.mode === "app-cluster") return redis;
+  return {
+    ...redis,
+    track: (prefixes, listener) => trackKeys(address, timeoutMs, prefixes, listener),
+  };
 }
 
 const TOUCHED_FOR_MS = 60_000;

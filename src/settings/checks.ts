@@ -13,6 +13,7 @@ type Together = Pick<
   | "sessionMaxTtlSeconds"
   | "revokeMinReplicas"
   | "partitionToleranceMs"
+  | "mode"
 > & { redis: { mode: string } | undefined; host?: string };
 
 /** Refuses settings that are valid on their own but don't fit together. It skips those that were refused already. */
@@ -26,7 +27,7 @@ export function checkTogether(
   settings: Together,
 ): void {
   const { accessTtlSeconds, refreshTtlSeconds, sessionMaxTtlSeconds } = settings;
-  const { revokeMinReplicas, partitionToleranceMs, redis, host } = settings;
+  const { revokeMinReplicas, partitionToleranceMs, mode, redis, host } = settings;
   const isCluster = redis?.mode.endsWith("cluster");
   const isOurOwn = redis?.mode === "memory" || redis?.mode === "embedded";
 
@@ -61,6 +62,18 @@ export function checkTogether(
     partitionToleranceMs > 0 && partitionToleranceMs < MIN_PARTITION_TOLERANCE_MS,
     "replicas don't confirm so quickly",
     `0, or at least ${MIN_PARTITION_TOLERANCE_MS}`,
+  );
+  check(
+    ["mode", "redis"],
+    mode === "mirror" && isCluster === true,
+    "a mirror follows one primary, and a cluster has several",
+    "direct",
+  );
+  check(
+    ["mode", "redis"],
+    mode === "mirror" && redis?.mode === "memory",
+    "there is no round trip to save with memory://",
+    "direct",
   );
   check(
     ["host", "redis"],

@@ -131,9 +131,17 @@ export const TABLE = {
   /** `on`: start in production although Redis may evict entries, after which revoked tokens are accepted again. */
   allowEviction: { variable: "ALLOW_EVICTION", kind: onOff, default: "off" },
   /**
-   * How the denylist is checked. With any other value Curfew refuses to start, because this version has only this one.
+   * How the denylist is checked. `direct`: each check asks Redis. `mirror`: each instance keeps a copy of what is denied,
+   * and only what may be denied asks Redis (docs/mirror.md). Not in a cluster, nor with `memory://`.
    */
-  mode: { variable: "DENYLIST_MODE", isOption: true, kind: oneOf("direct"), default: "direct" },
+  mode: { variable: "DENYLIST_MODE", isOption: true, kind: oneOf("direct", "mirror"), default: "direct" },
+  /** How old the copy may be when a token is accepted by it; while it is older, each check asks Redis. */
+  mirrorMaxStalenessMs: {
+    variable: "MIRROR_MAX_STALENESS_MS",
+    isOption: true,
+    kind: whole(50, 600_000),
+    default: "1000",
+  },
 
   /** The key that signs tokens and, in `verify`, keys that only verify: the next and the previous ones. */
   keys: {

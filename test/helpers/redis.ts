@@ -44,9 +44,18 @@ export function readAclRules(): string {
   return rules?.groups?.["rules"] ?? "";
 }
 
+/** What docs/mirror.md adds to them. */
+export function readTrackingRules(): string {
+  const rules = /^\s+ACL SETUSER curfew (.+)$/m.exec(readFileSync("docs/mirror.md", "utf8"));
+  return rules?.[1] ?? "";
+}
+
+/** `mayTrack`: the user may do what a mirror needs. */
+type RedisOptions = { hasOwnClock?: boolean; mayTrack?: boolean };
+
 export async function startRedis(
   options: string[] = [],
-  { hasOwnClock = false }: { hasOwnClock?: boolean } = {},
+  { hasOwnClock = false, mayTrack = false }: RedisOptions = {},
 ): Promise<TestRedis> {
   const dir = mkdtempSync(join(tmpdir(), "curfew-redis-"));
   const clock = hasOwnClock ? createClock(dir) : undefined;
@@ -63,7 +72,7 @@ export async function startRedis(
           // As in the compose file, which says why.
           "--user default off ~* &* +@all",
           `--user admin on >${PASSWORD} ~* &* +@all`,
-          `--user curfew on >${PASSWORD} resetchannels ${readAclRules()}`,
+          `--user curfew on >${PASSWORD} resetchannels ${readAclRules()} ${mayTrack ? readTrackingRules() : ""}`,
           // Where it is somebody's replica.
           "--masteruser admin",
           `--masterauth ${PASSWORD}`,
@@ -117,7 +126,8 @@ export async function startRedis(
 }
 
 /** A Redis for all tests of a file or a describe. */
-export const useRedis = (options: string[] = []): TestRedis => use(() => startRedis(options));
+export const useRedis = (options: string[] = [], more: RedisOptions = {}): TestRedis =>
+  use(() => startRedis(options, more));
 
 /** Below those that the system gives to connections, one of which could take it before its server does. */
 const PORTS = { first: 15_000, count: 17_000 };

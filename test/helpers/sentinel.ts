@@ -32,6 +32,7 @@ type Options = {
   sentinels?: number;
   options?: string[];
   haveOwnClocks?: boolean;
+  mayTrack?: boolean;
   startNode?: (options: string[]) => Promise<Member>;
 };
 type Sentinel = { port: number; client: Client; stop(): Promise<void> };
@@ -43,8 +44,9 @@ export async function startSentinel({
   sentinels: count = 3,
   options = [],
   haveOwnClocks: hasOwnClock = false,
+  mayTrack = false,
   startNode = async (own) => {
-    const node = await startRedis(own, { hasOwnClock });
+    const node = await startRedis(own, { hasOwnClock, mayTrack });
     return { node, port: node.port };
   },
 }: Options = {}): Promise<TestSentinels> {

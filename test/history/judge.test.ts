@@ -391,3 +391,21 @@ async function startFakeService() {
   await once(server, "listening");
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
+
+describe("where instances have mirrors", () => {
+  const before = [login(0, 10), logout(20, 30)];
+  const judged = (...later: Operation[]) => {
+    const { findings, excused } = judge([...before, ...later], { stalenessMs: 1000 });
+    return { findings: findings.length, excused: excused.length };
+  };
+
+  it("another instance may accept for so long after a logout, and no longer", () => {
+    expect(judged(check(1030, 1040, { instance: 1 }))).toEqual({ findings: 0, excused: 1 });
+    expect(judged(check(1031, 1040, { instance: 1 }))).toEqual({ findings: 1, excused: 0 });
+  });
+
+  it("neither the one that was asked, nor a refresh", () => {
+    expect(judged(check(31, 40))).toEqual({ findings: 1, excused: 0 });
+    expect(judged(refresh(31, 40, { instance: 1 }))).toEqual({ findings: 1, excused: 0 });
+  });
+});

@@ -38,7 +38,7 @@ const MAX_WAIT_MS = 10_000;
  * Finds what must not be in a history, by when requests started and ended alone: what overlaps may have happened in
  * either order. `mayLose`: a login or a refresh may get lost, because the next primary had not heard of it.
  */
-export function judge(history: readonly Operation[], { mayLose = false } = {}): Judgement {
+export function judge(history: readonly Operation[], { mayLose = false, stalenessMs = 0 } = {}): Judgement {
   const { sessions, endOf, mayEndAt, mayBeLost } = findEndings(history);
   const allowing = history.filter(({ allowanceMs }) => allowanceMs !== undefined);
 
@@ -65,7 +65,7 @@ export function judge(history: readonly Operation[], { mayLose = false } = {}): 
   }
 
   /** While an instance can't have noticed yet that another Redis answers, or a Redis with another past. */
-  const isExcused = ({ rule, operation }: Finding) =>
+  const isUnnoticed = ({ rule, operation }: Finding) =>
     rule === "accepted after its logout" &&
     allowing.some(
       ({ startedAt, endedAt, allowanceMs = 0, instance = operation.instance }) =>
@@ -73,6 +73,16 @@ export function judge(history: readonly Operation[], { mayLose = false } = {}): 
         operation.endedAt >= startedAt &&
         operation.startedAt <= endedAt + allowanceMs,
     );
+
+  /** By the copy of an instance that hasn't heard of the logout. A refresh always asks Redis. */
+  const isMirrored = ({ rule, operation, because }: Finding) =>
+    rule === "accepted after its logout" &&
+    because !== undefined &&
+    operation.kind !== "refresh" &&
+    operation.instance !== because.instance &&
+    operation.startedAt <= because.endedAt + stalenessMs;
+
+  const isExcused = (finding: Finding) => isUnnoticed(finding) || isMirrored(finding);
 
   const all = history.flatMap(find);
   return { findings: all.filter((each) => !isExcused(each)), excused: all.filter(isExcused) };

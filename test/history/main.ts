@@ -5,10 +5,21 @@ import { startPartitions, startToleratedPartitions } from "./partitions";
 import { reportOf } from "./report";
 import { run } from "./run";
 import { startSingle } from "./single";
+import type { World } from "./world";
+
+/** With what a mirror adds to the bounds that are promised. */
+const STALENESS_MS = 1000;
+const mirrored = (startWorld: (services: number) => Promise<World>) => async (services: number) => {
+  const world = await startWorld(services);
+  const more = { DENYLIST_MODE: "mirror", MIRROR_MAX_STALENESS_MS: String(STALENESS_MS) };
+  const environments = world.environments.map((environment) => ({ ...environment, ...more }));
+  return { ...world, environments, stalenessMs: STALENESS_MS };
+};
 
 /** `scripts/check-history`: as long as is asked for, and with any Redis that a service can have. */
 const WORLDS = {
   single: startSingle,
+  "single-mirror": mirrored((services) => startSingle(services, { mayTrack: true })),
   sentinel: startSentinelWorld,
   cluster: startClusterWorld,
   partition: startToleratedPartitions,

@@ -14,10 +14,10 @@ export const KEEPS_ALL = ["--appendonly yes", "--appendfsync always"];
  * One Redis that keeps what it acknowledges, under a name that can lead to another one. The first service is connected to it
  * by a wire that can break.
  */
-export async function startSingle(services: number): Promise<World> {
+export async function startSingle(services: number, { mayTrack = false } = {}): Promise<World> {
   const options = [...KEEPS_ALL, "--repl-diskless-sync-delay 0", "--enable-debug-command yes"];
-  const redis = await startRedis(options, { hasOwnClock: true });
-  const other = await startRedis(options);
+  const redis = await startRedis(options, { hasOwnClock: true, mayTrack });
+  const other = await startRedis(options, { mayTrack });
   const name = await startSwitch(redis.port);
   const wire = await startProxy(name.port);
   const urlBy = ({ port }: { port: number }) => redis.url.replace(String(redis.port), String(port));

@@ -25,6 +25,8 @@ export type World = {
   faults: Fault[];
   /** Whether Redis may lose what it acknowledged, where no replicas were waited for. */
   mayLose: boolean;
+  /** For how long another instance than the one that was asked may go on accepting, if it has a mirror. */
+  stalenessMs?: number;
   stop(): Promise<void>;
 };
 

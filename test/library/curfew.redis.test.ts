@@ -322,6 +322,10 @@ describe("createCurfew", () => {
       { redis: REDIS, keys, revokeMinReplicas: 1, partitionToleranceMs: 99 },
       /partitionToleranceMs: replicas don't confirm so quickly, write 0, or at least 100/,
     ],
+    [
+      { redis: new Cluster(["127.0.0.1:1"], { lazyConnect: true }), keys, mode: "mirror" },
+      /mode: a mirror follows one primary, and a cluster has several, write direct/,
+    ],
     [{ redis: REDIS, keys: { secret: "short" } }, /keys: it is 5 bytes long/],
     [
       { redis: REDIS, keys: { secret: SECRET, privateKey: "x" } },

@@ -69,6 +69,7 @@ describe("without any setting", () => {
       allowEviction: false,
       demo: true,
       mode: "direct",
+      mirrorMaxStalenessMs: 1000,
       key: undefined,
       verifyKeys: [],
       issuer: "curfew",
@@ -102,7 +103,12 @@ describe("without any setting", () => {
 
   it("listens on every address in production, sends cookies over TLS only, and shows no demo", () => {
     const config = readConfig(PRODUCTION);
-    expect(config).toMatchObject({ production: true, host: "0.0.0.0", demo: false, cookies: { secure: true } });
+    expect(config).toMatchObject({
+      production: true,
+      host: "0.0.0.0",
+      demo: false,
+      cookies: { secure: true },
+    });
     expect(config.redis).toEqual({ mode: "single", url: PRODUCTION.REDIS_URL });
     expect(config.key?.algorithm).toBe("HS256");
   });
@@ -136,7 +142,8 @@ const WRONG: readonly (readonly [name: string, value: string, write: string])[] 
   ["RATE_LIMIT_LOGOUT", "many", "a number per second, minute, hour or day: 10/m"],
   ["REDIS_MODE", "sentinels", "single or sentinel or cluster"],
   ["REDIS_SHARDS", "0", "a whole number from 1 to 100"],
-  ["DENYLIST_MODE", "mirror", "direct"],
+  ["DENYLIST_MODE", "cached", "direct or mirror"],
+  ["MIRROR_MAX_STALENESS_MS", "0", "a whole number from 50 to 600000"],
   ["REVOKE_MIN_REPLICAS", "-1", "a whole number from 0 to 100"],
   ["PARTITION_TOLERANCE_MS", "1s", "a whole number from 0 to 60000"],
   ["ALLOW_EVICTION", "yes", "on or off"],
@@ -361,6 +368,8 @@ describe("REDIS_MODE", () => {
       "PARTITION_TOLERANCE_MS",
       { PARTITION_TOLERANCE_MS: "99", REVOKE_MIN_REPLICAS: "1", REDIS_URL: "redis://127.0.0.1:6379" },
     ],
+    ["DENYLIST_MODE", { DENYLIST_MODE: "mirror", REDIS_URL: "memory://" }],
+    ["DENYLIST_MODE", { DENYLIST_MODE: "mirror", REDIS_MODE: "cluster", REDIS_URL: "redis://a,b" }],
     ["REDIS_URL", { REDIS_MODE: "cluster", REDIS_URL: "redis://curfew:hunter%2@a,b" }],
     ["REDIS_URL", { REDIS_URL: "redis://:hunter2@a/b" }],
     ["REDIS_URL", { REDIS_URL: "redis://:hunter2@a/-1" }],

@@ -11,6 +11,8 @@ import { repeat } from "./repeat";
 export type Confirmations = {
   /** Throws unless a write sent within the tolerance has been confirmed. */
   assertRecent(prefix: string): void;
+  /** Whether it wouldn't throw. */
+  isRecent: (prefix: string) => boolean;
   watch(prefixes: readonly string[]): () => void;
 };
 
@@ -35,9 +37,13 @@ export function createConfirmations(redis: Redis, toleranceMs: number): Confirma
     return Math.max(steadyNow - steady, wallNow - wall);
   }
 
+  const isRecent = (prefix: string) => toleranceMs === 0 || ageMs(prefix) <= toleranceMs;
+
   return {
+    isRecent,
+
     assertRecent(prefix) {
-      if (toleranceMs === 0 || ageMs(prefix) <= toleranceMs) return;
+      if (isRecent(prefix)) return;
       throw new CurfewError("denylist_unavailable", {
         cause: Object.assign(new Error("no replica has confirmed anything lately"), {
           code: "NO_CONFIRMATION",

@@ -21,6 +21,12 @@ export type Past = {
   write<T>(prefix: string, write: () => Promise<T>): Promise<T>;
   /** Runs a write that ends with an event, whose id must be its last result. From then on we remember that event. */
   writeEvent<T extends [...unknown[], string]>(prefix: string, write: () => Promise<T>): Promise<T>;
+  /** Names the Redis that answers reads, and its epoch. Undefined if that has to be found out first, as `ask` does. */
+  present(prefix: string): string | undefined;
+  /** Whether no other Redis may have answered since then, nor another epoch. So it is while none can be reached. */
+  isStill(prefix: string, present: string): boolean;
+  /** Whether replicas have confirmed a write as lately as a read must be believed only then. */
+  isConfirmed: (prefix: string) => boolean;
   /** The last event that Redis acknowledged to us in this epoch. Scripts refuse to write where it is missing. */
   witnessed(prefix: string): string | undefined;
   /**
@@ -153,6 +159,16 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
       if (eventId !== "") witness(prefix, eventId);
       return reply;
     },
+
+    present: (prefix) => presentOf(prefix, reading),
+
+    isStill(prefix, present) {
+      const now = presentOf(prefix, reading);
+      if (now !== undefined) return now === present;
+      return redis.generation(reading, prefix) === undefined;
+    },
+
+    isConfirmed: confirmations.isRecent,
 
     witnessed,
 

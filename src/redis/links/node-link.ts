@@ -1,4 +1,4 @@
-import { Redis as Node } from "ioredis";
+import { Redis as Node, type RedisOptions } from "ioredis";
 import type { Logger } from "pino";
 import type { Address } from "../address";
 import { nodeLike, type AppRedis } from "../app-client";
@@ -8,12 +8,12 @@ import { connectTimeoutMs, FAIL_CLOSED, retryStrategy, type Link, type LinkOptio
 import { watchPulse } from "./pulse";
 import { createContact, createReports } from "../reports";
 
-type NodeAddress = Exclude<Address, { mode: "cluster" }> | (AppRedis & { mode: "app" });
+export type NodeAddress = Exclude<Address, { mode: "cluster" }> | (AppRedis & { mode: "app" });
 
 const RETRY_MS = 250;
 
-function createNode(address: NodeAddress, timeoutMs: number): Node {
-  const options = { ...FAIL_CLOSED, connectTimeout: connectTimeoutMs(timeoutMs), retryStrategy };
+export function createNode(address: NodeAddress, timeoutMs: number, more: RedisOptions = {}): Node {
+  const options = { ...FAIL_CLOSED, connectTimeout: connectTimeoutMs(timeoutMs), retryStrategy, ...more };
   if (address.mode === "single") return new Node(address.url, options);
   if (address.mode === "socket") return new Node({ ...options, path: address.path });
   if (address.mode === "app") return nodeLike(address.node, { ...options, ...towardsSentinels(timeoutMs) });
@@ -38,6 +38,13 @@ const towardsSentinels = (timeoutMs: number) => ({
   failoverDetector: true,
   sentinelReconnectStrategy: () => RETRY_MS,
 });
+
+/** ioredis gives up for good if a sentinel reports a failover while it is connecting. */
+export function keepConnecting(client: Node, isClosing: () => boolean): void {
+  client.on("end", () => {
+    if (!isClosing()) setTimeout(() => void client.connect().catch(() => undefined), RETRY_MS).unref();
+  });
+}
 
 /** A connection to a single Redis, or to the primary that the sentinels name. */
 export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOptions, log: Logger): Link {
@@ -67,10 +74,7 @@ export function linkNode(address: NodeAddress, { timeoutMs, onInfo }: LinkOption
   });
   client.on("ready", () => void pulse.beat());
   client.on("close", identity.lost);
-  client.on("end", () => {
-    // ioredis gives up for good if a sentinel reports a failover while it is connecting.
-    if (!isClosing) setTimeout(() => void client.connect().catch(() => undefined), RETRY_MS).unref();
-  });
+  keepConnecting(client, () => isClosing);
   client.on("sentinelError", reports.failed);
   client.on("error", (error: Error & { command?: { name: string } }) => {
     // ioredis would carry on in database 0, which isn't the configured one.

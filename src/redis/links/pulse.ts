@@ -16,7 +16,7 @@ export function watchPulse(
   timeoutMs: number,
   onBeat: (info: Info, asked: Moment, answered: Moment) => void,
 ): { beat: () => Promise<void>; stop: () => void } {
-  const limitMs = Math.max(4 * timeoutMs, 1000);
+  const limitMs = deadAfterMs(timeoutMs);
   let beating: Promise<void> | undefined;
 
   /** A user without the right to INFO gets an error, which is an answer too: Redis is alive. */
@@ -45,13 +45,7 @@ export function watchPulse(
     return beating;
   }
 
-  // The connection may be accepted but never answered: by a Redis that hangs, or by the kernel on its behalf.
-  node.on("connect", () => {
-    const connection = node.stream;
-    setTimeout(() => {
-      if (node.status === "connect" && node.stream === connection) connection.destroy();
-    }, limitMs).unref();
-  });
+  endUnanswered(node, limitMs);
   const timer = setInterval(() => void beat(), BEAT_MS).unref();
   return {
     beat,
@@ -59,4 +53,17 @@ export function watchPulse(
       clearInterval(timer);
     },
   };
+}
+
+/** A connection on which nothing was answered for so long is dead. */
+export const deadAfterMs = (timeoutMs: number) => Math.max(4 * timeoutMs, 1000);
+
+/** A connection may be accepted but never answered: by a Redis that hangs, or by the kernel on its behalf. */
+export function endUnanswered(node: Node, limitMs: number): void {
+  node.on("connect", () => {
+    const connection = node.stream;
+    setTimeout(() => {
+      if (node.status === "connect" && node.stream === connection) connection.destroy();
+    }, limitMs).unref();
+  });
 }

@@ -24,8 +24,9 @@ export function showOverview(view) {
     try {
       const status = await ask("GET", "/api/ops/status");
       // A screen reader hears of what has changed, not of every look.
-      if (isLeft || JSON.stringify(status) === shownStatus) return;
-      shownStatus = JSON.stringify(status);
+      const shown = JSON.stringify({ ...status, mirror: status.mirror?.state });
+      if (isLeft || shown === shownStatus) return;
+      shownStatus = shown;
       find(".result").replaceChildren(...statusCards(status));
     } catch (error) {
       shownStatus = "";
@@ -68,7 +69,7 @@ const FILE = {
   failing: "failing: Redis can’t write to its disk",
 };
 
-function statusCards({ redis, epochs, events }) {
+function statusCards({ redis, epochs, events, mirror }) {
   const { nodes, warnings } = redis;
   return [
     element(
@@ -83,10 +84,16 @@ function statusCards({ redis, epochs, events }) {
       { className: "card" },
       element("h3", {}, "The denylist"),
       ...epochList(epochs),
-      definitions({ Events: link("#/events", `${events} in the stream`) }),
+      definitions({
+        Events: link("#/events", `${events} in the stream`),
+        ...(mirror && { "This instance’s mirror": mirrorText(mirror) }),
+      }),
     ),
   ];
 }
+
+const mirrorText = ({ state, entries, staleness_ms }) =>
+  state === "fresh" ? `fresh (${staleness_ms} ms), ${entries} entries` : `${state}: checks ask Redis`;
 
 const warningList = (warnings) =>
   warnings.length === 0

@@ -372,6 +372,7 @@ it("says how Redis is, and since when the denylist remembers", async () => {
     redis: { nodes: [{ replicas: 0, eviction_policy: "noeviction" }] },
     epochs: [{ prefix: "curfew:", epoch: await redis.admin.get("curfew:denylist:epoch") }],
     events: await redis.admin.xlen("curfew:events"),
+    mirror: null,
   });
 });
 

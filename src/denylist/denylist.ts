@@ -118,7 +118,10 @@ export function createDenylist(
       // Most checks end here, and need no budget: all that they ask has a time limit.
       if (isClean(prefix, token, found)) return;
       const leftMs = redis.timeoutMs - (performance.now() - startedAt);
-      await withinBudget(leftMs, () => assertNoRefusals(token));
+      await withinBudget(leftMs, () => assertNoRefusals(token)).catch((error: unknown) => {
+        const isTimeUp = error instanceof CurfewError && error.code === "denylist_unavailable";
+        throw (isTimeUp ? refusedAnyway(token, found, prefix) : undefined) ?? error;
+      });
     },
 
     whyRevoked: async (token) => whyOf(await refusalsOf(token).catch(() => [])),
@@ -136,6 +139,17 @@ export function createDenylist(
       await Promise.all(shards.prefixes.map((prefix) => redis.probe(probeKey(prefix))));
     },
   };
+}
+
+/** An own token that an entry denies is refused even if there is no time left to find out which one it is, and why. */
+function refusedAnyway(
+  token: AccessToken | ForeignToken,
+  { anyExists }: Found,
+  prefix: string,
+): CurfewError | undefined {
+  if (token.kind === "foreign" || !anyExists) return undefined;
+  const { sub, sid, jti } = token;
+  return new CurfewError("token_revoked", { about: { sub, jti, sid }, entryKeys: keysOf(prefix, token) });
 }
 
 const entryKeysOf = (refusals: readonly Refusal[]) =>

@@ -1,66 +1,65 @@
 import { CurfewError } from "../errors";
 import { outsideBudgets, spend, withBudget } from "../redis/budget";
-import { isCluster, type Redis } from "../redis/redis";
+import { isCluster, type Client, type Redis } from "../redis/redis";
 import { epochKey } from "./past/epochs";
 import type { Past } from "./past/past";
 
-/** Whether any of the keys exists that were asked about together, and which epoch Redis has. */
+/** Whether any of the keys exists that were asked about, and which epoch Redis has. */
 export type Found = { anyExists: boolean; epoch: string | null };
 
-type Batch = { keys: string[]; found: Promise<Found> };
-
-/** In one command: few enough not to hold Redis up. */
-const KEYS_MAX = 128;
+/** What is asked at the same moment: the keys of each, and how many of them exist. */
+type Batch = { asked: (readonly string[])[]; found: Promise<{ counts: number[]; epoch: string | null }> };
 
 /**
  * Asks Redis whether any of some keys exists, together with everybody else who asks at the same moment: one round trip,
- * one write to the socket and one timer serve all of them.
+ * one write to the socket and one timer serve all of them. Each has its own answer, so that nobody has to ask again
+ * because somebody else's entry exists.
  */
 export function createLookUps(redis: Redis, past: Past) {
   const gathering = new Map<string, Batch>();
 
   // The entries come first: if the denylist is emptied in between, the epoch is gone as well.
-  const ask = (prefix: string, keys: readonly string[]): Promise<Found> =>
+  const ask = (prefix: string, asked: Batch["asked"]): Batch["found"] =>
     past.ask(prefix, () =>
       redis.ask(async (client) => {
-        // In a cluster each key has its own command: while a slot moves to another node, each key is on one of the two,
-        // and each command follows its own redirect.
-        const commands = isCluster(client) ? keys.map((key) => client.exists(key)) : [client.exists(...keys)];
-        const [epoch, ...counts] = await inOrder(commands, client.get(epochKey(prefix)));
-        return { anyExists: counts.some((count) => count !== 0), epoch };
+        const counts = asked.map((keys) => countExisting(client, keys));
+        const [all, epoch] = await Promise.all([Promise.all(counts), client.get(epochKey(prefix))]);
+        return { counts: all, epoch };
       }),
     );
 
   function gather(prefix: string): Batch {
-    const keys: string[] = [];
-    const found = new Promise<Found>((resolve, reject) => {
+    const asked: Batch["asked"] = [];
+    const found: Batch["found"] = new Promise((resolve, reject) => {
       // Once all sockets that have something to say have been read. Who comes later belongs to the next batch.
       setImmediate(() => {
         if (gathering.get(prefix) === batch) gathering.delete(prefix);
-        withBudget(redis.timeoutMs, () => ask(prefix, keys)).then(resolve, (error: unknown) => {
+        withBudget(redis.timeoutMs, () => ask(prefix, asked)).then(resolve, (error: unknown) => {
           reject(unavailable(error));
         });
       });
     });
     // Whoever has no time left doesn't wait for it; if nobody does, its failure must not end the process.
     found.catch(() => undefined);
-    const batch = { keys, found };
+    const batch = { asked, found };
     gathering.set(prefix, batch);
     return batch;
   }
 
-  return function lookUp(prefix: string, keys: readonly string[]): Promise<Found> {
-    let batch = gathering.get(prefix);
-    if (!batch || batch.keys.length + keys.length > KEYS_MAX) batch = outsideBudgets(() => gather(prefix));
-    batch.keys.push(...keys);
-    return spend(redis.timeoutMs, batch.found, unavailable);
+  return async function lookUp(prefix: string, keys: readonly string[]): Promise<Found> {
+    const batch = gathering.get(prefix) ?? outsideBudgets(() => gather(prefix));
+    const at = batch.asked.push(keys) - 1;
+    const { counts, epoch } = await spend(redis.timeoutMs, batch.found, unavailable);
+    return { anyExists: counts[at] !== 0, epoch };
   };
+}
+
+/** In a cluster, while a slot moves, each key is on one of two nodes: each command then follows its own redirect. */
+async function countExisting(client: Client, keys: readonly string[]): Promise<number> {
+  if (!isCluster(client)) return client.exists(...keys);
+  const counts = await Promise.all(keys.map((key) => client.exists(key)));
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 const unavailable = (cause: unknown) =>
   cause instanceof CurfewError ? cause : new CurfewError("denylist_unavailable", { cause });
-
-const inOrder = async (counts: Promise<number>[], epoch: Promise<string | null>) => {
-  const [all, last] = await Promise.all([Promise.all(counts), epoch]);
-  return [last, ...all] as const;
-};

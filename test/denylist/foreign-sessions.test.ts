@@ -50,7 +50,7 @@ it("the shard is that of the subject as its issuer writes it, for writing and fo
 
   const asked: string[] = [];
   const past = { ask: (prefix: string) => Promise.resolve([null, 0, 0, void asked.push(prefix)]) };
-  const epochs = { current: () => Promise.resolve("1-a") };
+  const epochs = { current: () => Promise.resolve("1-a"), known: () => "1-a" };
   const denylist = createDenylist({} as Redis, shards, epochs as unknown as Epochs, past as unknown as Past);
   await denylist.assertNotRevoked(TOKEN);
 

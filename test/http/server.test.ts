@@ -79,7 +79,7 @@ describe("a body of more than 16 KiB is refused at once, and the connection is c
   it.each([
     ["POST /api/auth/verify", 401],
     ["POST /api/auth/password", 401],
-    ["POST /oauth/introspect", 401],
+    ["POST /oauth/introspect", 413],
     ["POST /nowhere", 404],
     ["PUT /api/auth/login", 405],
   ])("who is refused before it is read can't go on either: %s", async (route, status) => {

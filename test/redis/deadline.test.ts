@@ -8,7 +8,7 @@ const TIMEOUT_MS = 250;
 /** As one sees it whose Redis has a clock, or several, that are so far ahead at least. */
 const redisAhead = (...leadsMs: number[]) => {
   const wallLeads = () => leadsMs.map((leastMs) => ({ leastMs, mostMs: leastMs + 1 }));
-  const link = { wallLeads, failure: () => undefined, firstContact: Promise.resolve([]) };
+  const link = { client: {}, wallLeads, failure: () => undefined, firstContact: Promise.resolve([]) };
   return createRedis(link as unknown as Link, undefined, { timeoutMs: TIMEOUT_MS, minReplicas: 0 });
 };
 

@@ -120,7 +120,8 @@ export function createDenylist(
       const leftMs = redis.timeoutMs - (performance.now() - startedAt);
       await withinBudget(leftMs, () => assertNoRefusals(token)).catch((error: unknown) => {
         const isTimeUp = error instanceof CurfewError && error.code === "denylist_unavailable";
-        throw (isTimeUp ? refusedAnyway(token, found, prefix) : undefined) ?? error;
+        const isKnown = found.epoch !== null && found.epoch === epochs.known(prefix);
+        throw (isTimeUp && isKnown ? refusedAnyway(token, found, prefix) : undefined) ?? error;
       });
     },
 

@@ -49,7 +49,12 @@ it("the shard is that of the subject as its issuer writes it, for writing and fo
   await revoker.subject(named, { reason: "logout", by: "app" });
 
   const asked: string[] = [];
-  const past = { ask: (prefix: string) => Promise.resolve([null, 0, 0, void asked.push(prefix)]) };
+  const past = {
+    ask(prefix: string) {
+      asked.push(prefix);
+      return Promise.resolve({ counts: [0], epoch: "1-a" });
+    },
+  };
   const epochs = { current: () => Promise.resolve("1-a"), known: () => "1-a" };
   const denylist = createDenylist({} as Redis, shards, epochs as unknown as Epochs, past as unknown as Past);
   await denylist.assertNotRevoked(TOKEN);

@@ -10,8 +10,10 @@ import { useService } from "../helpers/service";
 import { use } from "../helpers/use";
 
 const redis = useRedis();
-const service = useService(() => ({ REDIS_URL: redis.url }));
-const brief = useService(() => ({ REDIS_URL: redis.url, ACCESS_TTL: "2s" }));
+// A browser beside it takes so much of a small machine that Redis may seem slow.
+const env = () => ({ REDIS_URL: redis.url, REDIS_TIMEOUT_MS: "1000" });
+const service = useService(env);
+const brief = useService(() => ({ ...env(), ACCESS_TTL: "2s" }));
 const browser = use(() => startBrowser());
 
 const ME = "/api/users/me";

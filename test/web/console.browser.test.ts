@@ -7,7 +7,8 @@ import { startService, useService } from "../helpers/service";
 import { use } from "../helpers/use";
 
 const redis = useRedis(["--appendonly yes"]);
-const service = useService(() => ({ REDIS_URL: redis.url }));
+// A browser beside it takes so much of a small machine that Redis may seem slow.
+const service = useService(() => ({ REDIS_URL: redis.url, REDIS_TIMEOUT_MS: "1000" }));
 const browser = use(() => startBrowser());
 
 const HOSTILE = "<img src=x onerror=\"document.title='owned'\">";

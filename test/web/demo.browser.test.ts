@@ -9,7 +9,11 @@ import { use } from "../helpers/use";
 
 const redis = useRedis();
 const wire = use(() => startProxy(redis.port));
-const service = useService(() => ({ REDIS_URL: redis.url.replace(String(redis.port), String(wire.port)) }));
+// A browser beside it takes so much of a small machine that Redis may seem slow.
+const service = useService(() => ({
+  REDIS_URL: redis.url.replace(String(redis.port), String(wire.port)),
+  REDIS_TIMEOUT_MS: "1000",
+}));
 const browser = use(() => startBrowser());
 
 type Transport = "bearer" | "cookie";

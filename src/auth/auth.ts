@@ -136,7 +136,11 @@ export function createAuth(parts: AuthParts): Auth {
       const email = normaliseEmail(address);
       if (!email) throw invalid("email", "must be an e-mail address");
       assertAcceptable(password, email, "password");
-      return open(await accounts.create(email, await passwords.hash(password)), password, requester);
+      const account = await accounts.create(email, await passwords.hash(password));
+      return open(account, password, requester).catch(async (error: unknown) => {
+        if (await accounts.findById(account.id)) throw error;
+        throw accountLost();
+      });
     },
 
     async login(address, password, requester) {
@@ -208,6 +212,10 @@ export function createAuth(parts: AuthParts): Auth {
     account: accountOf,
   };
 }
+
+/** An account that was made a moment ago and isn't there any more was lost with all else. Its owner can try again. */
+const accountLost = () =>
+  new CurfewError("denylist_unavailable", { cause: new Error("Redis lost the account that it just took") });
 
 /** Only the log learns whose account it was. The client isn't told whether the account exists. */
 const wrongCredentials = (account: Account | undefined) =>

@@ -41,6 +41,8 @@ export type Base = {
   epochs: Epochs;
   sessions: Sessions;
   passwords: Passwords;
+  /** Of those who may log in: the app's, or those in Redis. */
+  accounts: Accounts;
   revoker: Revoker;
   revocations: Revocations;
   /** The accounts in Redis. An app's own aren't among them. */
@@ -77,20 +79,18 @@ export function createBase(options: BaseOptions): Base {
   const denylist = meter?.timed(checks) ?? checks;
   const sessions = createSessions(redis, shards, writer, options);
   const passwords = createPasswords(passwordMinLength);
-  const accounts = createAccounts(redis, shards);
+  const kept = createAccounts(redis, shards);
+  const accounts = options.accounts ?? kept;
   const directory = createDirectory(redis, shards);
   const revoker = createRevoker(writer, shards, options);
   return {
     ...{ redis, shards, past, writer, denylist, mirror, epochs, sessions, passwords, revoker, meter, log },
+    accounts,
     revocations: createRevocations(redis, shards, log),
-    people: createPeople({ accounts, directory, passwords, sessions, writer, shards }),
+    people: createPeople({ accounts: kept, directory, passwords, sessions, writer, shards }),
     ops: createKeylessOps({
       ...options,
-      accounts: options.accounts ?? accounts,
-      denylist,
-      mirror,
-      revoker,
-      sessions,
+      ...{ accounts, denylist, mirror, revoker, sessions },
     }),
   };
 }
@@ -125,10 +125,8 @@ export function createCore(options: CoreOptions): Core {
   const tokens = createTokens(accessTokens, foreignTokens);
   const stopWatching = past.watch(shards.prefixes);
   const stopFollowing = mirror?.follow();
-  const accounts = options.accounts ?? createAccounts(redis, shards);
   const auth = createAuth({
     ...base,
-    accounts,
     foreignSessions: createForeignSessions(writer, clockToleranceSeconds),
     accessTokens,
     tokens,

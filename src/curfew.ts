@@ -49,7 +49,7 @@ export type Curfew = {
   revoke(token: TokenToRevoke): Promise<void>;
   /** Ends all sessions of a user, or refuses every token that a foreign subject has so far. Resolves as above. */
   revokeUser(id: string, why?: Why): Promise<void>;
-  // eslint-disable-next-line @typescript-eslint/unified-signatures -- in a union with string, `sub` is a string's, and deprecated
+  // eslint-disable-next-line @typescript-eslint/unified-signatures -- of a union with string, editors would offer String's deprecated sub()
   revokeUser(subject: ForeignSubject, why?: Why): Promise<void>;
   /** Stops Curfew's timers and connections; your own Redis client stays open. Later requests get a 503. */
   close(): Promise<void>;

@@ -166,7 +166,7 @@ export const ERRORS: Readonly<Record<ErrorCode, Readonly<Row>>> = ROWS;
 export type Problem = { path: string; message: string };
 
 /** Why a token or a session is over, as far as its owner may know: never who ended it, or from where. */
-export type Why = { reason?: string; revoked_at?: string };
+export type WhyOver = { reason?: string; revoked_at?: string };
 
 type Extra = {
   /** In place of the code's own. */
@@ -176,7 +176,7 @@ type Extra = {
   about?: Record<string, string>;
   raisesEvent?: boolean;
   entryKeys?: readonly string[];
-  why?: Why;
+  why?: WhyOver;
   rule?: string;
 };
 
@@ -190,7 +190,7 @@ export class CurfewError extends Error {
   /** The denylist entries that refuse the token. */
   readonly entryKeys: readonly string[];
   /** Why the token, or the session, is over, where that is known. The client is told. */
-  readonly why: Why;
+  readonly why: WhyOver;
   /** Which claim of a token with a good signature is wrong, for ops. The client isn't told. */
   readonly rule: string | undefined;
 

@@ -1,11 +1,11 @@
 import type { Denylist } from "../denylist/denylist";
 import type { ForeignSessions } from "../denylist/foreign-sessions";
-import type { Requester } from "../denylist/entry";
+import { subjectOf, type Requester } from "../denylist/entry";
 import { attempt, CurfewError } from "../errors";
 import type { Sessions } from "../sessions/sessions";
 import { isExpired } from "../tokens/access-tokens";
 import type { RefreshToken, RefreshTokens } from "../tokens/refresh-tokens";
-import { subjectOf, type Token, type Tokens } from "./tokens";
+import type { Token, Tokens } from "./tokens";
 
 /** A token as it arrived, not yet verified. A cookie may have been planted by a sibling domain. */
 type Presented = { token: string; transport: "bearer" | "cookie" };

@@ -19,10 +19,6 @@ export const createTokens = (own: AccessTokens, foreign: ForeignTokens): Tokens 
   },
 });
 
-/** Whose token it is: a user's id, or `<issuer name>:<sub>`. */
-export const subjectOf = (token: Token) =>
-  token.kind === "foreign" ? `${token.issuer}:${token.sub}` : token.sub;
-
 /** The token's audience. A foreign token may have none, if its issuer is configured so. */
 export function audienceOf(token: Token): string | string[] | undefined {
   const aud = token.kind === "foreign" ? token.claims["aud"] : token.aud;

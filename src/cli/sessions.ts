@@ -1,4 +1,4 @@
-import type { Session } from "../sessions/sessions";
+import type { Session } from "../sessions/records";
 import { aboutAccount, tellRefusal } from "./acting";
 import { EXIT, fail, print } from "./command";
 import { withDesk } from "./connection";

@@ -1,10 +1,11 @@
-import { CurfewError, type Why } from "../errors";
+import { CurfewError, type WhyOver } from "../errors";
 import { withinBudget } from "../redis/budget";
-import type { Client, Redis } from "../redis/redis";
+import type { Client } from "../redis/commands";
+import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
 import type { AccessToken } from "../tokens/access-tokens";
 import type { ForeignToken } from "../issuers/foreign-tokens";
-import { foreign, foreignKeys, jtiKey, probeKey, sidKey } from "./entry";
+import { foreignKeys, jtiKey, probeKey, sidKey, subjectOf } from "./entry";
 import { parseText, readText, whyIn } from "./entry-text";
 import { createLookUps, type Found } from "./look-ups";
 import type { Mirror } from "./mirror/mirror";
@@ -22,7 +23,7 @@ export type Denylist = {
   /** Returns every rule that refuses a verified token, whether or not it has expired. It is accepted if there is none. */
   refusalsOf(token: AccessToken | ForeignToken): Promise<Refusal[]>;
   /** Why a verified token is refused, as far as its entries say; empty if they can't be read now. */
-  whyRevoked(token: AccessToken | ForeignToken): Promise<Why>;
+  whyRevoked(token: AccessToken | ForeignToken): Promise<WhyOver>;
   /** Throws unless a check would get an answer now, in every shard. */
   assertAnswering(): Promise<void>;
   /** Throws unless a logout could be written now, in every shard. */
@@ -45,6 +46,10 @@ export function createDenylist(
     if (anyExists || epoch === null || epoch !== epochs.known(prefix)) return false;
     return token.kind === "own" ? token.epoch === epoch : !isFromBefore(token, epoch);
   }
+
+  /** Whether an entry denies the token for certain. A foreign subject's may leave out what was issued after it. */
+  const isDenied = (prefix: string, token: AccessToken | ForeignToken, { anyExists, epoch }: Found) =>
+    token.kind === "own" && anyExists && epoch !== null && epoch === epochs.known(prefix);
 
   async function assertNoRefusals(token: AccessToken | ForeignToken): Promise<void> {
     const refusals = await refusalsOf(token);
@@ -99,7 +104,7 @@ export function createDenylist(
     token.kind === "foreign" ? refusalsOfForeign(token) : refusalsOfOwn(token);
 
   /** What one entry says, the first that gives a reason. A refusal stays one, even if Redis is gone by now. */
-  async function whyOf(refusals: readonly Refusal[]): Promise<Why> {
+  async function whyOf(refusals: readonly Refusal[]): Promise<WhyOver> {
     const keys = entryKeysOf(refusals);
     const read = redis.ask((client) => Promise.all(keys.map((key) => readText(client, key))));
     const texts = await read.catch(() => []);
@@ -118,11 +123,13 @@ export function createDenylist(
       // Most checks end here, and need no budget: all that they ask has a time limit.
       if (isClean(prefix, token, found)) return;
       const leftMs = redis.timeoutMs - (performance.now() - startedAt);
-      await withinBudget(leftMs, () => assertNoRefusals(token)).catch((error: unknown) => {
-        const isTimeUp = error instanceof CurfewError && error.code === "denylist_unavailable";
-        const isKnown = found.epoch !== null && found.epoch === epochs.known(prefix);
-        throw (isTimeUp && isKnown ? refusedAnyway(token, found, prefix) : undefined) ?? error;
-      });
+      try {
+        await withinBudget(leftMs, () => assertNoRefusals(token));
+      } catch (error) {
+        // Which entry it is, and why, couldn't be read any more. That there is one is enough.
+        if (isUnavailable(error) && isDenied(prefix, token, found)) throw deniedBy(keys, token);
+        throw error;
+      }
     },
 
     whyRevoked: async (token) => whyOf(await refusalsOf(token).catch(() => [])),
@@ -142,16 +149,11 @@ export function createDenylist(
   };
 }
 
-/** An own token that an entry denies is refused even if there is no time left to find out which one it is, and why. */
-function refusedAnyway(
-  token: AccessToken | ForeignToken,
-  { anyExists }: Found,
-  prefix: string,
-): CurfewError | undefined {
-  if (token.kind === "foreign" || !anyExists) return undefined;
-  const { sub, sid, jti } = token;
-  return new CurfewError("token_revoked", { about: { sub, jti, sid }, entryKeys: keysOf(prefix, token) });
-}
+const isUnavailable = (error: unknown) =>
+  error instanceof CurfewError && error.code === "denylist_unavailable";
+
+const deniedBy = (entryKeys: readonly string[], { sub, jti, sid = "" }: AccessToken | ForeignToken) =>
+  new CurfewError("token_revoked", { about: { sub, jti, sid }, entryKeys });
 
 const entryKeysOf = (refusals: readonly Refusal[]) =>
   refusals.flatMap((refusal) => (refusal.rule === "epoch" ? [] : [refusal.key]));
@@ -164,9 +166,6 @@ function keysOf(prefix: string, token: AccessToken | ForeignToken): string[] {
 }
 
 const isFromBefore = ({ sinceEpoch, iat }: ForeignToken, epoch: string) => sinceEpoch && iat < beganAt(epoch);
-
-const subjectOf = (token: AccessToken | ForeignToken) =>
-  token.kind === "foreign" ? foreign(token.issuer, token.sub) : token.sub;
 
 /** An entry that somebody wrote by hand has no cutoff, and denies every token of the subject. */
 function isCutOff(entry: string | null, iat: number): boolean {

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Why } from "../errors";
-import type { Client } from "../redis/redis";
+import type { WhyOver } from "../errors";
+import type { Client } from "../redis/commands";
 import { isObject } from "../tokens/json";
 import { REASONS } from "./entry";
 
@@ -30,7 +30,7 @@ export function parseText(text: string): Record<string, unknown> | undefined {
   }
 }
 
-export function whyIn(said: object | undefined): Why {
+export function whyIn(said: object | undefined): WhyOver {
   const { reason, revoked_at } = WhySaid.parse(said ?? {});
   return { ...(reason && { reason }), ...(revoked_at !== undefined && { revoked_at }) };
 }

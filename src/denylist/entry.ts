@@ -1,4 +1,5 @@
 import type { ForeignToken } from "../issuers/foreign-tokens";
+import type { AccessToken } from "../tokens/access-tokens";
 
 /** The denylist's keys and values. This is a public format: operators and other languages read and write it too. */
 
@@ -74,6 +75,10 @@ export const usesKeyOf = (prefix: string, entryKey: string) =>
  * A foreign id (of a token, a session or a subject) with its issuer's name, so that equal ids of two issuers differ.
  */
 export const foreign = (issuer: string, id: string) => `${issuer}:${id}`;
+
+/** Whose token it is: a user's id, or `<issuer name>:<sub>`. */
+export const subjectOf = (token: AccessToken | ForeignToken) =>
+  token.kind === "foreign" ? foreign(token.issuer, token.sub) : token.sub;
 
 /** The entries that can deny a foreign token: its own, its subject's, its session's. */
 export const foreignKeys = (prefix: string, { issuer, keyIds }: Pick<ForeignToken, "issuer" | "keyIds">) => ({

@@ -1,6 +1,7 @@
 import { CurfewError } from "../errors";
 import { outsideBudgets, spend, withBudget } from "../redis/budget";
-import { isCluster, type Client, type Redis } from "../redis/redis";
+import { isCluster, type Client } from "../redis/commands";
+import type { Redis } from "../redis/redis";
 import { epochKey } from "./past/epochs";
 import type { Past } from "./past/past";
 

@@ -1,4 +1,4 @@
-import { foreign, REASONS, type Grounds, type Reason } from "./entry";
+import { REASONS, subjectOf, type Grounds, type Reason } from "./entry";
 import type { Revocation } from "./revocation";
 import type { NamedToken } from "./revoker";
 import type { AccessToken } from "../tokens/access-tokens";
@@ -76,7 +76,7 @@ const WHY_HINT = `reason: ${APP_REASONS.join(" or ")}; note: ${NOTE_MAX} charact
 export function isEndedBy(claims: AccessToken | ForeignToken, revocation: Revocation): boolean {
   if (revocation.kind === "everything") return true;
   const isForeign = claims.kind === "foreign";
-  const sub = isForeign ? foreign(claims.issuer, claims.sub) : claims.sub;
+  const sub = subjectOf(claims);
   if (revocation.sub !== null && revocation.sub !== sub) return false;
   switch (revocation.kind) {
     case "user":

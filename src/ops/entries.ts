@@ -2,7 +2,8 @@ import { z } from "zod";
 import { parseText, readText } from "../denylist/entry-text";
 import { jtiKey, sidKey, subKey, usesKeyOf } from "../denylist/entry";
 import { keyIdOf } from "../issuers/foreign-ids";
-import { isCluster, type Client, type Redis } from "../redis/redis";
+import { isCluster, type Client } from "../redis/commands";
+import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
 import { dateOf } from "./dates";
 

@@ -7,7 +7,8 @@ import type { StreamEvent } from "../denylist/events";
 import { readWritingScript, type Writer } from "../denylist/writer";
 import { CurfewError } from "../errors";
 import type { Shards } from "../redis/shards";
-import type { Session, Sessions } from "../sessions/sessions";
+import type { Session } from "../sessions/records";
+import type { Sessions } from "../sessions/sessions";
 import type { Actor } from "./changes";
 
 /**

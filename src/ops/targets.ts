@@ -1,5 +1,5 @@
-import { subjectOf, type Token, type Tokens } from "../auth/tokens";
-import { foreign } from "../denylist/entry";
+import type { Token, Tokens } from "../auth/tokens";
+import { foreign, subjectOf } from "../denylist/entry";
 import type { NamedToken } from "../denylist/revoker";
 import { CurfewError } from "../errors";
 import { isPlainId } from "../tokens/ids";

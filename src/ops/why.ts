@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { subjectOf, type Token, type Tokens } from "../auth/tokens";
+import type { Token, Tokens } from "../auth/tokens";
+import { subjectOf } from "../denylist/entry";
 import { attempt, CurfewError } from "../errors";
 import type { Sessions } from "../sessions/sessions";
 import type { RefreshTokens } from "../tokens/refresh-tokens";

@@ -89,18 +89,12 @@ export function inTime<T>(callMs: number, call: () => Promise<T>): Promise<T> {
     // An answer that arrived while this process was busy still counts: setImmediate lets it be read first.
     const timer = setTimeout(() => setImmediate(giveUp), left);
     // The async function turns a synchronous throw into a rejection.
-    (async () => call())().then(
-      (value) => {
-        finish(() => {
-          resolve(value);
-        });
-      },
-      (error: unknown) => {
-        finish(() => {
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it came
-          reject(error);
-        });
-      },
-    );
+    const called = (async () => call())();
+    const done = () => {
+      finish(() => {
+        resolve(called);
+      });
+    };
+    called.then(done, done);
   });
 }

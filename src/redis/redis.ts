@@ -1,10 +1,11 @@
-import type { ChainableCommander, Cluster, Redis as Node } from "ioredis";
+import type { ChainableCommander } from "ioredis";
 import type { Logger } from "pino";
 import { CurfewError } from "../errors";
 import type { Address } from "./address";
 import type { AppRedis } from "./app-client";
 import { inTime, leftMs } from "./budget";
 import type { DatedLead } from "./clock";
+import { inOneWrite, pipeline, toArguments, withScript, type Args, type Client } from "./commands";
 import { skewWarning, warningsOf, type Info, type Warning } from "./info";
 import { linkCluster } from "./links/cluster-link";
 import type { Link } from "./links/link";
@@ -12,10 +13,6 @@ import { linkNode } from "./links/node-link";
 import { trackKeys, type Tracking, type TrackingListener } from "./links/tracking";
 import { createWarningLog } from "./reports";
 import type { Script } from "./script";
-
-export type Client = Node | Cluster;
-type Commands = (pipeline: ChainableCommander) => ChainableCommander;
-type Args = Record<string, string | number>;
 
 /**
  * WAIT delays every command behind it and confirms only its own connection's writes, so checks use another connection.
@@ -211,42 +208,6 @@ export function createRedis(link: Link, confirming: Link | undefined, options: R
     },
   };
   return redis;
-}
-
-/** What is sent at once goes to the socket at once; ioredis alone would write each command by itself. */
-function inOneWrite<T>(client: Client, send: () => Promise<T>): Promise<T> {
-  if (isCluster(client)) return send();
-  // Undefined while it isn't connected, and for memory://.
-  const { stream } = client as { stream?: { cork(): void; uncork(): void } };
-  stream?.cork();
-  try {
-    return send();
-  } finally {
-    stream?.uncork();
-  }
-}
-
-export const isCluster = (client: Client): client is Cluster => "nodes" in client;
-
-const toArguments = (keys: string[], args: Args) =>
-  [keys.length, ...keys, ...Object.entries(args).flat()] as const;
-
-/** Redis forgets scripts: after a restart, after a failover and when it is told to. */
-async function withScript<T>(bySha1: () => Promise<T>, bySource: () => Promise<T>): Promise<T> {
-  try {
-    return await bySha1();
-  } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-    return bySource();
-  }
-}
-
-async function pipeline(client: Client, commands: Commands): Promise<unknown[]> {
-  const replies = (await commands(client.pipeline()).exec()) ?? [];
-  return replies.map(([error, reply]) => {
-    if (error) throw error;
-    return reply;
-  });
 }
 
 /** A little less than the time left, so that WAIT's answer arrives in time. Zero would mean for ever. */

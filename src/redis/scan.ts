@@ -1,5 +1,6 @@
 import type { Redis as Node } from "ioredis";
-import { isCluster, type Client, type Redis } from "./redis";
+import { isCluster, type Client } from "./commands";
+import type { Redis } from "./redis";
 
 /** Where a walk over all keys is: at which node, and how far along. Undefined once it has seen everything. */
 export type ScanPlace = { node: number; cursor: string };

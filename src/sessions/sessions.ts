@@ -11,24 +11,15 @@ import {
   type Reason,
   type Requester,
 } from "../denylist/entry";
-import { whyIn } from "../denylist/entry-text";
 import { readWritingScript, type Args, type ScriptCall, type Writer } from "../denylist/writer";
-import { CurfewError, type Why } from "../errors";
+import { CurfewError } from "../errors";
 import type { Redis } from "../redis/redis";
 import type { Script } from "../redis/script";
 import type { Shards } from "../redis/shards";
 import type { Settings } from "../settings/table";
 import { CLOCK_ALLOWANCE_SECONDS, type AccessToken } from "../tokens/access-tokens";
 import type { RefreshToken } from "../tokens/refresh-tokens";
-
-export type Session = {
-  id: string;
-  createdAt: string;
-  lastUsedAt: string;
-  expiresAt: string;
-  ip: string | null;
-  userAgent: string | null;
-};
+import { createRecords, sessionKey, userSessionsKey } from "./records";
 
 /** The result of opening or rotating a session: its next refresh token, and the epoch for its next access token. */
 export type Opened = { refreshToken: RefreshToken; epoch: string };
@@ -69,11 +60,9 @@ const IS_LIVE = scriptOf("is-live");
 const END = scriptOf("end");
 const LOGOUT = scriptOf("logout");
 
-const sessionKey = (prefix: string, sid: string) => `${prefix}session:${sid}`;
-const userSessionsKey = (prefix: string, user: string) => `${prefix}user-sessions:${user}`;
-
 /** Opens, rotates, ends and lists sessions. Each is one hash in Redis, and each change to it is one Lua script. */
 export function createSessions(redis: Redis, shards: Shards, writer: Writer, options: SessionOptions) {
+  const records = createRecords(redis, shards);
   const { issuer, clockToleranceSeconds } = options;
   const marginMs = (CLOCK_ALLOWANCE_SECONDS + 2 * clockToleranceSeconds) * 1000;
 
@@ -111,17 +100,8 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
    */
   const siblingExp = (latestIat: number) => latestIat + options.accessTtlSeconds;
 
-  /** Why a session is over, from what it left behind; empty if nothing is left, or if it can't be read now. */
-  async function whyOver({ sub, sid }: Pick<RefreshToken, "sub" | "sid">): Promise<Why> {
-    const key = sessionKey(shards.prefixOf(sub), sid);
-    const { user, ended_reason, ended_at } = await redis
-      .ask((client) => client.hgetall(key))
-      .catch((): Record<string, string> => ({}));
-    return user === sub ? whyIn({ reason: ended_reason, revoked_at: ended_at }) : {};
-  }
-
   return {
-    whyOver,
+    ...records,
 
     /** When a session that is opened now ends at the latest (Unix seconds). */
     endOfNew: () => Math.floor(Date.now() / 1000) + options.sessionMaxTtlSeconds,
@@ -165,7 +145,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
       const [verdict, , epoch, next] = reply as [string, string, string, number];
       if (verdict === "reused") throw new CurfewError("refresh_token_reused", { about: { sub: user, sid } });
       if (verdict !== "rotated")
-        throw new CurfewError("refresh_token_invalid", { why: await whyOver(token) });
+        throw new CurfewError("refresh_token_invalid", { why: await records.whyOver(token) });
       return { refreshToken: { ...token, generation: next, exp }, epoch };
     },
 
@@ -227,44 +207,6 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
       const context = { sub: user, by: user, requester, nowMs: Date.now(), ...said };
       await writer.revoke(context, work(END, context, { reason, sid: "", keep: except }));
     },
-
-    /** Whose session it is, live or ended; undefined where nothing is left of it. */
-    async ownerOf(sid: string): Promise<string | undefined> {
-      const owners = await redis.ask((client) =>
-        Promise.all(shards.prefixes.map((prefix) => client.hget(sessionKey(prefix, sid), "user"))),
-      );
-      return owners.find((owner) => owner !== null) ?? undefined;
-    },
-
-    /** The user's live sessions, oldest first. */
-    async list(user: string): Promise<Session[]> {
-      const prefix = shards.prefixOf(user);
-      const sids = await redis.ask((client) => client.zrange(userSessionsKey(prefix, user), 0, -1));
-      const hashes = await redis.ask((client) =>
-        Promise.all(sids.map((sid) => client.hgetall(sessionKey(prefix, sid)))),
-      );
-      return hashes
-        .map((hash, at) => readSession(sids[at] ?? "", hash))
-        .filter((session) => session !== undefined);
-    },
-  };
-}
-
-/**
- * Undefined for a session that has ended or expired: its hash is gone, or kept only until its last access token
- * expires.
- */
-function readSession(id: string, hash: Record<string, string>): Session | undefined {
-  const { created_at, last_used_at, expires_at, ended_at, ip, user_agent } = hash;
-  if (!created_at || !last_used_at || !expires_at || ended_at) return undefined;
-  if (Date.parse(expires_at) <= Date.now()) return undefined;
-  return {
-    id,
-    createdAt: created_at,
-    lastUsedAt: last_used_at,
-    expiresAt: expires_at,
-    ip: ip === "" ? null : (ip ?? null),
-    userAgent: user_agent === "" ? null : (user_agent ?? null),
   };
 }
 

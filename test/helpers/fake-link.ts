@@ -1,6 +1,6 @@
 import type { ChainableCommander } from "ioredis";
 import type { Link } from "../../src/redis/links/link";
-import type { Client } from "../../src/redis/redis";
+import type { Client } from "../../src/redis/commands";
 
 export type FakeLink = Link & {
   /** What was sent, word by word, and what failed on it. */

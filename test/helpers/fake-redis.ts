@@ -1,6 +1,7 @@
 import { CurfewError } from "../../src/errors";
 import type { DatedLead } from "../../src/redis/clock";
-import type { Client, Redis, Way } from "../../src/redis/redis";
+import type { Client } from "../../src/redis/commands";
+import type { Redis, Way } from "../../src/redis/redis";
 
 /** What one Redis has; all of it belongs to one prefix. */
 export type FakeNode = { epoch: string | null; events: string[]; entries: Map<string, string> };

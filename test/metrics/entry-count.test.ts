@@ -1,5 +1,6 @@
 import { createEntryCount } from "../../src/metrics/entry-count";
-import type { Client, Redis } from "../../src/redis/redis";
+import type { Client } from "../../src/redis/commands";
+import type { Redis } from "../../src/redis/redis";
 import { createOneShard } from "../../src/redis/shards";
 import { eventually } from "../helpers/client";
 

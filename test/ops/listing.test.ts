@@ -3,7 +3,8 @@ import { createEntries } from "../../src/ops/entries";
 import { createEvents } from "../../src/ops/events";
 import { createListing } from "../../src/ops/listing";
 import { inTime, withBudget } from "../../src/redis/budget";
-import type { Client, Redis } from "../../src/redis/redis";
+import type { Client } from "../../src/redis/commands";
+import type { Redis } from "../../src/redis/redis";
 import { createOneShard } from "../../src/redis/shards";
 
 const ANSWER_MS = 10;

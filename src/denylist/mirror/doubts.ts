@@ -1,4 +1,4 @@
-import type { Client } from "../../redis/redis";
+import type { Client } from "../../redis/commands";
 import type { Copy } from "./copy";
 
 /** Asks Redis about the keys that were touched, so that those that are gone cost no more questions. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Client } from "../../redis/redis";
+import type { Client } from "../../redis/commands";
 import { epochKey } from "../past/epochs";
 import { createFreshness, type Freshness } from "./freshness";
 

@@ -1,5 +1,6 @@
 import { CurfewError } from "../../errors";
-import type { Client, Redis, Way } from "../../redis/redis";
+import type { Client } from "../../redis/commands";
+import type { Redis, Way } from "../../redis/redis";
 import { createClockWatch, type ClockWatch } from "./clock-watch";
 import type { Confirmations } from "./confirmations";
 import { epochKey, type Epochs } from "./epochs";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Auth } from "../../auth/auth";
-import { subjectOf } from "../../auth/tokens";
+import { subjectOf } from "../../denylist/entry";
 import { callerOf } from "../request/caller";
 import { endpoint } from "../router";
 import { User } from "../answer/tokens-answer";

@@ -1,6 +1,7 @@
 import type { Request } from "express";
 import { isStateChanging } from "../request/cross-site";
-import { rolesOf, subjectOf } from "../../auth/tokens";
+import { rolesOf } from "../../auth/tokens";
+import { subjectOf } from "../../denylist/entry";
 import { callerOf } from "../request/caller";
 import { endpoint } from "../router";
 

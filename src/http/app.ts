@@ -1,13 +1,16 @@
-import express, { type Express } from "express";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import express from "express";
 import helmet from "helmet";
 import type { OAuthClient } from "../settings/clients";
 import type { Settings } from "../settings/table";
 import type { Core } from "../core";
 import { createMetrics } from "../metrics/metrics";
 import type { Meter } from "../metrics/meter";
-import { withBudget } from "../redis/budget";
+import { createClasses } from "./born";
+import { createDirect } from "./direct";
 import { requireRole } from "./guard";
 import { readForm, readJson, requireForm, requireJson } from "./request/body";
+import { createBudget } from "./request/budget";
 import { requireClient } from "./request/client-guard";
 import { createAuthTable, type AuthTableOptions } from "./table";
 import { createCrossOriginSharing } from "./request/cross-origin";
@@ -32,6 +35,7 @@ import type { RouteTable } from "./answer/openapi";
 import { createRequestCount } from "./request/request-count";
 import { createRequestLog, giveRequestId } from "./request/request-log";
 import { createRouter, type Route } from "./router";
+import type { App } from "./server";
 import { createMeEndpoint } from "./routes/users";
 
 /** `isStopping` may be left out if the app never drains before it stops. */
@@ -42,10 +46,10 @@ export type AppOptions = AuthTableOptions &
     clients: readonly OAuthClient[];
   };
 
-export function createApp(core: AppCore, options: AppOptions): Express {
+export function createApp(core: AppCore, options: AppOptions): App {
   const { auth, ops, people, revocations, keys, denylist, alarms, meter, log } = core;
   const { isStopping = () => false } = core;
-  const { authRoutes, logoutRoute, verifyRoutes, token, limit, cookies, tell } = createAuthTable(
+  const { authRoutes, logoutRoute, verifyRoute, token, limit, cookies, tell } = createAuthTable(
     core,
     options,
   );
@@ -70,8 +74,7 @@ export function createApp(core: AppCore, options: AppOptions): Express {
 
   /** Routes for servers: they get no CORS headers, because no page has a client's secret. */
   const serverTables: RouteTable[] = [
-    { base: "/api/auth", routes: verifyRoutes },
-    { base: "/api/v1/auth", routes: verifyRoutes },
+    ...AUTH_BASES.map((base) => ({ base, routes: [verifyRoute] })),
     {
       base: "/oauth",
       routes: [
@@ -120,11 +123,12 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   app.disable("x-powered-by");
   app.disable("etag");
   app.set("trust proxy", options.trustProxy);
-  app.use(giveRequestId, createRequestLog(log), createRequestCount(meter));
-  app.use((_req, _res, next) => {
-    withBudget(options.timeoutMs, next);
-  });
-  app.use(constantHeaders(helmet(SECURITY_HEADERS)));
+  const first = [
+    ...[giveRequestId, createRequestLog(log), createRequestCount(meter)],
+    createBudget(options.timeoutMs),
+    constantHeaders(helmet(SECURITY_HEADERS)),
+  ];
+  app.use(first);
   app.use(["/api", "/v1", "/oauth", "/metrics"], neverCached);
   app.use("/metrics", allowScrapes(options.metricsToken));
   for (const { base, routes } of serverTables) app.use(base, createRouter(routes));
@@ -134,9 +138,23 @@ export function createApp(core: AppCore, options: AppOptions): Express {
   for (const { base, routes } of tables) app.use(base, createRouter(routes));
   app.use(notFound);
   app.use("/oauth", createErrorHandler(log, tell, alarms, oauthErrorOf));
-  app.use(createErrorHandler(log, tell, alarms));
-  return app;
+  const handleError = createErrorHandler(log, tell, alarms);
+  app.use(handleError);
+
+  const direct = createDirect(app, {
+    bases: AUTH_BASES,
+    path: "/verify",
+    route: verifyRoute,
+    first: [...first, neverCached],
+    handleError,
+  });
+  const handle = (req: IncomingMessage, res: ServerResponse, giveUp?: () => void) => {
+    if (!direct(req, res)) (app as unknown as typeof handle)(req, res, giveUp);
+  };
+  return Object.assign(handle, { classes: createClasses(app) });
 }
+
+const AUTH_BASES = ["/api/auth", "/api/v1/auth"];
 
 /** Folders of files that pages load. */
 const PAGES = ["shared", "docs", "ops"];

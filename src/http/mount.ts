@@ -1,11 +1,11 @@
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import type { Core } from "../core";
-import { withBudget } from "../redis/budget";
 import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./table";
 import { assertHasRole } from "./guard";
 import { createErrorHandler } from "./answer/error-handler";
 import type { Middleware } from "./middleware";
 import { neverCached } from "./answer/never-cached";
+import { createBudget } from "./request/budget";
 import { giveRequestId } from "./request/request-log";
 import { createRouter, type Route } from "./router";
 import type { Settings } from "../settings/table";
@@ -36,12 +36,9 @@ export type Mount = {
 
 /** What apps mount: Curfew's routes, and a guard for their own. Both answer refusals themselves, not the app. */
 export function createMount(core: Core, options: MountOptions): Mount {
-  const { authRoutes, verifyRoutes, check, tell } = createAuthTable(core, options);
+  const { authRoutes, verifyRoute, check, tell } = createAuthTable(core, options);
   const handleError = createErrorHandler(core.log, tell, core.alarms);
-
-  const inBudget: RequestHandler = (_req, _res, next) => {
-    withBudget(options.timeoutMs, next);
-  };
+  const budget = createBudget(options.timeoutMs);
 
   async function admit(
     req: Request,
@@ -64,8 +61,8 @@ export function createMount(core: Core, options: MountOptions): Mount {
     routes(...given) {
       const { answerLogoutWith = "json", only = ROUTE_NAMES } = readRoutesOptions(given);
       const isThere = ([, path]: Route) => only.some((name) => new RegExp(`^/${name}\\b`).test(path));
-      const tables = [...verifyRoutes, ...authRoutes(answerLogoutWith)].filter(isThere);
-      const router = Router().use(createRouter(tables, [giveRequestId, neverCached, inBudget]), handleError);
+      const tables = [verifyRoute, ...authRoutes(answerLogoutWith)].filter(isThere);
+      const router = Router().use(createRouter(tables, [giveRequestId, neverCached, budget]), handleError);
       return router as unknown as Middleware;
     },
 

@@ -1,5 +1,6 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Classes } from "./born";
 import { isAnnouncedTooLarge } from "./request/body";
 import { ERRORS } from "../errors";
 import { createDrain, type DrainTimes } from "./drain";
@@ -10,7 +11,11 @@ import { createDrain, type DrainTimes } from "./drain";
  */
 const TIMEOUTS = { headersTimeout: 5000, requestTimeout: 10_000, connectionsCheckingInterval: 1000 };
 
-type App = (req: IncomingMessage, res: ServerResponse, giveUp: () => void) => void;
+/** `giveUp` is called for a request that can't be read; left out, Express answers it. */
+export type App = {
+  (req: IncomingMessage, res: ServerResponse, giveUp?: () => void): void;
+  classes: Classes;
+};
 
 export type Listening = { port: number; drain: (times: DrainTimes) => Promise<void> };
 
@@ -20,9 +25,9 @@ export function listen(
   port: number,
   host: string,
 ): Promise<Listening> {
-  const server = createServer(TIMEOUTS);
+  const app = createApp(() => isStopping());
+  const server = createServer({ ...TIMEOUTS, ...app.classes });
   const { isStopping, drain } = createDrain(server);
-  const app = createApp(isStopping);
   server.on("request", (req, res) => {
     // A client that is refused before its body is read would go on sending it.
     if (isAnnouncedTooLarge(req)) res.setHeader("Connection", "close");

@@ -75,7 +75,7 @@ export function createAuthTable(core: Core, options: AuthTableOptions) {
   ];
   // Gateways ask with the method of the original request. It may be OPTIONS, which must not get a preflight's 204: the
   // gateway would take it for a yes.
-  const verifyRoutes: Route[] = [["all", "/verify{/*path}", forwardedToken, verify]];
+  const verifyRoute: Route = ["all", "/verify{/*path}", forwardedToken, verify];
 
-  return { authRoutes, logoutRoute, verifyRoutes, token, check, limit, cookies, tell };
+  return { authRoutes, logoutRoute, verifyRoute, token, check, limit, cookies, tell };
 }

@@ -40,10 +40,16 @@ export default defineConfig(
     rules: { "no-console": "off" },
     languageOptions: {
       globals: Object.fromEntries(
-        ["console", "fetch", "process", "setTimeout", "clearTimeout", "Request", "URL"].map((name) => [
-          name,
-          "readonly",
-        ]),
+        [
+          "console",
+          "fetch",
+          "process",
+          "setTimeout",
+          "clearTimeout",
+          "Request",
+          "URL",
+          "URLSearchParams",
+        ].map((name) => [name, "readonly"]),
       ),
     },
   },

@@ -16,7 +16,7 @@ const BROWSER = [
 ];
 
 export default defineConfig(
-  { ignores: ["dist/", ".data/", "eslint.config.mjs"] },
+  { ignores: ["dist/", ".data/", "docs/examples/*.ts", "eslint.config.mjs"] },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,

@@ -29,11 +29,11 @@ export type EntriesPlace = ScanPlace & { after: string; looked: number };
 
 const START: EntriesPlace = { ...SCAN_START, after: "", looked: 0 };
 /** So that a page that finds nothing comes soon, too. */
-const STEPS_MAX = 20;
+const STEPS_MAX = 100;
 /** How much of a request's time with Redis may be used up when a page looks further. A step takes far less than the rest. */
 const TIME_SHARE = 0.5;
-/** So that neither Redis nor this process does anything else but this for long. */
-const KEYS_AT_ONCE = 100;
+/** So that neither Redis nor this process keeps a check waiting. */
+const KEYS_AT_ONCE = 25;
 const EVENTS_AT_ONCE = 100;
 
 /** Lists entries, page by page, without ever holding Redis up. */

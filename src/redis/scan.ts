@@ -10,8 +10,8 @@ export type ScanStep = { keys: string[]; looked: number; next: ScanPlace | undef
 
 export const SCAN_START: ScanPlace = { node: 0, cursor: "0" };
 
-/** Redis answers nobody else during a step: looking at so many keys takes it about a millisecond. */
-const STEP = 1000;
+/** Redis answers nobody else during a step. Looking at so many keys takes it about 0.2 ms. */
+const STEP = 200;
 
 /**
  * One step of a walk over all keys. A key that is there from beginning to end is found, perhaps twice; in a cluster, not

@@ -16,7 +16,7 @@ const BROWSER = [
 ];
 
 export default defineConfig(
-  { ignores: ["dist/", ".data/", "eslint.config.mjs"] },
+  { ignores: ["dist/", ".data/", "docs/examples/*.ts", "eslint.config.mjs"] },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
@@ -40,10 +40,16 @@ export default defineConfig(
     rules: { "no-console": "off" },
     languageOptions: {
       globals: Object.fromEntries(
-        ["console", "fetch", "process", "setTimeout", "clearTimeout", "Request", "URL"].map((name) => [
-          name,
-          "readonly",
-        ]),
+        [
+          "console",
+          "fetch",
+          "process",
+          "setTimeout",
+          "clearTimeout",
+          "Request",
+          "URL",
+          "URLSearchParams",
+        ].map((name) => [name, "readonly"]),
       ),
     },
   },

@@ -18,9 +18,15 @@ const MAX_TIME_SECONDS = 8_640_000_000_000;
 export const LOGOUT_TOKEN_TYPE = "logout+jwt";
 const NEVER_ACCESS = [ACCESS_TOKEN_TYPE, LOGOUT_TOKEN_TYPE];
 
+/** The `typ` of a header that is accepted; null is a header without one. */
+export type WantedType = string | null;
+
 /** Whether a header's `typ` is one of those configured or, if none is, absent or one that isn't refused. */
-export function isOfType(wanted: readonly string[] | undefined, typ: unknown): boolean {
-  if (wanted !== undefined) return isString(typ) && wanted.map(mediaType).includes(mediaType(typ));
+export function isOfType(wanted: readonly WantedType[] | undefined, typ: unknown): boolean {
+  if (wanted !== undefined) {
+    if (typ === undefined) return wanted.includes(null);
+    return isString(typ) && wanted.some((each) => each !== null && mediaType(each) === mediaType(typ));
+  }
   return typ === undefined || (isString(typ) && !NEVER_ACCESS.includes(mediaType(typ)));
 }
 

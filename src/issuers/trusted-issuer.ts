@@ -1,4 +1,4 @@
-import type { IdClaims, Requirement } from "./foreign-claims";
+import type { IdClaims, Requirement, WantedType } from "./foreign-claims";
 import type { IssuerAlgorithm } from "./issuer-keys";
 import type { IssuerKeySource } from "./key-source";
 
@@ -14,7 +14,7 @@ export type TrustedIssuer = {
   readonly logoutAudience: readonly string[] | null;
   readonly algorithms: readonly IssuerAlgorithm[];
   /** Undefined: any, except the types of own tokens and of logout tokens. */
-  readonly typ: readonly string[] | undefined;
+  readonly typ: readonly WantedType[] | undefined;
   readonly claims: IdClaims;
   readonly required: readonly Requirement[];
   /** How far its clock may be ahead of ours, for `iat` and for what a cut-off covers. */

@@ -35,6 +35,7 @@ const clockLead = duration.text.refine((seconds = NaN) => seconds <= CLOCK_ALLOW
 
 const text = z.string().min(1).max(255);
 const textOrList = z.union([text.transform((one) => [one]), z.array(text).min(1)]);
+const typeOrList = z.union([text.transform((one) => [one]), z.array(text.nullable()).min(1)]);
 const claimName = z.string().min(1).max(128);
 
 const value = z.union([text, z.number(), z.boolean()]);
@@ -77,7 +78,9 @@ const MEMBERS = {
     .min(1)
     .transform((list) => [...new Set(list.map((each) => algorithmNamed(each) as IssuerAlgorithm))])
     .describe(`a list of ${ASYMMETRIC.join(", ")}; with a secret one of ${SYMMETRIC.join(", ")}`),
-  typ: textOrList.optional().describe("the typ in its tokens' headers, one or a list, or leave it out"),
+  typ: typeOrList
+    .optional()
+    .describe("the typ in its tokens' headers, one or a list, in which null is none, or leave it out"),
   session_claim: claimName.optional().describe("the name of the claim that has a token's session"),
   token_id_claim: claimName.optional().describe("the name of the claim that has a token's id"),
   subject_claim: claimName.optional().describe("the name of the claim that has a token's subject"),

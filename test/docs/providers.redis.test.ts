@@ -217,6 +217,20 @@ const SHAPES: Record<string, Shape & { provider: string; endsSignIn: boolean }> 
     }),
     notForUs: { aud: "another" },
   },
+  "oidc-provider": {
+    provider: "login",
+    endsSignIn: true,
+    header: { typ: "at+jwt" },
+    claims: (signIn) => ({
+      aud: "https://api.example.com",
+      sub: "ada",
+      jti: randomUUID(),
+      sid: signIn,
+      scope: "api",
+      client_id: "web",
+    }),
+    notForUs: { aud: "web" },
+  },
 };
 
 function mint(

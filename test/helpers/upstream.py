@@ -1,7 +1,9 @@
 """An application that isn't written in Node: it answers each request with what arrived of it."""
 
+import base64
 import hashlib
 import json
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -25,6 +27,9 @@ class Echo(BaseHTTPRequestHandler):
             self.send_response(101)
             self.send_header("Connection", "Upgrade")
             self.send_header("Upgrade", self.headers["Upgrade"])
+            # RFC 6455: some gateways check it.
+            key = self.headers.get("Sec-WebSocket-Key", "") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+            self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())
             self.end_headers()
             self.close_connection = True
         else:
@@ -43,6 +48,14 @@ class Echo(BaseHTTPRequestHandler):
 for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
     setattr(Echo, f"do_{method}", Echo.answer)
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+
+class Server(ThreadingHTTPServer):
+    def handle_error(self, *_):
+        # Gateways end connections that they no longer need.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(*_)
+
+
+server = Server(("127.0.0.1", 0), Echo)
 print(server.server_port, flush=True)
 server.serve_forever()

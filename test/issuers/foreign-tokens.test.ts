@@ -718,6 +718,15 @@ describe("typ", () => {
     for (const typ of ["JWT", "", undefined, null, ["at+jwt"]])
       await expectRefused(tokens.verify(withTyp(typ)));
   });
+
+  it("may be missing where null is one of those configured, but no other passes for that", async () => {
+    const tokens = trust({ typ: ["at+jwt", null] });
+    for (const typ of ["at+jwt", undefined]) {
+      expect(await tokens.verify(withTyp(typ))).toMatchObject({ sub: "user_1" });
+    }
+    for (const typ of ["JWT", "", null, "null", "logout+jwt", [null]])
+      await expectRefused(tokens.verify(withTyp(typ)));
+  });
 });
 
 /** Which claim is wrong, as the log has it; undefined if the token is accepted. */

@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { call, expectRefusal, me, register } from "../helpers/client";
-import { startNginx, startUpstream } from "../helpers/nginx";
+import { startNginx } from "../helpers/nginx";
 import { askAsClient, CLIENT, writeClients } from "../helpers/oauth-client";
 import { startProvider, writeIssuers } from "../helpers/provider";
 import { findPython } from "../helpers/python";
 import { useRedis } from "../helpers/redis";
 import { useService } from "../helpers/service";
+import { startUpstream } from "../helpers/upstream";
 import { use } from "../helpers/use";
 
 const run = promisify(execFile);

@@ -168,6 +168,7 @@ describe("the issuers file", () => {
       ],
     });
     expect(read({ ...BACKEND, logout_audience: null })).toMatchObject([{ logoutAudience: null }]);
+    expect(read({ ...BACKEND, typ: ["at+jwt", null] })).toMatchObject([{ typ: ["at+jwt", null] }]);
   });
 
   it("takes Ed25519 for EdDSA", () => {
@@ -243,6 +244,7 @@ describe("refuses", () => {
     ["an HS… with public keys", { algorithms: ["HS256"] }, "algorithms", /goes with jwks_uri/],
     ["an empty typ", { typ: "" }, "typ", /can't/],
     ["an empty list of typ", { typ: [] }, "typ", /can't/],
+    ["null for typ, outside a list", { typ: null }, "typ", /can't/],
     ["a lifetime without a unit", { max_lifetime: "3600" }, "max_lifetime", /can't/],
     ["a lifetime that is a number", { max_lifetime: 3600 }, "max_lifetime", /can't/],
     ["a lead of 31 seconds", { clock_lead: "31s" }, "clock_lead", /can't/],

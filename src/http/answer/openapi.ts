@@ -159,7 +159,10 @@ function refusalsOf(codes: readonly ErrorCode[]): object {
     statuses.map((status) => {
       const here = [...new Set(codes.filter((code) => ERRORS[code].status === status))];
       const schema = {
-        allOf: [{ $ref: "#/components/schemas/Error" }, { properties: { code: { enum: here } } }],
+        allOf: [
+          { $ref: "#/components/schemas/Error" },
+          { type: "object", properties: { code: { type: "string", enum: here } } },
+        ],
       };
       const description = here.map((code) => `\`${code}\`: ${ERRORS[code].when}`).join(" ");
       return [status, { description, content: { "application/json": { schema } } }];

@@ -17,9 +17,10 @@ const Login = z
     password: z.string(),
     transport: z
       .enum(["bearer", "cookie"])
-      .nullable()
-      .default("bearer")
-      .transform((transport) => transport ?? "bearer"),
+      .nullish()
+      .transform((transport) => transport ?? "bearer")
+      // Not as a default: generated clients take a field with one for a field that must be sent.
+      .describe("`bearer` if left out"),
   })
   .meta({ id: "Login" });
 const Refresh = z.strictObject({ refresh_token: z.string().nullish() }).meta({ id: "Refresh" });

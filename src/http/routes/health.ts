@@ -9,7 +9,9 @@ import { endpoint } from "../router";
 export const healthz = endpoint({
   name: "isAlive",
   summary: "Alive: the process answers",
-  answers: { 200: { description: "Alive", schema: z.object({ status: z.literal("ok") }) } },
+  answers: {
+    200: { description: "Alive", schema: z.object({ status: z.literal("ok") }).meta({ id: "Alive" }) },
+  },
   handle(_req, res) {
     res.json({ status: "ok" });
   },

@@ -43,6 +43,7 @@ const Revocation = z
     user: Name.nullish().describe("A subject, or the e-mail address of an account"),
     reason: Reason,
   })
+  .meta({ id: "Revocation" })
   .transform(({ reason, ...named }, context): { target: Target; reason: string } => {
     const target = targetIn(named);
     if (target) return { target, reason };
@@ -65,10 +66,10 @@ function targetIn(named: Named): Target | undefined {
   return typeof session === "string" ? { session } : { user: user ?? "" };
 }
 
-const Lift = z.strictObject({ reason: Reason.nullish() }).optional();
+const Lift = z.strictObject({ reason: Reason.nullish() }).meta({ id: "Lift" }).optional();
 const LiftQuery = z.strictObject({ reason: Reason.optional().describe("Where a body can't say it") });
 
-const Revoked = z.object({ revoked: z.literal(true) });
+const Revoked = z.object({ revoked: z.literal(true) }).meta({ id: "Revoked" });
 const Lifted = z
   .object({
     lifted: Entry,

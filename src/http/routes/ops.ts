@@ -62,15 +62,18 @@ const Listed = z
   })
   .meta({ id: "Revocations" });
 
-const Shown = Entry.extend({ uses: Uses.nullable().describe("How often it refused a token") });
+const Shown = Entry.extend({ uses: Uses.nullable().describe("How often it refused a token") }).meta({
+  id: "ShownEntry",
+});
 
 const WhyBody = z
   .strictObject({ token: z.string().nullish(), jti: z.string().min(1).nullish() })
   .refine(({ token, jti }) => ((token ?? null) !== null) !== ((jti ?? null) !== null), {
     error: "must name a token or a jti, and not both",
-  });
+  })
+  .meta({ id: "WhyQuestion" });
 
-const Sessions = z.object({ sessions: z.array(Session) });
+const Sessions = z.object({ sessions: z.array(Session) }).meta({ id: "SessionsOfUser" });
 
 /** Redis counts its own in 64 bits. */
 const CURSOR_MAX = 2n ** 64n - 1n;

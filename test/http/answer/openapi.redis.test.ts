@@ -294,6 +294,25 @@ it("has a named schema for whatever has a name, and nothing is described twice u
   expect([...new Set(references)].sort()).toEqual(Object.keys(schemas).sort());
 });
 
+it("has a name for each body in JSON, sent or answered", () => {
+  const unnamed = Object.entries(description.paths).flatMap(([path, operations]) =>
+    Object.entries(operations).flatMap(([method, { requestBody, responses }]) => {
+      const answers = Object.entries(responses).filter(([status]) => status.startsWith("2"));
+      const schemas = [requestBody, ...answers.map(([, answer]) => answer)].flatMap((media) =>
+        JSON.stringify(media?.content?.["application/json"]?.schema ?? { $ref: "none" }),
+      );
+      return schemas.every((schema) => schema.includes("$ref")) ? [] : `${method} ${path}`;
+    }),
+  );
+  // OpenAPI describes itself better.
+  expect(unnamed).toEqual(["get /openapi.json"]);
+});
+
+it("a generated client need not send what may be left out: no field of a body has a default", () => {
+  expect(description.components.schemas).toMatchObject({ Login: { required: ["email", "password"] } });
+  expect(JSON.stringify(description.components.schemas)).not.toContain('"default":');
+});
+
 describe("Redocly's recommended rules", () => {
   /** In a process of its own, because the package is one of ES modules. */
   function errorsIn(what: object): string[] {

@@ -11,26 +11,21 @@ import {
   type Answer,
   type Tokens,
 } from "../../helpers/client";
-import { openConnection } from "../../helpers/connection";
 import { decodePart, vary } from "../../helpers/jws";
-import { startNginx, startUpstream } from "../../helpers/nginx";
+import { startNginx } from "../../helpers/nginx";
 import { useRedis } from "../../helpers/redis";
 import { SECRET, useService } from "../../helpers/service";
+import {
+  bodyOf,
+  expectSeen,
+  expectUnseen as expectNothingSeen,
+  IDENTITY,
+  sendRaw,
+  startUpstream,
+  valuesOf,
+  type Seen,
+} from "../../helpers/upstream";
 import { use } from "../../helpers/use";
-
-/** What the application says of a request that it got. */
-type Seen = {
-  count: number;
-  method: string;
-  path: string;
-  headers: [name: string, value: string][];
-  sha256: string;
-  connection: number;
-};
-
-const IDENTITY = ["Subject", "Token-Id", "Session", "Issuer", "Roles", "Expires"].map(
-  (name) => `X-Auth-${name}`,
-);
 
 const redis = useRedis();
 const service = useService(() => ({ REDIS_URL: redis.url, CORS_ORIGINS: "https://friend.example" }));
@@ -85,24 +80,7 @@ type Options = Parameters<typeof call>[3];
 
 const ask = (method: string, path: string, options?: Options) => call(nginx.url, method, path, options);
 
-/** What the application got of a request that was let through. */
-async function expectSeen(answering: Promise<Answer>): Promise<Seen> {
-  const { status, body } = await answering;
-  expect(status).toBe(200);
-  return body as Seen;
-}
-
-const valuesOf = (seen: Seen, name: string) =>
-  seen.headers.filter(([each]) => each === name.toLowerCase()).map(([, value]) => value);
-
-/** Whatever is done meanwhile, the application gets nothing of it. */
-async function expectUnseen<T>(action: () => Promise<T>): Promise<T> {
-  const count = async () => ((await call(upstream.url, "GET", "/")).body as Seen).count;
-  const before = await count();
-  const result = await action();
-  expect(await count()).toBe(before + 1);
-  return result;
-}
+const expectUnseen = <T>(action: () => Promise<T>) => expectNothingSeen(upstream, action);
 
 const expectRefused = async (refuse: () => Promise<Answer>, status: number, code: string) => {
   const answer = await expectUnseen(refuse);
@@ -114,15 +92,8 @@ const expectRefused = async (refuse: () => Promise<Answer>, status: number, code
 const cookie = () => ({ Cookie: `curfew_access=${tokens.access_token}` });
 const bearer = () => `Authorization: Bearer ${tokens.access_token}`;
 
-/** Sends a head as it stands, for what no HTTP client would send, and gives all that comes back. */
-async function sendRaw(...lines: string[]): Promise<string> {
-  const connection = await openConnection(nginx.url);
-  connection.write(`${[...lines, `Host: ${new URL(nginx.url).host}`].join("\r\n")}\r\n\r\n`);
-  return connection.untilEnd();
-}
-
-const getRaw = (...fields: string[]) => sendRaw("GET / HTTP/1.1", "Connection: close", ...fields);
-const bodyOf = (received: string) => JSON.parse(received.slice(received.indexOf("\r\n\r\n"))) as unknown;
+const send = (...lines: string[]) => sendRaw(nginx.url, ...lines);
+const getRaw = (...fields: string[]) => send("GET / HTTP/1.1", "Connection: close", ...fields);
 
 describe("a request with a good token", () => {
   it("reaches the application, which is told whose it is", async () => {
@@ -203,7 +174,7 @@ describe("who a request says it comes from", () => {
 
   it("is nothing to Curfew's own routes either", async () => {
     wire.sent = "";
-    await sendRaw("GET /api/auth/sessions HTTP/1.1", "Connection: close", bearer(), ...forged);
+    await send("GET /api/auth/sessions HTTP/1.1", "Connection: close", bearer(), ...forged);
     expect(wire.sent).toContain("GET /api/auth/sessions");
     expect(wire.sent).not.toContain("forged");
   });
@@ -289,7 +260,7 @@ describe("a request by cookie", () => {
 
 describe("a WebSocket", () => {
   const open = (...fields: string[]) =>
-    sendRaw(
+    send(
       "GET /socket HTTP/1.1",
       "Connection: Upgrade",
       "Upgrade: websocket",
@@ -322,7 +293,7 @@ describe("a WebSocket", () => {
 
   it("is all that a connection may become", async () => {
     const seen = bodyOf(
-      await sendRaw(
+      await send(
         "GET / HTTP/1.1",
         "Connection: Upgrade, HTTP2-Settings, close",
         "Upgrade: h2c",

@@ -12,6 +12,7 @@ import { DATA_DIR, KEPT_SECRET_FILE } from "./settings/redis";
 import { startEmbeddedRedis } from "./redis/embedded";
 import { mayEvict } from "./redis/info";
 import { reasonOf } from "./redis/reason";
+import { writeTogether } from "./log/destination";
 import { logEvent } from "./log/events";
 import { connectRedis, type Redis } from "./redis/redis";
 import { createOneShard, createShards } from "./redis/shards";
@@ -29,7 +30,7 @@ type Storage = { redis: Redis; description: string; stop: () => Promise<void> };
 
 async function main(): Promise<void> {
   const config = readConfigOrExit();
-  const log = pino({ level: config.logLevel, timestamp: pino.stdTimeFunctions.isoTime });
+  const log = createLog(config.logLevel);
   const storage = await openStorage(config, log);
   const isReady = await untilFirstContact(config, storage.redis);
   const server = await listen(
@@ -43,6 +44,12 @@ async function main(): Promise<void> {
   if (!config.production)
     process.stderr.write(greeting(config, port, isReady ? storage.description : NOT_READY));
   stopOnSignal(server, storage, config.shutdownGraceMs, log);
+}
+
+function createLog(level: string): Logger {
+  const stdout = pino.destination({ fd: 1, sync: true });
+  const destination = writeTogether((lines) => stdout.write(lines));
+  return pino({ level, timestamp: pino.stdTimeFunctions.isoTime }, destination);
 }
 
 function readConfigOrExit(): Config {

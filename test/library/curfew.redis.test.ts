@@ -105,6 +105,22 @@ describe("with a Redis", () => {
     await expect(curfew.verify(token)).rejects.toMatchObject({ code: "token_invalid" });
   });
 
+  it("says nothing at a healthy start, and once what keeps revocations from coming later", async () => {
+    const own = await startRedis(["--appendonly yes"]);
+    const warn = jest.fn<unknown, [unknown, string]>();
+    const starting = open({ redis: own.url, log: { ...log, warn, error: warn } });
+    const { until } = listen(starting);
+    await untilUp(starting);
+    await starting.revoke({ jti: "one", exp: inAnHour() });
+    await until(1);
+    expect(warn).not.toHaveBeenCalled();
+    await own.kill();
+    const waits = () =>
+      warn.mock.calls.filter(([, said]) => said === "onRevoked waits until Redis can be reached");
+    await eventually(() => Promise.resolve(waits().length === 1));
+    await own.stop();
+  });
+
   it("revokes a token by its id, for as long as it would have lived, and says who and why", async () => {
     const [jti, exp] = [randomUUID(), inAnHour()];
     await curfew.revoke({ jti, exp, note: 'she said "stop"' });

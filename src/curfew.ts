@@ -19,7 +19,7 @@ import { connectRedis } from "./redis/redis";
 import { createOneShard, createShards } from "./redis/shards";
 import { keyIdOf } from "./issuers/foreign-ids";
 import { createForeignTokens } from "./issuers/foreign-tokens";
-import type { Token } from "./auth/tokens";
+import { claimsOf, type Claims } from "./auth/tokens";
 
 export type Curfew = {
   /**
@@ -29,14 +29,14 @@ export type Curfew = {
   routes(options?: RoutesOptions): Middleware;
   /**
    * A guard for your routes, in Express 4 and 5. It requires a valid token with the role, if one is given, and sets
-   * `req.auth` to its claims. It answers every other request itself, so that those never reach your handler.
+   * `req.auth` to its claims, with `subject` and `kind`. It answers every other request itself, so that those never reach your handler.
    */
   requireToken(requirement?: TokenRequirement): Middleware;
   /**
    * The same check without a request of Express's: returns the claims, or throws a CurfewError with a `code`, which is
    * `token_missing` where there is no token.
    */
-  verify(token: string | undefined): Promise<Token>;
+  verify(token: string | undefined): Promise<Claims>;
   /**
    * Calls the listener once for every revocation from now on, within half a second, whichever instance it was made on.
    * While Redis can't be reached, nothing is delivered; afterwards, everything is. Returns an unsubscribe function.
@@ -87,9 +87,9 @@ export function createCurfew(options: CurfewOptions): Curfew {
     async verify(token) {
       try {
         if (token === undefined || token === "") throw new CurfewError("token_missing");
-        const claims = await tokens.verify(token);
-        await denylist.assertNotRevoked(claims);
-        return claims;
+        const verified = await tokens.verify(token);
+        await denylist.assertNotRevoked(verified);
+        return claimsOf(verified);
       } catch (error) {
         logRule(log, error);
         alarms.raise(error, BY_APP);

@@ -13,4 +13,4 @@ export {
   type TokenToRevoke,
   type Why,
 } from "./denylist/revoking";
-export type { Token as Claims } from "./auth/tokens";
+export type { Claims } from "./auth/tokens";

@@ -1,5 +1,6 @@
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import type { Core } from "../core";
+import { claimsOf } from "../auth/tokens";
 import { withBudget } from "../redis/budget";
 import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./table";
 import { assertHasRole } from "./guard";
@@ -50,9 +51,9 @@ export function createMount(core: Core, options: MountOptions): Mount {
     roles: readonly string[] | undefined,
   ): Promise<void> {
     try {
-      const claims = await check(req);
-      if (roles) assertHasRole(claims, roles);
-      req.auth = claims;
+      const token = await check(req);
+      if (roles) assertHasRole(token, roles);
+      req.auth = claimsOf(token);
     } catch (error) {
       refuse(error, req, res, next, handleError);
       return;

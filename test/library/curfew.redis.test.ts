@@ -105,6 +105,13 @@ describe("with a Redis", () => {
     await expect(curfew.verify(token)).rejects.toMatchObject({ code: "token_invalid" });
   });
 
+  it("says whose token it is, in one spelling for own users and foreign ones", async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const claims = { iss: "https://clerk.example.com", sub: "auth0|ben", iat: now, exp: now + 60 };
+    const verified = await curfew.verify(forge({ alg: "HS256" }, claims, OTHER));
+    expect(verified).toMatchObject({ kind: "foreign", subject: "clerk:auth0|ben", sub: "auth0|ben" });
+  });
+
   it("says nothing at a healthy start, and once what keeps revocations from coming later", async () => {
     const own = await startRedis(["--appendonly yes"]);
     const warn = jest.fn<unknown, [unknown, string]>();
@@ -410,6 +417,7 @@ describe("createCurfew", () => {
 describe("isEndedBy", () => {
   const own: Claims = {
     kind: "own",
+    subject: "ada",
     iss: "curfew",
     aud: "curfew",
     sub: "ada",
@@ -422,6 +430,7 @@ describe("isEndedBy", () => {
   };
   const foreign: Claims = {
     kind: "foreign",
+    subject: "clerk:ada",
     ...{
       issuer: "clerk",
       iss: "https://clerk",

@@ -40,7 +40,7 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
       const { access_token: token, user } = await signUp(host);
       const answer = await any(host, token);
       expect(answer.status).toBe(200);
-      expect(answer.body).toMatchObject({ auth: { sub: user.id, iss: "curfew", roles: [] } });
+      expect(answer.body).toMatchObject({ auth: { kind: "own", subject: user.id, sub: user.id, roles: [] } });
       // What is the app's is the app's: no header of ours stands on its own answers.
       expect(answer.headers.get("x-request-id")).toBeNull();
       const out = await logout(host.url, token);

@@ -37,11 +37,16 @@ export type Mount = {
 
 /** What apps mount: Curfew's routes, and a guard for their own. Both answer refusals themselves, not the app. */
 export function createMount(core: Core, options: MountOptions): Mount {
-  const { authRoutes, verifyRoutes, check, tell } = createAuthTable(core, options);
+  const { authRoutes, verifyRoutes, check, cookies, tell } = createAuthTable(core, options);
   const handleError = createErrorHandler(core.log, tell, core.alarms);
 
   const inBudget: RequestHandler = (_req, _res, next) => {
     withBudget(options.timeoutMs, next);
+  };
+
+  const noteMount: RequestHandler = (req, _res, next) => {
+    cookies.reached(req);
+    next();
   };
 
   async function admit(
@@ -66,7 +71,8 @@ export function createMount(core: Core, options: MountOptions): Mount {
       const { answerLogoutWith = "json", only = ROUTE_NAMES } = readRoutesOptions(given);
       const isThere = ([, path]: Route) => only.some((name) => new RegExp(`^/${name}\\b`).test(path));
       const tables = [...verifyRoutes, ...authRoutes(answerLogoutWith)].filter(isThere);
-      const router = Router().use(createRouter(tables, [giveRequestId, neverCached, inBudget]), handleError);
+      const first = [giveRequestId, neverCached, noteMount, inBudget];
+      const router = Router().use(createRouter(tables, first), handleError);
       return router as unknown as Middleware;
     },
 

@@ -19,6 +19,9 @@ export type Config = Settings & {
   clients: OAuthClient[];
 };
 
+/** Both places where the service has its routes are below. */
+const REFRESH_PATH = "/api";
+
 /**
  * Reads every setting once, or throws one TypeError that names every bad variable. `findKeptKey`: see readSigningKey.
  */
@@ -26,6 +29,7 @@ export function readConfig(env: NodeJS.ProcessEnv, findKeptKey?: () => SigningKe
   const reading = readEnvironment(env);
   const settings = reading.readAll(SETTING_NAMES);
   const { production, issuer } = settings;
+  const cookies = { ...settings.cookies, refreshPath: REFRESH_PATH };
   const redis = readRedisSource(reading, production);
   const key = readSigningKey(reading, production, findKeptKey);
   const verifyKeys = readListedKeys(reading).map((each) => each.key);
@@ -33,7 +37,7 @@ export function readConfig(env: NodeJS.ProcessEnv, findKeptKey?: () => SigningKe
   const issuers = readIssuersFile(reading, { production, ownIssuer: issuer, ownKeys, env });
   const clients = readClientsFile(reading);
   reading.read("accounts");
-  const config = { ...settings, redis, key, verifyKeys, issuers, clients };
+  const config = { ...settings, cookies, redis, key, verifyKeys, issuers, clients };
   checkTogether(reading, config);
   if (reading.problems.length > 0) throw new TypeError(reading.problems.join("\n"));
   return config;

@@ -257,10 +257,12 @@ export const TABLE = {
        * development.
        */
       secure: { variable: "COOKIE_SECURE", kind: autoOnOff, default: "off", inProduction: "on" },
-      /** The path at which the routes are mounted, or one above: the refresh cookie is sent only there. */
+      /**
+       * The refresh cookie is sent only to this path and below. If left out, it is where the routes are mounted. Set it
+       * if a proxy in front takes off a part of the path.
+       */
       refreshPath: {
-        kind: matching(/^\/[\w./~-]*$/, 'the path at which the routes are mounted: "/auth"'),
-        default: "/api",
+        kind: matching(/^\/[\w./~-]*$/, 'the path at which browsers find the routes: "/auth"'),
       },
     },
   },

@@ -16,6 +16,8 @@ type Known = {
   client?: string;
   /** The account whose password is tried, if the body doesn't name it. */
   triedEmail?: string;
+  /** Where the routes that it has reached are mounted in an app. */
+  mount?: string;
 };
 
 /**

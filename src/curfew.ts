@@ -15,7 +15,7 @@ import {
 import { createCore } from "./core";
 import { CurfewError } from "./errors";
 import { logRule } from "./log/refusals";
-import { connectRedis } from "./redis/redis";
+import { connectRedis, type Redis } from "./redis/redis";
 import { createOneShard, createShards } from "./redis/shards";
 import { keyIdOf } from "./issuers/foreign-ids";
 import { createForeignTokens } from "./issuers/foreign-tokens";
@@ -58,14 +58,24 @@ export type Curfew = {
 /** An app that calls `verify` doesn't say where the token came from. */
 const BY_APP: Use = { by: "app", requester: { ip: null, userAgent: null }, about: {} };
 
+function connect({ redis, timeoutMs, revokeMinReplicas: minReplicas, log }: ReturnType<typeof readOptions>) {
+  if (redis.mode !== "memory") return connectRedis(redis, { timeoutMs, minReplicas }, log);
+  // Loaded only here, because it includes a Lua interpreter; and not with import(), because an app doesn't wait.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- nothing else loads it at once
+  const { connectMemory } = require("./redis/links/memory-link") as {
+    connectMemory: (timeoutMs: number) => Redis;
+  };
+  return connectMemory(timeoutMs);
+}
+
 /**
  * Throws a TypeError that says what to write instead. It doesn't wait for Redis: until Redis answers, requests get a
  * 503.
  */
 export function createCurfew(options: CurfewOptions): Curfew {
   const settled = readOptions(options, process.env);
-  const { log, timeoutMs, revokeMinReplicas, prefix, issuers } = settled;
-  const redis = connectRedis(settled.redis, { timeoutMs, minReplicas: revokeMinReplicas }, log);
+  const { prefix, issuers, log } = settled;
+  const redis = connect(settled);
   const isCluster = settled.redis.mode === "app-cluster";
   const shards = isCluster ? createShards(prefix, settled.shards) : createOneShard(prefix);
   const foreignTokens = createForeignTokens(issuers, settled);

@@ -53,10 +53,11 @@ export function readOptions(options: unknown, env: NodeJS.ProcessEnv) {
     throw new TypeError("createCurfew: its options are not an object, write { redis, keys }");
   const reading = readGiven(options);
   const settings = reading.readAll(PLAIN_NAMES);
-  const redis = readAppRedis(reading);
+  const production = env["NODE_ENV"] === "production";
+  const redis = readAppRedis(reading, production);
   const keys = readKeys(reading);
   const issuers = readAppIssuers(reading, {
-    production: env["NODE_ENV"] === "production",
+    production,
     ownIssuer: settings.issuer,
     // If the keys were refused, there are none to compare with.
     ownKeys: keys?.all ?? [],

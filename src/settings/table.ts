@@ -65,8 +65,8 @@ export const TABLE = {
   /**
    * Where Redis is. In an app, your ioredis 5 client of a single Redis, of sentinels or of a cluster: Curfew makes its
    * own connections like it. Options behind a `?` in a URL are refused, because they could stop Curfew from failing
-   * closed. Outside production, the service starts a private redis-server if there is no URL, and `memory://` lets you
-   * try it without Redis, on loopback only.
+   * closed. Outside production, the service starts a private redis-server if there is no URL, and `memory://` needs no
+   * Redis: to try the service, on loopback only, and for an app's own tests.
    */
   redis: {
     variable: "REDIS_URL",

@@ -2,7 +2,7 @@ import { isDisabled, normaliseEmail, type Account, type Accounts } from "../acco
 import type { Denylist } from "../denylist/denylist";
 import { NOBODY, type Grounds, type Requester } from "../denylist/entry";
 import { attempt, CurfewError } from "../errors";
-import type { Passwords } from "../accounts/passwords";
+import { isOurHash, type Passwords } from "../accounts/passwords";
 import type { Session } from "../sessions/records";
 import type { Opened, Sessions } from "../sessions/sessions";
 import type { AccessToken, AccessTokens } from "../tokens/access-tokens";
@@ -108,12 +108,19 @@ export function createAuth(parts: AuthParts): Auth {
 
   async function isStillRight(now: Account, { passwordHash }: Account, password: string): Promise<boolean> {
     if (isDisabled(now)) return false;
-    return now.passwordHash === passwordHash || passwords.verify(now.passwordHash, password);
+    return now.passwordHash === passwordHash || isRight(now, password);
+  }
+
+  /** Only the app can verify hashes of its own. */
+  function isRight(account: Account | undefined, password: string): Promise<boolean> {
+    const hash = account?.passwordHash ?? undefined;
+    if (!account || hash === undefined || isOurHash(hash)) return passwords.verify(hash, password);
+    return passwords.verifyBy(() => accounts.verifyPassword?.(account, password) ?? false, password);
   }
 
   /** The login has succeeded already, so an overloaded queue or an unavailable Redis must not fail it. */
   async function rehashIfOutdated({ id, passwordHash }: Account, password: string): Promise<void> {
-    if (!passwords.isOutdated(passwordHash)) return;
+    if (passwordHash === null || !passwords.isOutdated(passwordHash)) return;
     try {
       await accounts.replacePasswordHash(id, passwordHash, await passwords.hash(password));
     } catch (error) {
@@ -147,7 +154,7 @@ export function createAuth(parts: AuthParts): Auth {
     async login(address, password, requester) {
       const email = normaliseEmail(address);
       const account = email ? await accounts.findByEmail(email) : undefined;
-      const matches = await passwords.verify(account?.passwordHash, password);
+      const matches = await isRight(account, password);
       // Only here, so that a disabled account takes as long to refuse as a wrong password.
       if (!account || !matches || isDisabled(account)) throw wrongCredentials(account);
       const granted = await open(account, password, requester);
@@ -188,9 +195,8 @@ export function createAuth(parts: AuthParts): Auth {
       await assertMayTry(account);
       // The new password counts as right too: an earlier attempt may have failed between the two steps below, and this
       // one completes it.
-      const isRight =
-        (await passwords.verify(passwordHash, current)) || (await passwords.verify(passwordHash, next));
-      if (!isRight) throw wrongCredentials(account);
+      const mayChange = (await isRight(account, current)) || (await isRight(account, next));
+      if (!mayChange || passwordHash === null) throw wrongCredentials(account);
       const nextHash = await passwords.hash(next);
       if (!(await accounts.replacePasswordHash(id, passwordHash, nextHash))) throw wrongCredentials(account);
       await sessions.endAll(id, "password_changed", requester);

@@ -233,7 +233,9 @@ export const TABLE = {
     isOption: true,
     kind: {
       text: oneOf("on").text,
-      value: judgedElsewhere("an object with create, findByEmail, findById and replacePasswordHash").value,
+      value: judgedElsewhere(
+        "an object with create, findByEmail, findById, replacePasswordHash and, if need be, verifyPassword",
+      ).value,
     },
     default: "on",
     isPart: true,

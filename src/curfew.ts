@@ -1,6 +1,8 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Use } from "./denylist/alarms";
 import type { Revocation } from "./denylist/revocation";
 import type { Middleware } from "./http/middleware";
+import type { SessionTokens, UserToOpen } from "./http/open-session";
 import { createMount, type RoutesOptions, type TokenRequirement } from "./http/mount";
 import { readOptions, type CurfewOptions } from "./settings/options";
 import {
@@ -32,6 +34,12 @@ export type Curfew = {
    * `req.auth` to its claims, with `subject` and `kind`. It answers every other request itself, so that those never reach your handler.
    */
   requireToken(requirement?: TokenRequirement): Middleware;
+  /**
+   * Opens a session after a login of your own, and returns its tokens: the answer is yours to send. With the transport
+   * `"cookie"` it has set the cookies, and the tokens aren't in what it returns. Resolves once Redis has acknowledged the
+   * session.
+   */
+  openSession(req: IncomingMessage, res: ServerResponse, user: UserToOpen): Promise<SessionTokens>;
   /**
    * The same check without a request of Express's: returns the claims, or throws a CurfewError with a `code`, which is
    * `token_missing` where there is no token.

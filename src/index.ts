@@ -4,6 +4,7 @@ export type { Revocation } from "./denylist/revocation";
 export { CurfewError, type ErrorCode } from "./errors";
 export type { Middleware } from "./http/middleware";
 export type { RoutesOptions, TokenRequirement } from "./http/mount";
+export type { SessionTokens, UserToOpen } from "./http/open-session";
 export type { Key } from "./settings/keys";
 export type { CurfewOptions } from "./settings/options";
 export {

@@ -8,10 +8,12 @@ import { createErrorHandler } from "./answer/error-handler";
 import type { Middleware } from "./middleware";
 import { neverCached } from "./answer/never-cached";
 import { giveRequestId } from "./request/request-log";
+import { createOpenSession, type OpenSession } from "./open-session";
 import { createRouter, type Route } from "./router";
 import type { Settings } from "../settings/table";
 
-export type MountOptions = AuthTableOptions & Pick<Settings, "timeoutMs">;
+export type MountOptions = AuthTableOptions &
+  Pick<Settings, "timeoutMs"> & { issuers: readonly { name: string }[] };
 
 export type RoutesOptions = {
   /** How a successful logout is answered: `"json"` is 200 with JSON, the default; `"no-content"` is 204. */
@@ -33,6 +35,7 @@ export type TokenRequirement = {
 export type Mount = {
   routes(options?: RoutesOptions): Middleware;
   requireToken(requirement?: TokenRequirement): Middleware;
+  openSession: OpenSession;
 };
 
 /** What apps mount: Curfew's routes, and a guard for their own. Both answer refusals themselves, not the app. */
@@ -66,7 +69,11 @@ export function createMount(core: Core, options: MountOptions): Mount {
     next();
   }
 
+  const issuers = options.issuers.map(({ name }) => name);
+
   return {
+    openSession: createOpenSession({ auth: core.auth, cookies, tell, timeoutMs: options.timeoutMs, issuers }),
+
     routes(...given) {
       const { answerLogoutWith = "json", only = ROUTE_NAMES } = readRoutesOptions(given);
       const isThere = ([, path]: Route) => only.some((name) => new RegExp(`^/${name}\\b`).test(path));

@@ -23,6 +23,7 @@ export type RoutesOptions = {
 };
 
 const ROUTE_NAMES = ["register", "login", "refresh", "logout", "sessions", "password", "verify"] as const;
+const ROUTES_WITHOUT_ACCOUNTS = ["logout", "verify"] as const;
 type RouteName = (typeof ROUTE_NAMES)[number];
 
 export type TokenRequirement = {
@@ -69,13 +70,17 @@ export function createMount(core: Core, options: MountOptions): Mount {
     next();
   }
 
+  const names = options.hasAccounts === false ? ROUTES_WITHOUT_ACCOUNTS : ROUTE_NAMES;
   const issuers = options.issuers.map(({ name }) => name);
 
   return {
-    openSession: createOpenSession({ auth: core.auth, cookies, tell, timeoutMs: options.timeoutMs, issuers }),
+    openSession:
+      options.hasAccounts === false
+        ? () => Promise.reject(new TypeError("With accounts: false there are no sessions of Curfew's own."))
+        : createOpenSession({ auth: core.auth, cookies, tell, timeoutMs: options.timeoutMs, issuers }),
 
     routes(...given) {
-      const { answerLogoutWith = "json", only = ROUTE_NAMES } = readRoutesOptions(given);
+      const { answerLogoutWith = "json", only = names } = readRoutesOptions(given, names);
       const isThere = ([, path]: Route) => only.some((name) => new RegExp(`^/${name}\\b`).test(path));
       const tables = [...verifyRoutes, ...authRoutes(answerLogoutWith)].filter(isThere);
       const first = [giveRequestId, neverCached, noteMount, inBudget];
@@ -126,24 +131,18 @@ function readOptions<Name extends string>(
   return options;
 }
 
-function readRoutesOptions(given: readonly unknown[]): RoutesOptions {
+function readRoutesOptions(given: readonly unknown[], names: readonly RouteName[]): RoutesOptions {
   const write = 'curfew.routes() or curfew.routes({ answerLogoutWith: "no-content" }), with the call';
-  const { answerLogoutWith = "json", only = ROUTE_NAMES } = readOptions(
-    given,
-    ["answerLogoutWith", "only"],
-    write,
-  );
+  const { answerLogoutWith = "json", only = names } = readOptions(given, ["answerLogoutWith", "only"], write);
   if (answerLogoutWith !== "json" && answerLogoutWith !== "no-content")
     throw new TypeError(`Write ${write}.`);
-  if (!areRouteNames(only))
-    throw new TypeError(`Write curfew.routes({ only: [...] }) with some of ${ROUTE_NAMES.join(", ")}.`);
+  if (!areRouteNames(only, names))
+    throw new TypeError(`Write curfew.routes({ only: [...] }) with some of ${names.join(", ")}.`);
   return { answerLogoutWith, only };
 }
 
-const areRouteNames = (value: unknown): value is RouteName[] =>
-  Array.isArray(value) &&
-  value.length > 0 &&
-  value.every((each) => ROUTE_NAMES.some((name) => name === each));
+const areRouteNames = (value: unknown, names: readonly RouteName[]): value is RouteName[] =>
+  Array.isArray(value) && value.length > 0 && value.every((each) => names.some((name) => name === each));
 
 /** Returns the roles of which one is needed; undefined if none is. A role that is given as undefined is a mistake. */
 function readRequirement(given: readonly unknown[]): readonly string[] | undefined {

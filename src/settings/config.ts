@@ -11,6 +11,8 @@ import type { SigningKey } from "../keys/keys";
 /** The service's settings, read from the environment. */
 export type Config = Settings & {
   redis: RedisSource;
+  /** Without accounts there are no tokens of our own, and no keys. */
+  hasAccounts: boolean;
   /** Undefined if none is configured or kept, outside production: the process then makes one and keeps it. */
   key: SigningKey | undefined;
   /** Keys that verify but don't sign. The one that signs may be among them. */
@@ -31,13 +33,13 @@ export function readConfig(env: NodeJS.ProcessEnv, findKeptKey?: () => SigningKe
   const { production, issuer } = settings;
   const cookies = { ...settings.cookies, refreshPath: REFRESH_PATH };
   const redis = readRedisSource(reading, production);
-  const key = readSigningKey(reading, production, findKeptKey);
-  const verifyKeys = readListedKeys(reading).map((each) => each.key);
+  const hasAccounts = reading.read("accounts");
+  const key = hasAccounts ? readSigningKey(reading, production, findKeptKey) : undefined;
+  const verifyKeys = hasAccounts ? readListedKeys(reading).map((each) => each.key) : [];
   const ownKeys = key ? [key, ...verifyKeys] : verifyKeys;
   const issuers = readIssuersFile(reading, { production, ownIssuer: issuer, ownKeys, env });
   const clients = readClientsFile(reading);
-  reading.read("accounts");
-  const config = { ...settings, cookies, redis, key, verifyKeys, issuers, clients };
+  const config = { ...settings, cookies, redis, hasAccounts, key, verifyKeys, issuers, clients };
   checkTogether(reading, config);
   if (reading.problems.length > 0) throw new TypeError(reading.problems.join("\n"));
   return config;

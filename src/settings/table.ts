@@ -143,7 +143,10 @@ export const TABLE = {
     default: "1000",
   },
 
-  /** The key that signs tokens and, in `verify`, keys that only verify: the next and the previous ones. */
+  /**
+   * The key that signs tokens and, in `verify`, keys that only verify: the next and the previous ones. Not with
+   * `accounts: false`.
+   */
   keys: {
     isOption: true,
     kind: judgedObject(
@@ -154,7 +157,8 @@ export const TABLE = {
   },
   /**
    * The secret that signs tokens with HS256, 32 bytes or more. Short, repetitive or published ones are refused.
-   * Production needs this or `JWT_PRIVATE_KEY_FILE`; otherwise a secret is made and kept under `.data/`.
+   * Production needs this or `JWT_PRIVATE_KEY_FILE`; otherwise a secret is made and kept under `.data/`. With
+   * `ACCOUNTS=off`, no key is read.
    */
   secret: {
     variable: "JWT_SECRET",
@@ -227,14 +231,18 @@ export const TABLE = {
     ),
     isPart: true,
   },
-  /** Where accounts are. In an app, your own user table; if left out, accounts are kept in Redis, as in the service. */
+  /**
+   * Where accounts are. `on`: in Redis. In an app, your own user table; if left out, they are in Redis, too. `off`, in an
+   * app `false`: there are none, and no tokens of Curfew's own, so that only trusted issuers' tokens are accepted and no
+   * key is needed (docs/issuers.md).
+   */
   accounts: {
     variable: "ACCOUNTS",
     isOption: true,
     kind: {
-      text: oneOf("on").text,
+      text: onOff.text,
       value: judgedElsewhere(
-        "an object with create, findByEmail, findById, replacePasswordHash and, if need be, verifyPassword",
+        "an object with create, findByEmail, findById, replacePasswordHash and, if need be, verifyPassword; or false",
       ).value,
     },
     default: "on",

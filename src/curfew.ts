@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Use } from "./denylist/alarms";
 import type { Revocation } from "./denylist/revocation";
-import type { Middleware } from "./http/middleware";
+import type { Guard, Middleware } from "./http/middleware";
 import type { SessionTokens, UserToOpen } from "./http/open-session";
 import { createMount, type RoutesOptions, type TokenRequirement } from "./http/mount";
 import { readOptions, type CurfewOptions } from "./settings/options";
@@ -33,7 +33,7 @@ export type Curfew = {
    * A guard for your routes, in Express 4 and 5. It requires a valid token with the role, if one is given, and sets
    * `req.auth` to its claims, with `subject` and `kind`. It answers every other request itself, so that those never reach your handler.
    */
-  requireToken(requirement?: TokenRequirement): Middleware;
+  requireToken(requirement?: TokenRequirement): Guard;
   /**
    * Opens a session after a login of your own, and returns its tokens: the answer is yours to send. With the transport
    * `"cookie"` it has set the cookies, and the tokens aren't in what it returns. Resolves once Redis has acknowledged the

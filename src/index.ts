@@ -2,7 +2,7 @@ export type { Account, Accounts } from "./accounts/accounts";
 export { createCurfew, type Curfew } from "./curfew";
 export type { Revocation } from "./denylist/revocation";
 export { CurfewError, type ErrorCode } from "./errors";
-export type { Middleware } from "./http/middleware";
+export type { Guard, Guarded, Middleware } from "./http/middleware";
 export type { RoutesOptions, TokenRequirement } from "./http/mount";
 export type { SessionTokens, UserToOpen } from "./http/open-session";
 export type { Key } from "./settings/keys";

@@ -5,7 +5,7 @@ import { withBudget } from "../redis/budget";
 import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./table";
 import { assertHasRole } from "./guard";
 import { createErrorHandler } from "./answer/error-handler";
-import type { Middleware } from "./middleware";
+import type { Guard, Middleware } from "./middleware";
 import { neverCached } from "./answer/never-cached";
 import { giveRequestId } from "./request/request-log";
 import { createOpenSession, type OpenSession } from "./open-session";
@@ -35,7 +35,7 @@ export type TokenRequirement = {
 
 export type Mount = {
   routes(options?: RoutesOptions): Middleware;
-  requireToken(requirement?: TokenRequirement): Middleware;
+  requireToken(requirement?: TokenRequirement): Guard;
   openSession: OpenSession;
 };
 
@@ -93,7 +93,7 @@ export function createMount(core: Core, options: MountOptions): Mount {
       const guard: RequestHandler = function requiresToken(req, res, next) {
         void admit(req, res, next, roles);
       };
-      return guard as unknown as Middleware;
+      return guard as unknown as Guard;
     },
   };
 }

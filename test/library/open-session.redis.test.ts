@@ -1,0 +1,165 @@
+import { randomUUID } from "node:crypto";
+import express from "express";
+import request, { type Response } from "supertest";
+import type { Account, Accounts, Curfew, SessionTokens, UserToOpen } from "../../src/index";
+import { useCurfew } from "../helpers/curfew";
+import { useRedis } from "../helpers/redis";
+
+const redis = useRedis();
+
+const table = new Map<string, Account>();
+let whenFound: (id: string) => void = () => undefined;
+const nobody = () => Promise.reject(new Error("nobody logs in here"));
+const accounts: Accounts = {
+  ...{ create: nobody, findByEmail: nobody, replacePasswordHash: nobody },
+  findById(id) {
+    const found = table.get(id);
+    whenFound(id);
+    return Promise.resolve(found);
+  },
+};
+
+const options = { cookies: { secure: false }, rateLimits: false as const };
+const alone = useCurfew(() => ({ redis: redis.url, ...options }));
+/** Knows only from that test where its routes are mounted. */
+const untouched = useCurfew(() => ({ redis: redis.url, ...options }));
+const withAccounts = useCurfew(() => ({ redis: redis.url, ...options, accounts }));
+
+beforeEach(() => {
+  whenFound = () => undefined;
+});
+
+/** An app that believes whoever asks. */
+function appOf(curfew: Curfew) {
+  return express()
+    .use(express.json())
+    .post("/magic", async (req, res) => {
+      try {
+        res.json(await curfew.openSession(req, res, req.body as UserToOpen));
+      } catch (error) {
+        res.status(500).json({ name: (error as Error).name, code: (error as { code?: string }).code });
+      }
+    })
+    .get("/reports", curfew.requireToken({ role: "analyst" }), (req, res) => void res.json(req.auth))
+    .use("/auth", curfew.routes());
+}
+
+const open = (app: express.Express, user: object) => request(app).post("/magic").send(user);
+const tokensOf = ({ body }: Response) => body as SessionTokens;
+const reports = (app: express.Express, token = "") =>
+  request(app).get("/reports").auth(token, { type: "bearer" });
+const refresh = (app: express.Express, { refresh_token }: SessionTokens) =>
+  request(app).post("/auth/refresh").send({ refresh_token });
+
+const cookiesOf = ({ headers }: Response) =>
+  ((headers["set-cookie"] ?? []) as string[]).map((each) => {
+    const [, name = "", value = "", path = ""] = /^([^=]*)=([^;]*);.*Path=([^;]*)/.exec(each) ?? [];
+    return { name, value, path };
+  });
+
+function add(more: Partial<Account> = {}): Account {
+  const [id, createdAt] = [randomUUID(), new Date().toISOString()];
+  const usual = { id, email: `${id}@example.com`, roles: ["analyst"], createdAt, passwordHash: null };
+  const account = { ...usual, ...more };
+  table.set(account.id, account);
+  return account;
+}
+
+it("opens a session that is guarded, refreshed with its roles, listed and logged out like any other", async () => {
+  const app = appOf(alone);
+  const opened = await open(app, { id: "ada", roles: ["analyst"], email: "ada@example.com" });
+  const user = { id: "ada", email: "ada@example.com", roles: ["analyst"] };
+  expect(opened.body).toMatchObject({ token_type: "Bearer", expires_in: 900, user });
+  expect(opened.headers["cache-control"]).toBe("no-store");
+  expect(opened.headers["set-cookie"]).toBeUndefined();
+  const { access_token: token = "" } = tokensOf(opened);
+  expect((await reports(app, token)).body).toMatchObject({ kind: "own", subject: "ada", roles: ["analyst"] });
+  const next = await refresh(app, tokensOf(opened));
+  expect(next).toMatchObject({ status: 200, body: { user } });
+  expect((await reports(app, tokensOf(next).access_token)).status).toBe(200);
+  const sessions = await request(app).get("/auth/sessions").auth(token, { type: "bearer" });
+  expect(sessions.body).toMatchObject({ sessions: [{ current: true }] });
+  expect((await request(app).post("/auth/logout").auth(token, { type: "bearer" })).status).toBe(200);
+  expect((await reports(app, tokensOf(next).access_token)).body).toMatchObject({ code: "token_revoked" });
+  expect((await refresh(app, tokensOf(next))).body).toMatchObject({ code: "refresh_token_invalid" });
+});
+
+it("gives nobody a role that wasn't given, and leaves aside what it doesn't know", async () => {
+  const app = appOf(alone);
+  const opened = await open(app, { id: "ben", password: "x", role: "analyst" });
+  expect(opened.body).toMatchObject({ user: { id: "ben", email: null, roles: [] } });
+  expect((await reports(app, tokensOf(opened).access_token)).status).toBe(403);
+  expect((await refresh(app, tokensOf(opened))).body).toMatchObject({ user: { email: null, roles: [] } });
+});
+
+it("sets cookies, which the routes refresh and clear, also if they lie at / because no request had reached them", async () => {
+  const fresh = appOf(untouched);
+  const opened = await open(fresh, { id: "cay", roles: ["analyst"], transport: "cookie" });
+  expect(opened.body).toMatchObject({ token_type: "Bearer", user: { id: "cay" } });
+  expect(opened.body).not.toHaveProperty("access_token");
+  expect(opened.body).not.toHaveProperty("refresh_token");
+  const [access, carried] = cookiesOf(opened);
+  expect([access?.name, carried?.name]).toEqual(["curfew_access", "curfew_refresh"]);
+  const Cookie = cookiesOf(opened)
+    .map(({ name, value }) => `${name}=${value}`)
+    .join("; ");
+  expect((await request(fresh).get("/reports").set({ Cookie })).status).toBe(200);
+  const refreshed = await request(fresh).post("/auth/refresh").set({ Cookie });
+  expect(refreshed.status).toBe(200);
+  expect(cookiesOf(refreshed).map(({ path, value }) => [path, value !== ""])).toEqual([
+    ["/", true],
+    ["/auth", true],
+    ["/", false],
+  ]);
+  const [, later] = cookiesOf(await open(fresh, { id: "cay", transport: "cookie" }));
+  expect(later?.path).toBe("/auth");
+  expect((await request(fresh).post("/auth/logout").set({ Cookie })).status).toBe(200);
+  expect((await request(fresh).get("/reports").set({ Cookie })).status).toBe(401);
+});
+
+it("refreshes as the app's account then is", async () => {
+  const app = appOf(withAccounts);
+  const { id, email } = add();
+  const opened = await open(app, { id });
+  expect(opened.body).toMatchObject({ user: { id, email, roles: ["analyst"] } });
+  const other = await open(app, { id, roles: ["editor"] });
+  expect(other.body).toMatchObject({ user: { roles: ["editor"] } });
+  expect((await refresh(app, tokensOf(other))).body).toMatchObject({ user: { email, roles: ["analyst"] } });
+  table.delete(id);
+  expect((await refresh(app, tokensOf(opened))).body).toMatchObject({ code: "refresh_token_invalid" });
+});
+
+it("opens none where the app has no such account, or one that is disabled, even while it opens", async () => {
+  const app = appOf(withAccounts);
+  const disabledAt = new Date().toISOString();
+  const [gone, disabled, disabledLater] = [randomUUID(), add({ disabledAt }).id, add().id];
+  whenFound = (id) => {
+    if (id === disabledLater) add({ id, disabledAt });
+  };
+  for (const id of [gone, disabled, disabledLater]) {
+    expect((await open(app, { id })).body).toEqual({ name: "CurfewError", code: "invalid_credentials" });
+    expect(await redis.admin.zcard(`curfew:user-sessions:${id}`)).toBe(0);
+  }
+});
+
+it.each([
+  {},
+  { id: 7 },
+  { id: "" },
+  { id: "x", roles: "analyst" },
+  { id: "x", roles: ["a,b"] },
+  { id: "x", roles: [""] },
+  { id: "x", transport: "cookies" },
+  { id: "x", email: 1 },
+])("takes %j for a mistake, and opens nothing", async (user) => {
+  const answer = await open(appOf(alone), user);
+  expect(answer.body).toEqual({ name: "TypeError" });
+  expect(answer.headers["set-cookie"]).toBeUndefined();
+});
+
+it("needs Express's request and response", async () => {
+  for (const [req, res] of [[{}, {}], [undefined]])
+    await expect(alone.openSession(req as never, res as never, { id: "x" })).rejects.toThrow(
+      /^Write await curfew\.openSession\(req, res/,
+    );
+});

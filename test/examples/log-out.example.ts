@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Page } from "playwright-core";
 import { startBrowser } from "../helpers/browser";
-import { expectRefusal, login, logout, me, PASSWORD, untilReady } from "../helpers/client";
+import { call, eventually, expectRefusal, login, logout, me, PASSWORD, untilReady } from "../helpers/client";
 import { useExample } from "../helpers/example";
 import { useRedis } from "../helpers/redis";
 import { useService } from "../helpers/service";
@@ -10,6 +10,7 @@ import { use } from "../helpers/use";
 /** The apps of docs/examples/, which look alike. Run by `scripts/test-examples`, which builds them. */
 const redis = useRedis();
 const service = useService(() => ({ REDIS_URL: redis.url }));
+const brief = useService(() => ({ REDIS_URL: redis.url, ACCESS_TTL: "2s" }));
 const browser = use(() => startBrowser());
 
 const heading = (page: Page, name: string) => page.getByRole("heading", { name, exact: true }).waitFor();
@@ -54,7 +55,7 @@ async function signUp(url: string): Promise<{ page: Page; email: string }> {
   return { page, email };
 }
 
-describe.each(["react"])("the example with %s", (name) => {
+describe.each(["react", "next"])("the example with %s", (name) => {
   const example = useExample(name, () => service.url);
 
   it("logs out: the homepage in all tabs, Back shows nothing private, and the old token gets a 401", async () => {
@@ -117,5 +118,77 @@ describe.each(["react"])("the example with %s", (name) => {
 
     expect(await page.content()).not.toContain(email);
     expect(await storedBy(page)).not.toMatch(/eyJ/);
+    await enter(page, "Sign in", email);
+  });
+});
+
+describe("the example with Next.js, whose tokens live for two seconds", () => {
+  const example = useExample("next", () => brief.url);
+
+  it("goes on when they have expired: a page loaded, a link followed, a request of its own", async () => {
+    const { page, email } = await signUp(example.url);
+    /** The token that the browser has, once it has expired. */
+    const untilExpired = async () => {
+      const cookies = await page.context().cookies();
+      const token = cookies.find(({ name }) => name === "curfew_access")?.value ?? "";
+      await eventually(async () => (await me(brief.url, token)).status === 401);
+    };
+
+    await untilExpired();
+    await page.reload();
+    await page.getByText(email).waitFor();
+    await follow(page, "Home");
+    await heading(page, "Home");
+    await untilExpired();
+    await follow(page, "Account");
+    await page.getByText(email).waitFor();
+    await untilExpired();
+    await page.getByRole("button", { name: "Read the report" }).click();
+    await page.getByText("Only for").waitFor();
+    expect(new URL(page.url()).pathname).toBe("/account");
+  });
+
+  it("sends nobody to another site on the way", async () => {
+    const { page } = await signUp(example.url);
+    for (const to of ["//evil.example", "/\\evil.example", "https://evil.example"]) {
+      await page.goto(`${example.url}/api/resume?to=${encodeURIComponent(to)}`);
+      expect(page.url()).toBe(`${example.url}/sign-in`);
+    }
+  });
+});
+
+describe("the example with Next.js", () => {
+  const example = useExample("next", () => service.url);
+
+  it("shows nothing private while Redis doesn't answer, and signs nobody out", async () => {
+    const { page, email } = await signUp(example.url);
+    process.kill(redis.pid, "SIGSTOP");
+    try {
+      const answer = await page.goto(`${example.url}/account`);
+      expect(answer?.status()).toBe(503);
+      expect(await page.content()).not.toContain(email);
+    } finally {
+      process.kill(redis.pid, "SIGCONT");
+    }
+    await untilReady(service.url);
+    await page.goto(`${example.url}/account`);
+    await page.getByText(email).waitFor();
+  });
+
+  it("gives its own data to whom Curfew accepts, and passes on why it refuses", async () => {
+    const { page } = await signUp(example.url);
+    const headers = { Cookie: `curfew_access=${await tokenOf(page)}` };
+    const report = (options = {}) => call(example.url, "GET", "/api/report", options);
+    expect(await report({ headers })).toMatchObject({
+      status: 200,
+      body: { text: expect.stringContaining("Only for") as string },
+    });
+
+    await logOut(page);
+    await page.getByText("You are logged out.").waitFor();
+
+    const refused = { status: 401, body: { code: "token_revoked", reason: "logout" } };
+    expect(await report({ headers })).toMatchObject(refused);
+    expect(await report()).toMatchObject({ status: 401, body: { code: "token_missing" } });
   });
 });

@@ -28,6 +28,11 @@ export function createRefresh({ session, locked, ask }: Parts): Refresh {
       }
       if (response.status === 401) {
         const { code, reason } = await problemOf(response);
+        // There is no cookie, and there was nobody: nothing has ended, and no request must fail because of it.
+        if (code === "token_missing" && !now?.user) {
+          session.clear();
+          return undefined;
+        }
         const otherwise = code === "refresh_token_reused" ? "refresh_reused" : "expired";
         session.end(now, { reason: reason ?? otherwise, here: false });
       }

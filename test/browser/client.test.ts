@@ -304,3 +304,18 @@ it("by cookie, whoever logs in in another tab is the user here, too, and no toke
   await client.fetch(at("/data"));
   expect(tokensOf()).toEqual([null]);
 });
+
+it("by cookie, a visitor who never signed in isn't told of an end, and gets what everybody gets", async () => {
+  const { client, told } = open({ transport: "cookie" });
+  const other = open({ transport: "cookie" });
+  will(`${AUTH}/refresh`, refusal(401, "token_missing"));
+  will("/data", ok, refusal(401, "token_missing"));
+  expect((await client.fetch(at("/data"))).status).toBe(200);
+  expect((await client.fetch(at("/data"))).status).toBe(401);
+  expect(pathsOf()).toEqual(["/refresh", "/data", "/data"]);
+  will(`${AUTH}/login`, tokens("a1"));
+  await other.client.login("ada@example.com", "secret");
+  await new Promise(setImmediate);
+  expect(client.user).toEqual(USER);
+  expect([...told, ...other.told]).toEqual([]);
+});

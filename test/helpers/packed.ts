@@ -2,7 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, extname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { untilTestsEnd } from "./processes";
 import { use } from "./use";
@@ -42,7 +42,9 @@ function createProject(express: "express" | "express4"): Project {
   if (express !== "express") link("express", join(installed, "node_modules/express"));
   link("ws", join(dir, "node_modules/ws"));
   cpSync("test/library/host.mjs", join(dir, "host.mjs"));
-  cpSync("docs/examples", join(dir, "examples"), { recursive: true });
+  // Without the apps there, which may have a node_modules of their own.
+  const filter = (path: string) => path === "docs/examples" || extname(path) !== "";
+  cpSync("docs/examples", join(dir, "examples"), { recursive: true, filter });
   return {
     dir,
     run: (...args) => execFileSync(process.execPath, args, { cwd: dir, encoding: "utf8", timeout: 20_000 }),

@@ -31,15 +31,16 @@ beforeEach(() => {
 
 /** An app that believes whoever asks. */
 function appOf(curfew: Curfew) {
+  async function open(req: express.Request, res: express.Response): Promise<void> {
+    try {
+      res.json(await curfew.openSession(req, res, req.body as UserToOpen));
+    } catch (error) {
+      res.status(500).json({ name: (error as Error).name, code: (error as { code?: string }).code });
+    }
+  }
   return express()
     .use(express.json())
-    .post("/magic", async (req, res) => {
-      try {
-        res.json(await curfew.openSession(req, res, req.body as UserToOpen));
-      } catch (error) {
-        res.status(500).json({ name: (error as Error).name, code: (error as { code?: string }).code });
-      }
-    })
+    .post("/magic", (req, res) => void open(req, res))
     .get("/reports", curfew.requireToken({ role: "analyst" }), (req, res) => void res.json(req.auth))
     .use("/auth", curfew.routes());
 }

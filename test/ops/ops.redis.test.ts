@@ -30,6 +30,15 @@ describe.each([
       { access: { token: accessToken, transport: "bearer" }, refresh: undefined, allDevices: false },
       REQUESTER,
     );
+  /** Somebody has stolen the token. */
+  async function use({ token }: Awaited<ReturnType<typeof signUp>>): Promise<void> {
+    const refused = await core.denylist.assertNotRevoked(token).catch((error: unknown) => error);
+    core.alarms.raise(refused, {
+      by: "",
+      requester: { ip: "198.51.100.1", userAgent: "Thief/1" },
+      about: {},
+    });
+  }
   const why = (token: string) => core.ops.why.token(token);
   const rulesOf = async (token: string) => (await why(token)).rules.map(({ rule }) => rule);
 
@@ -160,14 +169,40 @@ describe.each([
   it("counts how often an entry refused a token", async () => {
     const someone = await signUp();
     await logout(someone);
-    const refused = await core.denylist.assertNotRevoked(someone.token).catch((error: unknown) => error);
-    core.alarms.raise(refused, {
-      by: "",
-      requester: { ip: "198.51.100.1", userAgent: "Thief/1" },
-      about: {},
-    });
+    await use(someone);
     const uses = { uses: 1, ip: "198.51.100.1", user_agent: "Thief/1" };
     await expectEventually(async () => (await why(someone.accessToken)).rules, [{ uses }, { uses }]);
+    const prefix = shards.prefixOf(someone.user);
+    const [entry, record] = [`${prefix}denylist:jti:${someone.jti}`, `${prefix}uses:jti:${someone.jti}`];
+    expect(await redis.admin.pttl(record)).toBeGreaterThan(0);
+    expect((await redis.admin.pttl(record)) - (await redis.admin.pttl(entry))).toBeLessThan(100);
+    await core.ops.lift("token", someone.jti, ACTOR);
+    expect(await redis.admin.exists(record)).toBe(0);
+  });
+
+  it("counts the uses that an entry without a TTL refused, and not for ever", async () => {
+    const someone = await signUp();
+    const prefix = shards.prefixOf(someone.user);
+    await redis.admin.set(`${prefix}denylist:jti:${someone.jti}`, "by hand");
+    await use(someone);
+    await expectEventually(async () => (await why(someone.accessToken)).rules, [{ uses: { uses: 1 } }]);
+    expect(await redis.admin.pttl(`${prefix}uses:jti:${someone.jti}`)).toBeGreaterThan(0);
+  });
+
+  it("tells of a use though somebody wrote by hand where an entry's are counted", async () => {
+    const someone = await signUp();
+    await logout(someone);
+    const prefix = shards.prefixOf(someone.user);
+    await redis.admin.set(`${prefix}uses:jti:${someone.jti}`, "by hand");
+    await redis.admin.hset(`${prefix}uses:sid:${someone.sid}`, "uses", "many");
+    await use(someone);
+    const told = async () => (await core.ops.events.after(core.ops.events.beginning, 10_000)).events;
+    await eventually(async () =>
+      (await told()).some(({ event }) => event.event === "revoked_token_used" && event.jti === someone.jti),
+    );
+    const { rules } = await why(someone.accessToken);
+    expect(rules.map(({ uses }) => uses?.uses)).toEqual([undefined, 1]);
+    expect(await redis.admin.get(`${prefix}uses:jti:${someone.jti}`)).toBe("by hand");
   });
 
   it("lists entries with filters, page by page, and finds those that were written by hand", async () => {

@@ -1,11 +1,11 @@
-import { NOBODY, type Grounds } from "../denylist/entry";
+import { NOBODY, type Grounds, type Kind } from "../denylist/entry";
 import { beganAt, epochKey } from "../denylist/past/epochs";
 import type { NamedToken, Revoker } from "../denylist/revoker";
 import { CurfewError } from "../errors";
 import { keyIdOf } from "../issuers/foreign-ids";
 import type { Redis } from "../redis/redis";
 import type { Sessions } from "../sessions/sessions";
-import type { Entries, Entry, Kind } from "./entries";
+import type { Entries, Entry } from "./entries";
 import type { Rule, Rules } from "./rules";
 import { nameJti, readForeign, type Lifetimes, type NamedTarget } from "./targets";
 

@@ -2,10 +2,10 @@ import { leftMs } from "../redis/budget";
 import type { Redis } from "../redis/redis";
 import { countKeys, scanStep, SCAN_START, type ScanPlace } from "../redis/scan";
 import type { Shards } from "../redis/shards";
-import { jtiKey, sidKey, subKey } from "../denylist/entry";
+import { jtiKey, KINDS, sidKey, subKey, type Kind, type Place } from "../denylist/entry";
 import { keyIdOf } from "../issuers/foreign-ids";
-import { KINDS, type Entries, type Entry, type Kind, type Place } from "./entries";
-import type { Batch, Event, Events, Placed, Positions } from "./events";
+import type { Entries, Entry } from "./entries";
+import type { Batch, Events, Placed, Positions, Told } from "./events";
 
 /** Which entries are wanted; all that is left out is. `text` is found anywhere in an entry, in any case, as it is spelled. */
 export type Filter = {
@@ -90,10 +90,10 @@ export function createListing(redis: Redis, shards: Shards, entries: Entries, ev
       looked += batch.events.length;
       place = batch.next;
       const made = await madeBy(batch.events);
-      for (const { after, entries: here } of made) {
+      for (const { from: start, entries: here } of made) {
         const matching = here.filter((entry) => matches(entry, filter));
         if (items.length > 0 && items.length + matching.length > limit) {
-          place = after;
+          place = start;
           break;
         }
         items.push(...matching);
@@ -106,8 +106,8 @@ export function createListing(redis: Redis, shards: Shards, entries: Entries, ev
   async function madeBy(placed: readonly Placed[]) {
     const named = placed.map(({ event, prefix }) => placesNamedBy(event, prefix));
     const found = new Map((await entries.read(named.flat())).map((entry) => [entry.key, entry]));
-    return placed.map(({ event, after }, at) => ({
-      after,
+    return placed.map(({ event, from }, at) => ({
+      from,
       entries: (named[at] ?? [])
         .map(({ key }) => found.get(key))
         .filter((entry) => entry !== undefined)
@@ -128,7 +128,7 @@ function createTimer(): () => boolean {
 const FOREIGN = /^([a-z0-9-]{1,32}):(.*)$/s;
 
 /** The keys of what an event says was revoked, own and foreign. */
-function placesNamedBy({ event, kind, sub, sid, jti }: Event, prefix: string): Place[] {
+function placesNamedBy({ event, kind, sub, sid, jti }: Told, prefix: string): Place[] {
   if (kind === null || event === "lifted") return [];
   const [, issuer, name] = FOREIGN.exec(sub ?? "") ?? [];
   const spellings = (id: string) =>

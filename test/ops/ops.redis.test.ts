@@ -255,11 +255,11 @@ describe.each([
     const backwards = await core.ops.events.before(core.ops.events.end, 10_000);
     const forwards: string[] = [];
     for (let place: typeof backwards.next = core.ops.events.beginning; place;) {
-      const batch: typeof backwards = await core.ops.events.after(place, 3);
+      const batch: Awaited<ReturnType<typeof core.ops.events.after>> = await core.ops.events.after(place, 3);
       forwards.push(...batch.events.map(({ event }) => event.id));
       place = batch.next;
     }
-    expect(backwards.events.map(({ event }) => event.event).sort()).toHaveLength(forwards.length);
+    expect(backwards.events).toHaveLength(forwards.length);
     if (shards.prefixes.length === 1) expect(forwards).toHaveLength((await readEvents(redis)).length);
   });
 

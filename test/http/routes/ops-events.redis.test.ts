@@ -126,6 +126,17 @@ it("is for a token with the role alone, and to a HEAD it says no more than its h
   expect([head.status, head.headers.get("content-type")]).toEqual([200, "text/event-stream; charset=utf-8"]);
 });
 
+it("is opened by no page of another site, by the cookie of somebody of the staff", async () => {
+  const from = (headers: Record<string, string>) =>
+    call(service.url, "HEAD", "/api/ops/events", {
+      headers: { Cookie: `curfew_access=${ops.access_token}`, ...headers },
+    });
+  expect((await from({ "Sec-Fetch-Site": "same-site" })).status).toBe(403);
+  expect((await from({ Origin: "https://evil.example" })).status).toBe(403);
+  expect((await from({ "Sec-Fetch-Site": "same-origin" })).status).toBe(200);
+  expect((await from({})).status).toBe(200);
+});
+
 it("keeps each event in one message, whatever it says", async () => {
   const stream = await follow();
   const note = "id: 9-9\n\ndata: {}\r\n\u001b[2J\u2028";

@@ -48,7 +48,7 @@ export function createKeylessOps(parts: KeylessOpsParts) {
   return {
     entries,
     events,
-    listing: createListing(redis, shards, entries, events),
+    listing: createListing({ ...parts, entries, events }),
     rules,
     why: { jti: (jti: string) => whyJti(rules, jti) },
     ...createChanges({ ...parts, entries, rules, isUser, userIdOf }),

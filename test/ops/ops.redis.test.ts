@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Actor } from "../../src/ops/changes";
 import { keyIdOf } from "../../src/issuers/foreign-ids";
+import type { TrustedIssuer } from "../../src/issuers/trusted-issuer";
 import { createOneShard } from "../../src/redis/shards";
 import { eventually, PASSWORD } from "../helpers/client";
 import { readEvents } from "../helpers/events";
@@ -10,6 +11,12 @@ import { useRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
 
 const ACTOR: Actor = { by: "ops:ada@example.com", note: "a lost phone" };
+const CLERK: TrustedIssuer = {
+  ...{ name: "clerk", issuer: "https://clerk.example", keys: { jwksUri: "http://127.0.0.1:1" } },
+  ...{ audience: null, logoutAudience: null, algorithms: ["RS256"], typ: undefined, required: [] },
+  ...{ claims: { tokenId: "jti", session: "sid", subject: "sub" } },
+  ...{ clockLeadSeconds: 5, maxLifetimeSeconds: 3600, sinceEpoch: true },
+};
 const REQUESTER = { ip: "192.0.2.7", userAgent: "Pocket/1.0" };
 
 describe.each([
@@ -17,7 +24,7 @@ describe.each([
   ["several shards", SHARDS],
 ])("ops, with %s", (_title, shards) => {
   const redis = useRedis();
-  const core = useCore(redis, { shards });
+  const core = useCore(redis, { shards, issuers: [CLERK] });
 
   async function signUp() {
     const granted = await core.auth.register(`${randomUUID()}@example.com`, PASSWORD, REQUESTER);
@@ -82,7 +89,9 @@ describe.each([
 
   it("names the claim that is wrong in a token that is genuine", async () => {
     const { accessToken } = await signUp();
-    expect(await rulesOf(vary(accessToken, SECRET, { claims: { aud: "others" } }))).toEqual(["aud"]);
+    expect(await why(vary(accessToken, SECRET, { claims: { aud: "others" } }))).toMatchObject({
+      ...{ verdict: "dead", rules: [{ rule: "aud" }], token: null },
+    });
     const tooLong = vary(accessToken, SECRET, { claims: { exp: Math.floor(Date.now() / 1000) + 86_400 } });
     expect(await why(tooLong)).toMatchObject({ verdict: "dead", rules: [{ rule: "lifetime" }] });
   });
@@ -94,6 +103,13 @@ describe.each([
     expect(await rulesOf(expired)).toEqual(["exp"]);
     await logout(someone);
     expect(await rulesOf(expired)).toEqual(["exp", "jti", "sid"]);
+  });
+
+  it("has nothing against a genuine token that is to be revoked and has expired", async () => {
+    const { accessToken, jti } = await signUp();
+    const now = Math.floor(Date.now() / 1000);
+    const expired = vary(accessToken, SECRET, { claims: { iat: now - 900, exp: now - 1 } });
+    expect(await core.ops.revoke({ token: expired }, ACTOR)).toEqual({ kind: "token", id: jti });
   });
 
   it("says that a token is from before the epoch", async () => {
@@ -166,6 +182,34 @@ describe.each([
     await expect(core.ops.lift("token", someone.jti, ACTOR)).rejects.toMatchObject({ code: "not_found" });
   });
 
+  it("revokes all that a user has who is logged in nowhere, which is nothing", async () => {
+    const someone = await signUp();
+    await logout(someone);
+    expect(await core.ops.revoke({ user: someone.user }, ACTOR)).toEqual({ kind: "user", id: someone.user });
+  });
+
+  it("is lifted by one of two who do it at once, and only that one is told so", async () => {
+    const someone = await signUp();
+    await logout(someone);
+    const lift = () => core.ops.lift("session", someone.sid, ACTOR);
+    const done = await Promise.allSettled([lift(), lift()]);
+    expect(done.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  });
+
+  it("says of a token from before the epoch that lifting its entry doesn't bring it back", async () => {
+    const jti = randomUUID();
+    const text = {
+      jti,
+      sub: randomUUID(),
+      sid: randomUUID(),
+      iat: 1,
+      revoked_at: "2026-01-01T00:00:00.000Z",
+    };
+    await redis.admin.set(`${shards.prefixOf(text.sub)}denylist:jti:${jti}`, JSON.stringify(text), "EX", 100);
+    const { stillRefusedBy } = await core.ops.lift("token", jti, ACTOR);
+    expect(stillRefusedBy.map(({ rule }) => rule)).toEqual(["epoch"]);
+  });
+
   it("counts how often an entry refused a token", async () => {
     const someone = await signUp();
     await logout(someone);
@@ -225,15 +269,40 @@ describe.each([
     const byHand = await core.ops.listing.all({ text: "by-hand*" }, 100);
     expect(byHand.items).toMatchObject([{ kind: "token", id: "by-hand*", value: "a note", sub: null }]);
     expect((await core.ops.listing.all({ text: "by-h*d" }, 100)).items).toEqual([]);
+    await redis.admin.set(`${prefix}denylist:jti:in-json`, '{"sub":"somebody"}', "EX", 100);
+    const inJson = await core.ops.listing.all({ text: "in-json" }, 100);
+    expect(inJson.items).toMatchObject([{ value: '{"sub":"somebody"}', sub: null }]);
   });
 
-  it("lists an entry that somebody wrote by hand for longer than dates go", async () => {
-    const key = `${shards.prefixOf("anybody")}denylist:jti:for-ages`;
-    await redis.admin.set(key, "why", "EX", 99_999_999_999_999);
-    const { items } = await core.ops.listing.all({ text: "for-ages" }, 10);
-    expect(items).toMatchObject([{ key, expires_at: null }]);
-    await redis.admin.del(key);
+  it("lists each entry once where a page ends in the middle of many, the newest first within a page", async () => {
+    const keys = Array.from({ length: 120 }, (_, at) => `${shards.prefixOf("many")}denylist:jti:many-${at}`);
+    for (const [at, key] of keys.entries())
+      await redis.admin.set(key, JSON.stringify({ revoked_at: new Date(at).toISOString() }), "EX", 100);
+    const listed: string[] = [];
+    let place: Awaited<ReturnType<typeof core.ops.listing.all>>["next"];
+    do {
+      const { items, next } = await core.ops.listing.all({ text: "many-" }, 25, place);
+      expect(items.length).toBeLessThanOrEqual(25);
+      expect(items).toEqual(
+        [...items].sort((one, other) => (String(one.revoked_at) < String(other.revoked_at) ? 1 : -1)),
+      );
+      listed.push(...items.map(({ key }) => key));
+      place = next;
+    } while (place);
+    expect(listed.sort()).toEqual(keys.sort());
+    await redis.admin.del(...keys);
   });
+
+  it.each([99_999_999_999_999, 300_000_000_000])(
+    "lists an entry that somebody wrote by hand for longer than dates go: %s s",
+    async (seconds) => {
+      const key = `${shards.prefixOf("anybody")}denylist:jti:for-ages`;
+      await redis.admin.set(key, "why", "EX", seconds);
+      const { items } = await core.ops.listing.all({ text: "for-ages" }, 10);
+      expect(items).toMatchObject([{ key, expires_at: null }]);
+      await redis.admin.del(key);
+    },
+  );
 
   it("lists the newest revocations first, each once", async () => {
     const people = [await signUp(), await signUp(), await signUp()];
@@ -249,6 +318,37 @@ describe.each([
     const first = await core.ops.listing.newest({ kind: "token" }, 1);
     const second = await core.ops.listing.newest({ kind: "token" }, 1, first.next);
     expect([...first.items, ...second.items].map(({ id }) => id)).toEqual([newest[1], newest[3]]);
+  });
+
+  it("lists a token once that was revoked before its session was", async () => {
+    const someone = await signUp();
+    await core.ops.revoke({ token: someone.accessToken }, ACTOR);
+    await logout(someone);
+    const { items } = await core.ops.listing.newest({ user: someone.user }, 10);
+    expect(items.map(({ id }) => id)).toEqual([someone.sid, someone.jti]);
+  });
+
+  it("lists what was revoked of an issuer's, by whatever name", async () => {
+    const targets = [
+      { jti: "clerk:j/1" },
+      { session: "clerk:s/2" },
+      { user: "clerk:u/1" },
+      { jti: "clerk:j2" },
+    ];
+    for (const target of targets) await core.ops.revoke(target, ACTOR);
+    const { items } = await core.ops.listing.newest({}, 100);
+    const ids = new Set(items.map(({ id }) => id).filter((id) => id.startsWith("clerk:")));
+    expect([...ids].sort()).toEqual(
+      ["j2", keyIdOf("j/1"), keyIdOf("s/2"), keyIdOf("u/1")].map((id) => `clerk:${id}`).sort(),
+    );
+  });
+
+  it("takes no word of a device for the name of what an event says next", async () => {
+    const key = `${shards.prefixes[0] ?? ""}events`;
+    const jti = randomUUID();
+    await redis.admin.xadd(key, "*", "event", "logout", "jti", jti, "user_agent", "note", "epoch", "x");
+    const { events } = await core.ops.events.before(core.ops.events.end, 100);
+    expect(events.find(({ event }) => event.jti === jti)?.event.note).toBeNull();
   });
 
   it("tells every event once, forwards and backwards", async () => {

@@ -103,9 +103,6 @@ export function createEventStream({ events, denylist, revocations, isStopping }:
       over.signal.addEventListener("abort", () => {
         close(res);
       });
-      res.once("close", () => {
-        over.abort();
-      });
       await outsideBudgets(() => send(res, caller, start, over.signal)).catch(throwUnlessOutage);
     } finally {
       unfollow();

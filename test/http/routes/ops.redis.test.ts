@@ -228,7 +228,7 @@ describe("an entry", () => {
 });
 
 describe("a revocation", () => {
-  const REASON = "a lost phone";
+  const REASON = `a lost phone${"!".repeat(244)}`;
 
   it.each([
     ["a token", (tokens: Tokens) => ({ token: tokens.access_token }), "token"],

@@ -10,11 +10,11 @@ const FOREIGN = /^([a-z0-9-]{1,32}):(.*)$/s;
  * may be any issuer's.
  */
 export function placesNamedBy(
-  { event, kind, sub, sid, jti }: Told,
+  { kind, sub, sid, jti }: Told,
   prefix: string,
   issuerNames: readonly string[],
 ): Place[] {
-  if (kind === null || event === "lifted") return [];
+  if (kind === null) return [];
   const [, issuer, name] = FOREIGN.exec(sub ?? "") ?? [];
   const issuers = sub === null ? issuerNames : issuer === undefined ? [] : [issuer];
   const spellings = (id: string) => [

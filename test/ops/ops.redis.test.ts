@@ -196,6 +196,21 @@ describe.each([
     expect(done.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   });
 
+  it("tells what was lifted, also where the entry doesn't say what it denies", async () => {
+    const prefix = shards.prefixOf("anybody");
+    const id = randomUUID();
+    for (const kind of ["jti", "sid", "sub"])
+      await redis.admin.set(`${prefix}denylist:${kind}:${id}`, "why", "EX", 100);
+    for (const kind of ["token", "session", "user"] as const) await core.ops.lift(kind, id, ACTOR);
+    const { events } = await core.ops.events.before(core.ops.events.end, 100);
+    const lifted = events.filter(({ event, prefix: at }) => event.event === "lifted" && at === prefix);
+    expect(lifted.slice(0, 3).map(({ event: { kind, jti, sid, sub } }) => [kind, jti, sid, sub])).toEqual([
+      ["user", null, null, id],
+      ["session", null, id, null],
+      ["token", id, null, null],
+    ]);
+  });
+
   it("says of a token from before the epoch that lifting its entry doesn't bring it back", async () => {
     const jti = randomUUID();
     const text = {
@@ -308,9 +323,7 @@ describe.each([
     const people = [await signUp(), await signUp(), await signUp()];
     for (const someone of people) {
       await logout(someone);
-      // Within a millisecond, two shards' events have no order.
-      const now = Date.now();
-      await eventually(() => Promise.resolve(Date.now() > now));
+      await nextMillisecond();
     }
     const { items } = await core.ops.listing.newest({}, 6);
     const newest = people.reverse().flatMap(({ sid, jti }) => [sid, jti]);
@@ -320,12 +333,15 @@ describe.each([
     expect([...first.items, ...second.items].map(({ id }) => id)).toEqual([newest[1], newest[3]]);
   });
 
-  it("lists a token once that was revoked before its session was", async () => {
-    const someone = await signUp();
+  it("lists a token once, as revoked when it was, although its session was later", async () => {
+    const [someone, other] = [await signUp(), await signUp()];
     await core.ops.revoke({ token: someone.accessToken }, ACTOR);
+    await nextMillisecond();
+    await logout(other);
+    await nextMillisecond();
     await logout(someone);
-    const { items } = await core.ops.listing.newest({ user: someone.user }, 10);
-    expect(items.map(({ id }) => id)).toEqual([someone.sid, someone.jti]);
+    const { items } = await core.ops.listing.newest({}, 4);
+    expect(items.map(({ id }) => id)).toEqual([someone.sid, other.sid, other.jti, someone.jti]);
   });
 
   it("lists what was revoked of an issuer's, by whatever name", async () => {
@@ -341,6 +357,16 @@ describe.each([
     expect([...ids].sort()).toEqual(
       ["j2", keyIdOf("j/1"), keyIdOf("s/2"), keyIdOf("u/1")].map((id) => `clerk:${id}`).sort(),
     );
+  });
+
+  it("lists an entry once of which two events of one millisecond tell", async () => {
+    const [prefix, jti] = [shards.prefixOf("anybody"), randomUUID()];
+    const timestamp = "2026-01-01T00:00:00.000Z";
+    const text = JSON.stringify({ jti, revoked_at: timestamp });
+    await redis.admin.set(`${prefix}denylist:jti:${jti}`, text, "EX", 100);
+    const event = ["event", "logout", "timestamp", timestamp, "kind", "token", "jti", jti];
+    for (let count = 0; count < 2; count += 1) await redis.admin.xadd(`${prefix}events`, "*", ...event);
+    expect((await core.ops.listing.newest({ text: jti }, 10)).items).toHaveLength(1);
   });
 
   it("takes no word of a device for the name of what an event says next", async () => {
@@ -392,6 +418,12 @@ describe.each([
     await redis.admin.set(key, right);
   });
 });
+
+/** Within a millisecond, two shards' events have no order. */
+async function nextMillisecond(): Promise<void> {
+  const now = Date.now();
+  await eventually(() => Promise.resolve(Date.now() > now));
+}
 
 async function expectEventually(ask: () => Promise<unknown>, expected: unknown): Promise<void> {
   const deadline = Date.now() + 5000;

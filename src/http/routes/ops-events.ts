@@ -79,7 +79,7 @@ export function createEventStream({ events, denylist, revocations, isStopping }:
       if (isOver()) return;
       if (batch.events.length > 0) await write(batch.events.map(({ event }) => messageOf(event)).join(""));
       place = batch.events.at(-1)?.to ?? place;
-      if (!isBlocked && performance.now() - heardAt >= HEARTBEAT_MS) await write(":\n\n");
+      if (performance.now() - heardAt >= HEARTBEAT_MS) await write(":\n\n");
       if (!batch.next) await sleep(POLL_MS, undefined, { signal: over }).catch(() => undefined);
     }
   }

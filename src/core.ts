@@ -106,8 +106,8 @@ export type Core = Omit<Base, "ops"> & {
   issuerLogout: IssuerLogout;
   /** The issuers whose keys couldn't be fetched lately. */
   issuerWarnings: ForeignTokens["warnings"];
-  /** Stops all timers. Whoever connected Redis closes it. */
-  close(): void;
+  /** Stops all timers, and tells Redis what it still has to be told. Whoever connected Redis closes it then. */
+  close(): Promise<void>;
 };
 
 export type CoreOptions = BaseOptions &
@@ -136,12 +136,12 @@ export function createCore(options: CoreOptions): Core {
   });
   const alarms = createAlarms({ redis, shards, past, log });
   const ops = createOps(base.ops, { ...base, tokens, refreshTokens });
-  function close(): void {
+  async function close(): Promise<void> {
     stopWatching();
     stopFollowing?.();
     revocations.close();
-    alarms.close();
     foreignTokens.close();
+    await alarms.close();
   }
   const { logoutTokens, warnings: issuerWarnings } = foreignTokens;
   const atIssuer = createLogoutAtIssuer({ writer, shards, redis, clockToleranceSeconds });

@@ -135,10 +135,9 @@ export function createCurfew(options: CurfewOptions): Curfew {
       else await revokeSubject(user.issuer, user.sub, why);
     },
 
-    close() {
-      core.close();
+    async close() {
+      await core.close();
       redis.close();
-      return Promise.resolve();
     },
   };
 }

@@ -6,8 +6,8 @@ import { isLoopback } from "./settings/checks";
 import { readConfig, type Config } from "./settings/config";
 import { createApp } from "./http/app";
 import { listen, type Listening } from "./http/server";
-import { createCore } from "./core";
-import { createMeter } from "./metrics/meter";
+import { createCore, type Core } from "./core";
+import { createMeter, type Meter } from "./metrics/meter";
 import { DATA_DIR, KEPT_SECRET_FILE } from "./settings/redis";
 import { startEmbeddedRedis } from "./redis/embedded";
 import { mayEvict } from "./redis/info";
@@ -33,8 +33,9 @@ async function main(): Promise<void> {
   const log = createLog(config.logLevel);
   const storage = await openStorage(config, log);
   const isReady = await untilFirstContact(config, storage.redis);
+  const core = createServiceCore(config, storage.redis, log);
   const server = await listen(
-    (isStopping) => createService(config, storage.redis, log, isStopping),
+    (isStopping) => createApp({ ...core, isStopping }, config),
     config.port,
     config.host,
   );
@@ -43,7 +44,12 @@ async function main(): Promise<void> {
   logEvent(log.child({}, { level: "info" }), "listening", { port, host: config.host });
   if (!config.production)
     process.stderr.write(greeting(config, port, isReady ? storage.description : NOT_READY));
-  stopOnSignal(server, storage, config.shutdownGraceMs, log);
+  async function close(): Promise<void> {
+    await core.close();
+    storage.redis.close();
+    await storage.stop();
+  }
+  stopOnSignal(server, close, config.shutdownGraceMs, log);
 }
 
 function createLog(level: string): Logger {
@@ -120,15 +126,14 @@ function untilFirstContact({ production, allowEviction }: Config, redis: Redis):
   return Promise.race([contact, sleep(REDIS_START_TIMEOUT_MS, false, { ref: false })]);
 }
 
-function createService(config: Config, redis: Redis, log: Logger, isStopping: () => boolean) {
+function createServiceCore(config: Config, redis: Redis, log: Logger): Core & { meter: Meter } {
   const keys = readKeyRing(config, log);
   const { prefix, issuers, clockToleranceSeconds } = config;
   const shards =
     config.redis.mode === "cluster" ? createShards(prefix, config.shards) : createOneShard(prefix);
   const foreignTokens = createForeignTokens(issuers, { clockToleranceSeconds, log });
   const meter = createMeter();
-  const core = createCore({ ...config, redis, shards, keys, foreignTokens, meter, log });
-  return createApp({ ...core, meter, isStopping }, config);
+  return { ...createCore({ ...config, redis, shards, keys, foreignTokens, meter, log }), meter };
 }
 
 function readKeyRing({ hasAccounts, key, verifyKeys }: Config, log: Logger): KeyRing {
@@ -153,7 +158,7 @@ function greeting({ host, demo, hasAccounts }: Config, port: number, description
 }
 
 /** Requests in flight get their answers, then Redis is closed last. A second signal ends the process at once. */
-function stopOnSignal(server: Listening, storage: Storage, graceMs: number, log: Logger): void {
+function stopOnSignal(server: Listening, close: () => Promise<void>, graceMs: number, log: Logger): void {
   let isStopping = false;
   async function stop(signal: NodeJS.Signals): Promise<void> {
     if (isStopping) process.exit(1);
@@ -164,8 +169,7 @@ function stopOnSignal(server: Listening, storage: Storage, graceMs: number, log:
     // SIGINT comes from a terminal, where no load balancer has to notice first.
     const quietMs = signal === "SIGINT" ? 0 : Math.min(QUIET_MS, graceMs / 4);
     await server.drain({ quietMs, graceMs });
-    storage.redis.close();
-    await storage.stop();
+    await close();
     process.exit(0);
   }
   process.on("SIGTERM", (signal) => void stop(signal));

@@ -113,7 +113,7 @@ export function withKeyedDesk(
     try {
       return await run({ ...core, by: whoRunsThis() });
     } finally {
-      core.close();
+      await core.close();
     }
   });
 }

@@ -1,8 +1,10 @@
 const QUIET_MS = 500;
 const EVERY_MS = 100;
 
+type Out = { isTTY: boolean; write(text: string): unknown };
+
 /** Says on the terminal how far a long search is, and nothing where nobody looks, or while it is short. */
-export function createProgress(total: number, what = "keys", out = process.stderr) {
+export function createProgress(total: number, what = "keys", out: Out = process.stderr) {
   const beganAt = performance.now();
   let [done, saidAt] = [0, 0];
 

@@ -26,8 +26,11 @@ export type Alarms = {
   raise: (refusal: unknown, use: Use) => void;
   /** How many uses of revoked tokens this process has refused. */
   total: () => number;
-  /** Reports what hasn't been reported yet, and stops. */
-  close: () => void;
+  /**
+   * Reports what hasn't been reported yet, and stops. Resolves once Redis has answered, or at the latest when the time
+   * for a call is up.
+   */
+  close: () => Promise<void>;
 };
 
 type AlarmParts = { redis: Redis; shards: Shards; past: Pick<Past, "witnessed">; log: Logger };
@@ -56,7 +59,7 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
   const watched = new Map<string, Watched>();
   let total = 0;
 
-  function tellEvent(token: RevokedToken, { by, requester }: Use, uses: number): void {
+  async function tellEvent(token: RevokedToken, { by, requester }: Use, uses: number): Promise<void> {
     const { sub, sid = "", jti, entryKeys } = token;
     const prefix = shards.prefixOf(sub);
     const told = `${prefix}ratelimit:alarm:${digestOf(sub, jti)}`;
@@ -72,7 +75,7 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
     const keys = [eventsKey(prefix), epochKey(prefix), told];
     const records = entryKeys.flatMap((key) => [key, usesKeyOf(prefix, key)]);
     // If Redis doesn't accept the event, the log has it anyway.
-    redis.run(TELL_USE, [...keys, ...records], args).catch(() => undefined);
+    await redis.run(TELL_USE, [...keys, ...records], args).catch(() => undefined);
   }
 
   function tellLog({ token, latest, uses }: Watched): void {
@@ -80,10 +83,11 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
     logEvent(log, EVENT, { ...latest.about, ...names, uses, total }, token ? EVENT : TOO_MANY);
   }
 
-  function tell(each: Watched): void {
+  async function tell(each: Watched): Promise<void> {
+    const { token, latest, uses } = each;
     tellLog(each);
-    if (each.token) tellEvent(each.token, each.latest, each.uses);
     each.uses = 0;
+    if (token) await tellEvent(token, latest, uses);
   }
 
   /**
@@ -93,7 +97,7 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
   function watch(key: string, token: RevokedToken | undefined, latest: Use): void {
     const timer = setInterval(() => {
       if (each.uses > 0) {
-        tell(each);
+        void tell(each);
         return;
       }
       clearInterval(timer);
@@ -101,7 +105,7 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
     }, windowMs).unref();
     const each: Watched = { token, latest, uses: 1, timer };
     watched.set(key, each);
-    tell(each);
+    void tell(each);
   }
 
   function hasRoomFor(sub: string): boolean {
@@ -131,12 +135,11 @@ export function createAlarms({ redis, shards, past, log }: AlarmParts, windowMs 
 
     total: () => total,
 
-    close() {
-      for (const each of watched.values()) {
-        clearInterval(each.timer);
-        if (each.uses > 0) tellLog(each);
-      }
+    async close() {
+      const all = [...watched.values()];
       watched.clear();
+      for (const { timer } of all) clearInterval(timer);
+      await Promise.all(all.filter(({ uses }) => uses > 0).map(tell));
     },
   };
 }

@@ -67,6 +67,23 @@ export const sidKey = (prefix: string, sid: string) => `${prefix}denylist:sid:${
 /** Denies every token of a foreign subject that was issued up to the entry's cutoff. */
 export const subKey = (prefix: string, sub: string) => `${prefix}denylist:sub:${sub}`;
 
+/** What an entry denies: one token, a session, or all that a foreign subject had so far; and how its key says so. */
+export const KINDS = { token: "jti", session: "sid", user: "sub" } as const;
+
+export type Kind = keyof typeof KINDS;
+
+/** Where a key stands: in which shard, and what it denies. */
+export type Place = { prefix: string; kind: Kind; id: string; key: string };
+
+/** Undefined for a key that is no entry's, such as the epoch's. */
+export function placeOf(prefixes: readonly string[], key: string): Place | undefined {
+  const prefix = prefixes.find((each) => key.startsWith(`${each}denylist:`));
+  if (prefix === undefined) return undefined;
+  const [, name, id] = /^(jti|sid|sub):(.+)$/s.exec(key.slice(`${prefix}denylist:`.length)) ?? [];
+  const kind = (Object.keys(KINDS) as Kind[]).find((each) => KINDS[each] === name);
+  return kind && id !== undefined ? { prefix, kind, id, key } : undefined;
+}
+
 /** Where the uses that an entry refused are counted, for as long as the entry lives. */
 export const usesKeyOf = (prefix: string, entryKey: string) =>
   `${prefix}uses:${entryKey.slice(`${prefix}denylist:`.length)}`;

@@ -11,10 +11,13 @@ local WITHOUT_TTL_MS = 86400000
 
 for at = 4, #KEYS, 2 do
   local leftMs = redis.call('PTTL', KEYS[at])
-  if leftMs ~= -2 then
-    local record = KEYS[at + 1]
-    local before = tonumber(redis.call('HGET', record, 'uses') or 0)
-    redis.call('HSET', record, 'uses', string.format('%.0f', before + tonumber(args.uses)), 'last_used_at', args.now,
+  local record = KEYS[at + 1]
+  -- Somebody may have written it by hand, as something else. It stays as it is, and the event is told all the same.
+  local before = redis.pcall('HGET', record, 'uses')
+  local isRecord = before == false or type(before) == 'string'
+  if leftMs ~= -2 and isRecord then
+    local uses = (tonumber(before) or 0) + tonumber(args.uses)
+    redis.call('HSET', record, 'uses', string.format('%.0f', uses), 'last_used_at', args.now,
       'by', args.by, 'ip', args.ip, 'user_agent', args.user_agent)
     redis.call('PEXPIRE', record, string.format('%.0f', leftMs == -1 and WITHOUT_TTL_MS or leftMs))
   end

@@ -49,7 +49,7 @@ export type AppOptions = AuthTableOptions &
 export function createApp(core: AppCore, options: AppOptions): App {
   const { auth, ops, people, revocations, keys, denylist, alarms, meter, log } = core;
   const { isStopping = () => false } = core;
-  const { authRoutes, logoutRoute, verifyRoute, token, limit, cookies, tell } = createAuthTable(
+  const { authRoutes, logoutRoute, verifyRoute, ownPagesOnly, token, limit, cookies, tell } = createAuthTable(
     core,
     options,
   );
@@ -80,7 +80,8 @@ export function createApp(core: AppCore, options: AppOptions): App {
       ["delete", "/revocations/:kind/:id", token, opsRole, readJson, lift],
       ["post", "/why", token, opsRole, requireJson, why],
       ["get", "/users/:id/sessions", token, opsRole, sessions],
-      ["get", "/events", token, opsRole, events],
+      // Other sites' pages couldn't read it, but could take all the places that there are for streams.
+      ["get", "/events", ownPagesOnly, token, opsRole, events],
       ["get", "/status", token, opsRole, status],
     ],
   };

@@ -82,5 +82,5 @@ export function createAuthTable(core: Core, options: AuthTableOptions) {
   // gateway would take it for a yes.
   const verifyRoute: Route = ["all", "/verify{/*path}", forwardedToken, verify];
 
-  return { authRoutes, logoutRoute, verifyRoute, token, check, limit, cookies, tell };
+  return { authRoutes, logoutRoute, verifyRoute, ownPagesOnly, token, check, limit, cookies, tell };
 }

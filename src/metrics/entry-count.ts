@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { placeOf, type Kind } from "../denylist/entry";
 import { outsideBudgets } from "../redis/budget";
 import type { Redis } from "../redis/redis";
 import { scanStep, SCAN_START, type ScanPlace, type ScanStep } from "../redis/scan";
 import type { Shards } from "../redis/shards";
 
 /** How many entries of each kind are alive. */
-type EntryCounts = { token: number; session: number; user: number };
+type EntryCounts = Record<Kind, number>;
 
 export type EntryCount = {
   /**
@@ -18,8 +19,6 @@ export type EntryCount = {
 const WALK_EVERY_MS = 60_000;
 /** So that a walk takes at most about a tenth of Redis's time. */
 const PAUSE_PER_SCAN = 10;
-
-const KINDS = { jti: "token", sid: "session", sub: "user" } as const;
 
 const pauseFor = (ms: number): Promise<unknown> => sleep(ms, undefined, { ref: false });
 
@@ -39,7 +38,7 @@ export function createEntryCount(redis: Redis, shards: Shards, pause = pauseFor)
         const step: ScanStep = await scanStep(redis, `${shards.pattern}denylist:*`, place);
         const tookMs = performance.now() - askedAt;
         for (const key of step.keys) {
-          const kind = kindOf(key);
+          const kind = placeOf(shards.prefixes, key)?.kind;
           if (kind) found[kind] += 1;
         }
         place = step.next;
@@ -62,10 +61,4 @@ export function createEntryCount(redis: Redis, shards: Shards, pause = pauseFor)
       return counts;
     },
   };
-}
-
-/** Undefined for the epoch. */
-function kindOf(key: string): keyof EntryCounts | undefined {
-  const [, kind = ""] = /denylist:(jti|sid|sub):/.exec(key) ?? [];
-  return KINDS[kind as keyof typeof KINDS];
 }

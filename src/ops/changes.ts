@@ -1,11 +1,11 @@
-import { NOBODY, type Grounds } from "../denylist/entry";
+import { KINDS, NOBODY, type Grounds, type Kind } from "../denylist/entry";
 import { beganAt, epochKey } from "../denylist/past/epochs";
 import type { NamedToken, Revoker } from "../denylist/revoker";
 import { CurfewError } from "../errors";
 import { keyIdOf } from "../issuers/foreign-ids";
 import type { Redis } from "../redis/redis";
 import type { Sessions } from "../sessions/sessions";
-import type { Entries, Entry, Kind } from "./entries";
+import type { Entries, Entry } from "./entries";
 import type { Rule, Rules } from "./rules";
 import { nameJti, readForeign, type Lifetimes, type NamedTarget } from "./targets";
 
@@ -87,11 +87,13 @@ export function createChanges(parts: ChangesParts) {
     },
   };
 
-  async function liftOne({ kind, key, sub, sid, jti }: Entry, actor: Actor): Promise<boolean> {
+  async function liftOne({ kind, id, key, sub, sid, jti }: Entry, actor: Actor): Promise<boolean> {
     const place = entries.placeOf(key);
     if (!place) return false;
-    const named = { kind, sub: sub ?? "", sid: sid ?? "", jti: jti ?? "" };
-    return revoker.lift({ prefix: place.prefix, key, ...named }, actor);
+    const names = { sub: sub ?? "", sid: sid ?? "", jti: jti ?? "" };
+    // What somebody wrote by hand may not say what it denies. The event must all the same.
+    names[KINDS[kind]] ||= id;
+    return revoker.lift({ prefix: place.prefix, key, kind, ...names }, actor);
   }
 
   /** As the check would have it, for a token with the names that the entry has. */

@@ -1,16 +1,11 @@
 import { z } from "zod";
 import { parseText, readText } from "../denylist/entry-text";
-import { jtiKey, sidKey, subKey, usesKeyOf } from "../denylist/entry";
+import { jtiKey, placeOf, sidKey, subKey, usesKeyOf, type Kind, type Place } from "../denylist/entry";
 import { keyIdOf } from "../issuers/foreign-ids";
 import { isCluster, type Client } from "../redis/commands";
 import type { Redis } from "../redis/redis";
 import type { Shards } from "../redis/shards";
 import { dateOf } from "./dates";
-
-/** What an entry denies: one token, a session, or all that a foreign subject had so far; and how its key says so. */
-export const KINDS = { token: "jti", session: "sid", user: "sub" } as const;
-
-export type Kind = keyof typeof KINDS;
 
 /** What somebody may write for a kind: its name, or what its keys call it. */
 export const KIND_OF = {
@@ -56,9 +51,6 @@ export type Uses = z.infer<typeof Uses>;
 
 export type Entries = ReturnType<typeof createEntries>;
 
-/** Where a key stands: in which shard, and what it denies. */
-export type Place = { prefix: string; kind: Kind; id: string; key: string };
-
 /** Reads the denylist's entries, whoever wrote them. */
 export function createEntries(redis: Redis, shards: Shards) {
   /** Returns the entries that are there and wanted, in the same order. When they expire is asked of the wanted alone. */
@@ -91,17 +83,11 @@ export function createEntries(redis: Redis, shards: Shards) {
     find: (kind: Kind, id: string): Promise<Entry[]> => read(placesOf(kind, id)),
 
     /** Undefined for a key that is no entry's. */
-    placeOf(key: string): Place | undefined {
-      const prefix = shards.prefixes.find((each) => key.startsWith(`${each}denylist:`));
-      if (prefix === undefined) return undefined;
-      const [, name, id] = /^(jti|sid|sub):(.+)$/s.exec(key.slice(`${prefix}denylist:`.length)) ?? [];
-      const kind = (Object.keys(KINDS) as Kind[]).find((each) => KINDS[each] === name);
-      return kind && id !== undefined ? { prefix, kind, id, key } : undefined;
-    },
+    placeOf: (key: string): Place | undefined => placeOf(shards.prefixes, key),
 
     /** How often the entry refused a token; undefined if it never did. */
     async usesOf(key: string): Promise<Uses | undefined> {
-      const prefix = shards.prefixes.find((each) => key.startsWith(`${each}denylist:`)) ?? "";
+      const { prefix = "" } = placeOf(shards.prefixes, key) ?? {};
       const record = await redis.ask((client) =>
         client.hgetall(usesKeyOf(prefix, key)).catch(ifOfAnotherType),
       );

@@ -19,11 +19,14 @@ export type Event = z.infer<typeof Event>;
 /** A place between two events, in each shard: the id of the event before it, `-` or `+` for the beginning and the end. */
 export type Positions = readonly string[];
 
-/** An event, in which shard it is, and the places before and after it. */
-export type Placed = { event: Event; prefix: string; before: Positions; after: Positions };
+/** An event, in which shard it is, and the places from which a walk comes to it, and goes on behind it. */
+export type Placed<Of = Told> = { event: Of; prefix: string; from: Positions; to: Positions };
 
 /** Some events, in the order of the walk. Without `next`, there were no more. */
-export type Batch = { events: Placed[]; next: Positions | undefined };
+export type Batch<Of = Told> = { events: Placed<Of>[]; next: Positions | undefined };
+
+/** An id is where a stream goes on, so only a walk towards the newer ones gives them. */
+export type Told = Omit<Event, "id">;
 
 export type Events = ReturnType<typeof createEvents>;
 
@@ -56,8 +59,7 @@ export function createEvents(redis: Redis, shards: Shards) {
       .map((row): Placed => {
         const start = place;
         place = place.map((each, at) => (at === row.at ? row.id : each));
-        const [before, after] = towards === "newer" ? [start, place] : [place, start];
-        return { event: toEvent(row.fields, after), prefix: prefixes[row.at] ?? "", before, after };
+        return { event: toEvent(row.fields), prefix: prefixes[row.at] ?? "", from: start, to: place };
       });
     return { events, next: rows.length < count ? undefined : place };
   }
@@ -75,11 +77,12 @@ export function createEvents(redis: Redis, shards: Shards) {
     },
 
     /** The events after a place, the oldest first. */
-    async after(place: Positions, count: number): Promise<Batch> {
+    async after(place: Positions, count: number): Promise<Batch<Event>> {
       const rows = await redis.ask((client) =>
         readEach((key, at) => client.xrange(key, exclusive(place[at] ?? BEGINNING), "+", "COUNT", count)),
       );
-      return walk(place, rows, count, "newer");
+      const { events, next } = walk(place, rows, count, "newer");
+      return { events: events.map((each) => ({ ...each, event: withId(each) })), next };
     },
 
     /** The place after which the last `count` events are, so many as there are now. */
@@ -127,13 +130,14 @@ function justBefore(id: string): string {
 const exclusive = (id: string) => (id === END ? id : isBeginning(id) ? BEGINNING : `(${id}`);
 const isBeginning = (id: string) => id === BEGINNING || /^0+-0+$/.test(id);
 
-function toEvent(fields: string[], after: Positions): Event {
+const withId = ({ event, to }: Placed): Event => ({ id: writePositions(to), ...event });
+
+function toEvent(fields: string[]): Told {
   const member = (name: string) => {
     const value = fields.find((_, at) => at % 2 === 1 && fields[at - 1] === name);
     return value === undefined || value === "" ? null : value;
   };
   return {
-    id: writePositions(after),
     event: member("event") ?? "unknown",
     ...{ timestamp: member("timestamp"), kind: member("kind"), sub: member("sub"), sid: member("sid") },
     ...{ jti: member("jti"), by: member("by"), ip: member("ip"), user_agent: member("user_agent") },

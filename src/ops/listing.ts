@@ -2,10 +2,11 @@ import { leftMs } from "../redis/budget";
 import type { Redis } from "../redis/redis";
 import { countKeys, scanStep, SCAN_START, type ScanPlace } from "../redis/scan";
 import type { Shards } from "../redis/shards";
-import { jtiKey, sidKey, subKey } from "../denylist/entry";
-import { keyIdOf } from "../issuers/foreign-ids";
-import { KINDS, type Entries, type Entry, type Kind, type Place } from "./entries";
-import type { Batch, Event, Events, Placed, Positions } from "./events";
+import { KINDS, type Kind } from "../denylist/entry";
+import type { TrustedIssuer } from "../issuers/trusted-issuer";
+import type { Entries, Entry } from "./entries";
+import { placesNamedBy } from "./event-places";
+import type { Batch, Events, Placed, Positions } from "./events";
 
 /** Which entries are wanted; all that is left out is. `text` is found anywhere in an entry, in any case, as it is spelled. */
 export type Filter = {
@@ -36,8 +37,18 @@ const TIME_SHARE = 0.5;
 const KEYS_AT_ONCE = 25;
 const EVENTS_AT_ONCE = 100;
 
+export type ListingParts = {
+  redis: Redis;
+  shards: Shards;
+  issuers: readonly Pick<TrustedIssuer, "name">[];
+  entries: Entries;
+  events: Events;
+};
+
 /** Lists entries, page by page, without ever holding Redis up. */
-export function createListing(redis: Redis, shards: Shards, entries: Entries, events: Events) {
+export function createListing({ redis, shards, issuers, entries, events }: ListingParts) {
+  const issuerNames = issuers.map(({ name }) => name);
+
   /** All that are there, in no order, newest first within a page; also those that somebody wrote by hand. */
   async function all(filter: Filter, limit: number, from: EntriesPlace = START): Promise<Page<EntriesPlace>> {
     const pattern = `${shards.pattern}denylist:${filter.kind ? `${KINDS[filter.kind]}:` : ""}*`;
@@ -90,10 +101,12 @@ export function createListing(redis: Redis, shards: Shards, entries: Entries, ev
       looked += batch.events.length;
       place = batch.next;
       const made = await madeBy(batch.events);
-      for (const { after, entries: here } of made) {
-        const matching = here.filter((entry) => matches(entry, filter));
+      for (const { from: start, entries: here } of made) {
+        // Two events of one millisecond may both look as if they had made it.
+        const isNew = ({ key }: Entry) => items.every((item) => item.key !== key);
+        const matching = here.filter((entry) => isNew(entry) && matches(entry, filter));
         if (items.length > 0 && items.length + matching.length > limit) {
-          place = after;
+          place = start;
           break;
         }
         items.push(...matching);
@@ -104,10 +117,10 @@ export function createListing(redis: Redis, shards: Shards, entries: Entries, ev
 
   /** The entries that each event made, as far as they are still there. */
   async function madeBy(placed: readonly Placed[]) {
-    const named = placed.map(({ event, prefix }) => placesNamedBy(event, prefix));
+    const named = placed.map(({ event, prefix }) => placesNamedBy(event, prefix, issuerNames));
     const found = new Map((await entries.read(named.flat())).map((entry) => [entry.key, entry]));
-    return placed.map(({ event, after }, at) => ({
-      after,
+    return placed.map(({ event, from }, at) => ({
+      from,
       entries: (named[at] ?? [])
         .map(({ key }) => found.get(key))
         .filter((entry) => entry !== undefined)
@@ -122,24 +135,6 @@ export function createListing(redis: Redis, shards: Shards, entries: Entries, ev
 function createTimer(): () => boolean {
   const totalMs = leftMs(Infinity);
   return () => leftMs(Infinity) >= totalMs * (1 - TIME_SHARE);
-}
-
-/** A foreign subject is spelled `<issuer name>:<sub>`; an app's own ids may look like that, too. */
-const FOREIGN = /^([a-z0-9-]{1,32}):(.*)$/s;
-
-/** The keys of what an event says was revoked, own and foreign. */
-function placesNamedBy({ event, kind, sub, sid, jti }: Event, prefix: string): Place[] {
-  if (kind === null || event === "lifted") return [];
-  const [, issuer, name] = FOREIGN.exec(sub ?? "") ?? [];
-  const spellings = (id: string) =>
-    issuer === undefined ? [id] : [...new Set([id, `${issuer}:${id}`, `${issuer}:${keyIdOf(id)}`])];
-  const places = (of: Kind, id: string | null | undefined, key: typeof jtiKey) =>
-    id ? spellings(id).map((each) => ({ prefix, kind: of, id: each, key: key(prefix, each) })) : [];
-  return [
-    ...places("user", kind === "user" ? name : null, subKey),
-    ...places("session", sid, sidKey),
-    ...places("token", jti, jtiKey),
-  ];
 }
 
 function matches(entry: Entry, { kind, user, reason, text, since }: Filter): boolean {

@@ -1,6 +1,7 @@
 import { normaliseEmail, type Accounts } from "../accounts/accounts";
 import type { Tokens } from "../auth/tokens";
 import type { Denylist } from "../denylist/denylist";
+import type { Kind } from "../denylist/entry";
 import type { Mirror } from "../denylist/mirror/mirror";
 import type { Revoker } from "../denylist/revoker";
 import type { Redis } from "../redis/redis";
@@ -9,7 +10,7 @@ import type { Sessions } from "../sessions/sessions";
 import type { RefreshTokens } from "../tokens/refresh-tokens";
 import { CurfewError } from "../errors";
 import { createChanges, type Actor } from "./changes";
-import { createEntries, type Entry, type Kind, type Uses } from "./entries";
+import { createEntries, type Entry, type Uses } from "./entries";
 import { createEvents } from "./events";
 import { createListing } from "./listing";
 import { readStatus } from "./status";
@@ -47,7 +48,7 @@ export function createKeylessOps(parts: KeylessOpsParts) {
   return {
     entries,
     events,
-    listing: createListing(redis, shards, entries, events),
+    listing: createListing({ ...parts, entries, events }),
     rules,
     why: { jti: (jti: string) => whyJti(rules, jti) },
     ...createChanges({ ...parts, entries, rules, isUser, userIdOf }),

@@ -26,8 +26,8 @@ function untilEnd<T extends { close(): unknown }>(it: T): T {
   opened.push(it);
   return it;
 }
-afterAll(() => {
-  for (const each of opened) each.close();
+afterAll(async () => {
+  for (const each of opened.reverse()) await each.close();
 });
 const redis = useRedis();
 const clerk = use(() => startProvider("clerk"));

@@ -48,7 +48,7 @@ export const useCore = (redis: TestRedis, options: Options = {}): Core =>
 export async function openCore(
   address: NodeAddress,
   options: Options = {},
-): Promise<Core & { stop(): void }> {
+): Promise<Core & { stop(): Promise<void> }> {
   const { shards = createOneShard("curfew:"), issuers = [], key = SECRET, around } = options;
   const { settings, timeoutMs = 2000, log = SILENT } = options;
   const { trackedAt } = options;
@@ -65,8 +65,8 @@ export async function openCore(
     keys: createKeyRing(readSecret(key)),
     foreignTokens: createForeignTokens(issuers, { clockToleranceSeconds: 0, log }),
   });
-  const stop = () => {
-    core.close();
+  const stop = async () => {
+    await core.close();
     connection.close();
   };
   return { ...core, stop };

@@ -2,8 +2,18 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { call, eventually, expectRefusal, me, PASSWORD, register, untilReady } from "../helpers/client";
+import {
+  call,
+  eventually,
+  expectRefusal,
+  logout,
+  me,
+  PASSWORD,
+  register,
+  untilReady,
+} from "../helpers/client";
 import { answersIn, get, HAS_BEGUN, openConnection, postLater, type Connection } from "../helpers/connection";
+import { decodePart } from "../helpers/jws";
 import { useRedis } from "../helpers/redis";
 import { startService, type TestService } from "../helpers/service";
 
@@ -131,6 +141,20 @@ describe("on SIGTERM", () => {
     late.write(body);
     expect(answersIn(await late.untilEnd())).toEqual([{ status: 200, closes: true }]);
     expect(await exit).toMatchObject({ code: 0 });
+  });
+
+  it("tells Redis of the uses of a revoked token that it had only counted", async () => {
+    const service = await start({});
+    const { access_token } = await register(service.url);
+    await logout(service.url, access_token);
+    const uses = `curfew:uses:jti:${String(decodePart(access_token, 1)["jti"])}`;
+    const isTold = async () => (await redis.admin.hget(uses, "uses")) === "1";
+    await me(service.url, access_token);
+    await eventually(isTold);
+    for (let at = 0; at < 2; at += 1) await me(service.url, access_token);
+    expect(await isTold()).toBe(true);
+    expect((await signal(service, "SIGINT")).code).toBe(0);
+    expect(await redis.admin.hget(uses, "uses")).toBe("3");
   });
 
   it("answers every one of several requests that were sent in a row, whenever they came", async () => {

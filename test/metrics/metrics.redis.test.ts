@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { createMeter } from "../../src/metrics/meter";
 import { call, eventually, login, logout, me, PASSWORD, refresh, register } from "../helpers/client";
 import { openDevices } from "../helpers/leaving";
 import { risenIn, scrape, type Samples } from "../helpers/metrics";
@@ -43,6 +44,13 @@ describe("curfew_checks_total", () => {
     await logout(service.url, tokens.access_token);
     expect(await rise(() => checkAll(tokens.access_token))).toEqual({ token_revoked: 3 });
     expect(await rise(() => introspect(tokens.refresh_token))).toEqual({ refresh_token_invalid: 1 });
+  });
+
+  it("counts a fault of ours as one", async () => {
+    const meter = createMeter();
+    const check = meter.countVerdicts(() => Promise.reject(new TypeError("x")));
+    await expect(check(undefined)).rejects.toThrow(TypeError);
+    expect(await meter.registry.metrics()).toContain('curfew_checks_total{result="internal"} 1\n');
   });
 
   it("has a 0 for each common verdict before the first, so that the first is seen as a rise", async () => {

@@ -27,7 +27,10 @@ const redis = {
 } as Redis;
 
 const shards = createOneShard("curfew:");
-const listing = createListing(redis, shards, createEntries(redis, shards), createEvents(redis, shards));
+const listing = createListing({
+  ...{ redis, shards, issuers: [] },
+  ...{ entries: createEntries(redis, shards), events: createEvents(redis, shards) },
+});
 
 it.each(["all", "newest"] as const)(
   "a page of %s ends, and says where it goes on, before the request's time with Redis is up",

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Actor } from "../../src/ops/changes";
 import { keyIdOf } from "../../src/issuers/foreign-ids";
+import type { TrustedIssuer } from "../../src/issuers/trusted-issuer";
 import { createOneShard } from "../../src/redis/shards";
 import { eventually, PASSWORD } from "../helpers/client";
 import { readEvents } from "../helpers/events";
@@ -10,6 +11,12 @@ import { useRedis } from "../helpers/redis";
 import { SECRET } from "../helpers/service";
 
 const ACTOR: Actor = { by: "ops:ada@example.com", note: "a lost phone" };
+const CLERK: TrustedIssuer = {
+  ...{ name: "clerk", issuer: "https://clerk.example", keys: { jwksUri: "http://127.0.0.1:1" } },
+  ...{ audience: null, logoutAudience: null, algorithms: ["RS256"], typ: undefined, required: [] },
+  ...{ claims: { tokenId: "jti", session: "sid", subject: "sub" } },
+  ...{ clockLeadSeconds: 5, maxLifetimeSeconds: 3600, sinceEpoch: true },
+};
 const REQUESTER = { ip: "192.0.2.7", userAgent: "Pocket/1.0" };
 
 describe.each([
@@ -17,7 +24,7 @@ describe.each([
   ["several shards", SHARDS],
 ])("ops, with %s", (_title, shards) => {
   const redis = useRedis();
-  const core = useCore(redis, { shards });
+  const core = useCore(redis, { shards, issuers: [CLERK] });
 
   async function signUp() {
     const granted = await core.auth.register(`${randomUUID()}@example.com`, PASSWORD, REQUESTER);
@@ -30,6 +37,15 @@ describe.each([
       { access: { token: accessToken, transport: "bearer" }, refresh: undefined, allDevices: false },
       REQUESTER,
     );
+  /** Somebody has stolen the token. */
+  async function use({ token }: Awaited<ReturnType<typeof signUp>>): Promise<void> {
+    const refused = await core.denylist.assertNotRevoked(token).catch((error: unknown) => error);
+    core.alarms.raise(refused, {
+      by: "",
+      requester: { ip: "198.51.100.1", userAgent: "Thief/1" },
+      about: {},
+    });
+  }
   const why = (token: string) => core.ops.why.token(token);
   const rulesOf = async (token: string) => (await why(token)).rules.map(({ rule }) => rule);
 
@@ -73,7 +89,9 @@ describe.each([
 
   it("names the claim that is wrong in a token that is genuine", async () => {
     const { accessToken } = await signUp();
-    expect(await rulesOf(vary(accessToken, SECRET, { claims: { aud: "others" } }))).toEqual(["aud"]);
+    expect(await why(vary(accessToken, SECRET, { claims: { aud: "others" } }))).toMatchObject({
+      ...{ verdict: "dead", rules: [{ rule: "aud" }], token: null },
+    });
     const tooLong = vary(accessToken, SECRET, { claims: { exp: Math.floor(Date.now() / 1000) + 86_400 } });
     expect(await why(tooLong)).toMatchObject({ verdict: "dead", rules: [{ rule: "lifetime" }] });
   });
@@ -85,6 +103,13 @@ describe.each([
     expect(await rulesOf(expired)).toEqual(["exp"]);
     await logout(someone);
     expect(await rulesOf(expired)).toEqual(["exp", "jti", "sid"]);
+  });
+
+  it("has nothing against a genuine token that is to be revoked and has expired", async () => {
+    const { accessToken, jti } = await signUp();
+    const now = Math.floor(Date.now() / 1000);
+    const expired = vary(accessToken, SECRET, { claims: { iat: now - 900, exp: now - 1 } });
+    expect(await core.ops.revoke({ token: expired }, ACTOR)).toEqual({ kind: "token", id: jti });
   });
 
   it("says that a token is from before the epoch", async () => {
@@ -157,17 +182,86 @@ describe.each([
     await expect(core.ops.lift("token", someone.jti, ACTOR)).rejects.toMatchObject({ code: "not_found" });
   });
 
+  it("revokes all that a user has who is logged in nowhere, which is nothing", async () => {
+    const someone = await signUp();
+    await logout(someone);
+    expect(await core.ops.revoke({ user: someone.user }, ACTOR)).toEqual({ kind: "user", id: someone.user });
+  });
+
+  it("is lifted by one of two who do it at once, and only that one is told so", async () => {
+    const someone = await signUp();
+    await logout(someone);
+    const lift = () => core.ops.lift("session", someone.sid, ACTOR);
+    const done = await Promise.allSettled([lift(), lift()]);
+    expect(done.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  });
+
+  it("tells what was lifted, also where the entry doesn't say what it denies", async () => {
+    const prefix = shards.prefixOf("anybody");
+    const id = randomUUID();
+    for (const kind of ["jti", "sid", "sub"])
+      await redis.admin.set(`${prefix}denylist:${kind}:${id}`, "why", "EX", 100);
+    for (const kind of ["token", "session", "user"] as const) await core.ops.lift(kind, id, ACTOR);
+    const { events } = await core.ops.events.before(core.ops.events.end, 100);
+    const lifted = events.filter(({ event, prefix: at }) => event.event === "lifted" && at === prefix);
+    expect(lifted.slice(0, 3).map(({ event: { kind, jti, sid, sub } }) => [kind, jti, sid, sub])).toEqual([
+      ["user", null, null, id],
+      ["session", null, id, null],
+      ["token", id, null, null],
+    ]);
+  });
+
+  it("says of a token from before the epoch that lifting its entry doesn't bring it back", async () => {
+    const jti = randomUUID();
+    const text = {
+      jti,
+      sub: randomUUID(),
+      sid: randomUUID(),
+      iat: 1,
+      revoked_at: "2026-01-01T00:00:00.000Z",
+    };
+    await redis.admin.set(`${shards.prefixOf(text.sub)}denylist:jti:${jti}`, JSON.stringify(text), "EX", 100);
+    const { stillRefusedBy } = await core.ops.lift("token", jti, ACTOR);
+    expect(stillRefusedBy.map(({ rule }) => rule)).toEqual(["epoch"]);
+  });
+
   it("counts how often an entry refused a token", async () => {
     const someone = await signUp();
     await logout(someone);
-    const refused = await core.denylist.assertNotRevoked(someone.token).catch((error: unknown) => error);
-    core.alarms.raise(refused, {
-      by: "",
-      requester: { ip: "198.51.100.1", userAgent: "Thief/1" },
-      about: {},
-    });
+    await use(someone);
     const uses = { uses: 1, ip: "198.51.100.1", user_agent: "Thief/1" };
     await expectEventually(async () => (await why(someone.accessToken)).rules, [{ uses }, { uses }]);
+    const prefix = shards.prefixOf(someone.user);
+    const [entry, record] = [`${prefix}denylist:jti:${someone.jti}`, `${prefix}uses:jti:${someone.jti}`];
+    expect(await redis.admin.pttl(record)).toBeGreaterThan(0);
+    expect((await redis.admin.pttl(record)) - (await redis.admin.pttl(entry))).toBeLessThan(100);
+    await core.ops.lift("token", someone.jti, ACTOR);
+    expect(await redis.admin.exists(record)).toBe(0);
+  });
+
+  it("counts the uses that an entry without a TTL refused, and not for ever", async () => {
+    const someone = await signUp();
+    const prefix = shards.prefixOf(someone.user);
+    await redis.admin.set(`${prefix}denylist:jti:${someone.jti}`, "by hand");
+    await use(someone);
+    await expectEventually(async () => (await why(someone.accessToken)).rules, [{ uses: { uses: 1 } }]);
+    expect(await redis.admin.pttl(`${prefix}uses:jti:${someone.jti}`)).toBeGreaterThan(0);
+  });
+
+  it("tells of a use though somebody wrote by hand where an entry's are counted", async () => {
+    const someone = await signUp();
+    await logout(someone);
+    const prefix = shards.prefixOf(someone.user);
+    await redis.admin.set(`${prefix}uses:jti:${someone.jti}`, "by hand");
+    await redis.admin.hset(`${prefix}uses:sid:${someone.sid}`, "uses", "many");
+    await use(someone);
+    const told = async () => (await core.ops.events.after(core.ops.events.beginning, 10_000)).events;
+    await eventually(async () =>
+      (await told()).some(({ event }) => event.event === "revoked_token_used" && event.jti === someone.jti),
+    );
+    const { rules } = await why(someone.accessToken);
+    expect(rules.map(({ uses }) => uses?.uses)).toEqual([undefined, 1]);
+    expect(await redis.admin.get(`${prefix}uses:jti:${someone.jti}`)).toBe("by hand");
   });
 
   it("lists entries with filters, page by page, and finds those that were written by hand", async () => {
@@ -190,23 +284,46 @@ describe.each([
     const byHand = await core.ops.listing.all({ text: "by-hand*" }, 100);
     expect(byHand.items).toMatchObject([{ kind: "token", id: "by-hand*", value: "a note", sub: null }]);
     expect((await core.ops.listing.all({ text: "by-h*d" }, 100)).items).toEqual([]);
+    await redis.admin.set(`${prefix}denylist:jti:in-json`, '{"sub":"somebody"}', "EX", 100);
+    const inJson = await core.ops.listing.all({ text: "in-json" }, 100);
+    expect(inJson.items).toMatchObject([{ value: '{"sub":"somebody"}', sub: null }]);
   });
 
-  it("lists an entry that somebody wrote by hand for longer than dates go", async () => {
-    const key = `${shards.prefixOf("anybody")}denylist:jti:for-ages`;
-    await redis.admin.set(key, "why", "EX", 99_999_999_999_999);
-    const { items } = await core.ops.listing.all({ text: "for-ages" }, 10);
-    expect(items).toMatchObject([{ key, expires_at: null }]);
-    await redis.admin.del(key);
+  it("lists each entry once where a page ends in the middle of many, the newest first within a page", async () => {
+    const keys = Array.from({ length: 120 }, (_, at) => `${shards.prefixOf("many")}denylist:jti:many-${at}`);
+    for (const [at, key] of keys.entries())
+      await redis.admin.set(key, JSON.stringify({ revoked_at: new Date(at).toISOString() }), "EX", 100);
+    const listed: string[] = [];
+    let place: Awaited<ReturnType<typeof core.ops.listing.all>>["next"];
+    do {
+      const { items, next } = await core.ops.listing.all({ text: "many-" }, 25, place);
+      expect(items.length).toBeLessThanOrEqual(25);
+      expect(items).toEqual(
+        [...items].sort((one, other) => (String(one.revoked_at) < String(other.revoked_at) ? 1 : -1)),
+      );
+      listed.push(...items.map(({ key }) => key));
+      place = next;
+    } while (place);
+    expect(listed.sort()).toEqual(keys.sort());
+    await redis.admin.del(...keys);
   });
+
+  it.each([99_999_999_999_999, 300_000_000_000])(
+    "lists an entry that somebody wrote by hand for longer than dates go: %s s",
+    async (seconds) => {
+      const key = `${shards.prefixOf("anybody")}denylist:jti:for-ages`;
+      await redis.admin.set(key, "why", "EX", seconds);
+      const { items } = await core.ops.listing.all({ text: "for-ages" }, 10);
+      expect(items).toMatchObject([{ key, expires_at: null }]);
+      await redis.admin.del(key);
+    },
+  );
 
   it("lists the newest revocations first, each once", async () => {
     const people = [await signUp(), await signUp(), await signUp()];
     for (const someone of people) {
       await logout(someone);
-      // Within a millisecond, two shards' events have no order.
-      const now = Date.now();
-      await eventually(() => Promise.resolve(Date.now() > now));
+      await nextMillisecond();
     }
     const { items } = await core.ops.listing.newest({}, 6);
     const newest = people.reverse().flatMap(({ sid, jti }) => [sid, jti]);
@@ -216,15 +333,59 @@ describe.each([
     expect([...first.items, ...second.items].map(({ id }) => id)).toEqual([newest[1], newest[3]]);
   });
 
+  it("lists a token once, as revoked when it was, although its session was later", async () => {
+    const [someone, other] = [await signUp(), await signUp()];
+    await core.ops.revoke({ token: someone.accessToken }, ACTOR);
+    await nextMillisecond();
+    await logout(other);
+    await nextMillisecond();
+    await logout(someone);
+    const { items } = await core.ops.listing.newest({}, 4);
+    expect(items.map(({ id }) => id)).toEqual([someone.sid, other.sid, other.jti, someone.jti]);
+  });
+
+  it("lists what was revoked of an issuer's, by whatever name", async () => {
+    const targets = [
+      { jti: "clerk:j/1" },
+      { session: "clerk:s/2" },
+      { user: "clerk:u/1" },
+      { jti: "clerk:j2" },
+    ];
+    for (const target of targets) await core.ops.revoke(target, ACTOR);
+    const { items } = await core.ops.listing.newest({}, 100);
+    const ids = new Set(items.map(({ id }) => id).filter((id) => id.startsWith("clerk:")));
+    expect([...ids].sort()).toEqual(
+      ["j2", keyIdOf("j/1"), keyIdOf("s/2"), keyIdOf("u/1")].map((id) => `clerk:${id}`).sort(),
+    );
+  });
+
+  it("lists an entry once of which two events of one millisecond tell", async () => {
+    const [prefix, jti] = [shards.prefixOf("anybody"), randomUUID()];
+    const timestamp = "2026-01-01T00:00:00.000Z";
+    const text = JSON.stringify({ jti, revoked_at: timestamp });
+    await redis.admin.set(`${prefix}denylist:jti:${jti}`, text, "EX", 100);
+    const event = ["event", "logout", "timestamp", timestamp, "kind", "token", "jti", jti];
+    for (let count = 0; count < 2; count += 1) await redis.admin.xadd(`${prefix}events`, "*", ...event);
+    expect((await core.ops.listing.newest({ text: jti }, 10)).items).toHaveLength(1);
+  });
+
+  it("takes no word of a device for the name of what an event says next", async () => {
+    const key = `${shards.prefixes[0] ?? ""}events`;
+    const jti = randomUUID();
+    await redis.admin.xadd(key, "*", "event", "logout", "jti", jti, "user_agent", "note", "epoch", "x");
+    const { events } = await core.ops.events.before(core.ops.events.end, 100);
+    expect(events.find(({ event }) => event.jti === jti)?.event.note).toBeNull();
+  });
+
   it("tells every event once, forwards and backwards", async () => {
     const backwards = await core.ops.events.before(core.ops.events.end, 10_000);
     const forwards: string[] = [];
     for (let place: typeof backwards.next = core.ops.events.beginning; place;) {
-      const batch: typeof backwards = await core.ops.events.after(place, 3);
+      const batch: Awaited<ReturnType<typeof core.ops.events.after>> = await core.ops.events.after(place, 3);
       forwards.push(...batch.events.map(({ event }) => event.id));
       place = batch.next;
     }
-    expect(backwards.events.map(({ event }) => event.event).sort()).toHaveLength(forwards.length);
+    expect(backwards.events).toHaveLength(forwards.length);
     if (shards.prefixes.length === 1) expect(forwards).toHaveLength((await readEvents(redis)).length);
   });
 
@@ -257,6 +418,12 @@ describe.each([
     await redis.admin.set(key, right);
   });
 });
+
+/** Within a millisecond, two shards' events have no order. */
+async function nextMillisecond(): Promise<void> {
+  const now = Date.now();
+  await eventually(() => Promise.resolve(Date.now() > now));
+}
 
 async function expectEventually(ask: () => Promise<unknown>, expected: unknown): Promise<void> {
   const deadline = Date.now() + 5000;

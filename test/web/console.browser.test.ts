@@ -53,6 +53,11 @@ async function revokeByOps(ops: Tokens, body: object): Promise<void> {
   expect(answer.status).toBe(201);
 }
 
+async function lift(ops: Tokens, jti: string): Promise<void> {
+  const path = `/api/ops/revocations/token/${jti}`;
+  expect((await call(service.url, "DELETE", path, { token: ops.access_token })).status).toBe(200);
+}
+
 const widthOf = (page: Page) => page.evaluate("document.documentElement.scrollWidth");
 
 describe("the console", () => {
@@ -152,8 +157,8 @@ describe("the console", () => {
     expect(await page.getByLabel("Contains").inputValue()).toBe("");
   });
 
-  it("lists everything page by page, and can be stopped", async () => {
-    const { page, show } = await openConsole();
+  it("lists everything page by page, without what is lifted, and can be stopped", async () => {
+    const { page, show, ops } = await openConsole();
     for (let at = 0; at < 60; at += 1)
       await redis.admin.set(`curfew:denylist:jti:by-hand-${at}`, "why", "EX", 900);
 
@@ -165,6 +170,21 @@ describe("the console", () => {
       await page.getByRole("button", { name: "Stop" }).waitFor({ state: "hidden" });
     }
     expect(await page.getByRole("row").count()).toBe(61);
+
+    const entry = JSON.stringify({
+      jti: "by-hand-j",
+      sub: "clerk:ada",
+      revoked_at: new Date().toISOString(),
+    });
+    await redis.admin.set("curfew:denylist:jti:clerk:by-hand-j", entry, "EX", 900);
+    await show("#/revocations?order=any&q=by-hand-j");
+    await page.getByRole("row").filter({ hasText: "clerk:by-hand-j" }).waitFor();
+    await lift(ops, "clerk:by-hand-j");
+    await page.getByRole("row").filter({ hasText: "clerk:by-hand-j" }).waitFor({ state: "detached" });
+    await show("#/revocations?order=any&q=by-hand-59");
+    await page.getByRole("row").filter({ hasText: "by-hand-59" }).waitFor();
+    await lift(ops, "by-hand-59");
+    await page.getByRole("row").filter({ hasText: "by-hand-59" }).waitFor({ state: "detached" });
 
     await page.route("**/api/ops/revocations?*", (route) =>
       route.fulfill({ json: { items: [], next_cursor: "more", looked: 1000, of: 1_000_000 } }),

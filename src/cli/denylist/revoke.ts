@@ -3,7 +3,7 @@ import { actorOf, objectionToReason, tellRefusal, UNCHANGED } from "../acting";
 import { confirm, isAttended } from "../ask";
 import { EXIT, fail, print } from "../command";
 import { withDesk, withKeyedDesk } from "../connection";
-import type { Kind } from "../../ops/entries";
+import type { Kind } from "../../denylist/entry";
 import { createCommand, createStep } from "../step";
 import { plain, plainJson } from "../terminal";
 import { askForPasted, HOW_TO_WRITE_TIMES, objectionToId, readPasted, readSeconds } from "./given";

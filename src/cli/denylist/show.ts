@@ -1,5 +1,6 @@
 import { CurfewError } from "../../errors";
-import { KIND_OF, type Entry, type Kind, type Uses } from "../../ops/entries";
+import type { Kind } from "../../denylist/entry";
+import { KIND_OF, type Entry, type Uses } from "../../ops/entries";
 import type { KeylessOps } from "../../ops/ops";
 import { EXIT, fail, print } from "../command";
 import { withDesk } from "../connection";

@@ -43,7 +43,7 @@ async function follow(
   while (!interrupt.isStopped) {
     const batch = await after();
     for (const { event } of batch?.events ?? []) await printMuch(format(event));
-    place = batch?.events.at(-1)?.after ?? place;
+    place = batch?.events.at(-1)?.to ?? place;
     if (!batch?.next) await interrupt.sleep(POLL_MS);
   }
 }

@@ -4,8 +4,9 @@ import type { ReadCredentials } from "./credentials";
 import { step, type Step } from "./step";
 
 /**
- * For routes that check their credentials themselves: refuses a request from another site's page that would act by
- * cookie. It must run before the limits, or such a page could use up its visitor's attempts.
+ * For routes that check their credentials themselves, and for what isn't to be asked for from elsewhere although it
+ * changes nothing: refuses a request from another site's page that would act by cookie. It must run before the limits,
+ * or such a page could use up its visitor's attempts.
  */
 export function createOwnPagesOnly(
   credentialsOf: ReadCredentials,

@@ -1,6 +1,7 @@
 import type { Request } from "express";
 import { z } from "zod";
 import type { Auth } from "../../auth/auth";
+import { NOTE_MAX } from "../../denylist/revoking";
 import type { Actor } from "../../ops/changes";
 import { Entry } from "../../ops/entries";
 import type { Ops } from "../../ops/ops";
@@ -15,7 +16,10 @@ import { entryIn } from "./ops";
 const Reason = z
   .string()
   .trim()
-  .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]{1,256}$/u, "must be one line of 1 to 256 characters")
+  .regex(
+    new RegExp(`^[^\\p{Cc}\\p{Zl}\\p{Zp}]{1,${NOTE_MAX}}$`, "u"),
+    `must be one line of 1 to ${NOTE_MAX} characters`,
+  )
   .describe("In your own words; it becomes the entry's `note`");
 
 /** In milliseconds, a time of ours would be later than this. */

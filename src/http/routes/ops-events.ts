@@ -78,8 +78,8 @@ export function createEventStream({ events, denylist, revocations, isStopping }:
       const batch = isBlocked ? { events: [], next: undefined } : await events.after(place, BATCH);
       if (isOver()) return;
       if (batch.events.length > 0) await write(batch.events.map(({ event }) => messageOf(event)).join(""));
-      place = batch.events.at(-1)?.after ?? place;
-      if (!isBlocked && performance.now() - heardAt >= HEARTBEAT_MS) await write(":\n\n");
+      place = batch.events.at(-1)?.to ?? place;
+      if (performance.now() - heardAt >= HEARTBEAT_MS) await write(":\n\n");
       if (!batch.next) await sleep(POLL_MS, undefined, { signal: over }).catch(() => undefined);
     }
   }
@@ -102,9 +102,6 @@ export function createEventStream({ events, denylist, revocations, isStopping }:
       res.status(200).set(HEADERS).flushHeaders();
       over.signal.addEventListener("abort", () => {
         close(res);
-      });
-      res.once("close", () => {
-        over.abort();
       });
       await outsideBudgets(() => send(res, caller, start, over.signal)).catch(throwUnlessOutage);
     } finally {

@@ -1,6 +1,7 @@
 import type { Request } from "express";
 import { z } from "zod";
-import { Entry, KIND_OF, Uses, type Kind } from "../../ops/entries";
+import type { Kind } from "../../denylist/entry";
+import { Entry, KIND_OF, Uses } from "../../ops/entries";
 import { writePositions } from "../../ops/events";
 import type { EntriesPlace, Filter, Page } from "../../ops/listing";
 import type { Ops } from "../../ops/ops";

@@ -20,7 +20,7 @@ export function entryTable(caption) {
       whoIs(entry),
       remaining(entry.expires_at),
     ]);
-    rows.set(entry.key, made);
+    rows.set(entry.key, { made, entry });
     return made;
   }
 
@@ -33,15 +33,23 @@ export function entryTable(caption) {
     prepend: (entries) => body.prepend(...fresh(entries).map(rowOf)),
 
     /** Takes out what an event says was lifted. */
-    remove({ kind, jti, sid, sub }) {
-      const id = { token: jti, session: sid, user: sub }[kind];
-      for (const [key, made] of rows) {
-        if (!key.endsWith(`:${{ token: "jti", session: "sid", user: "sub" }[kind]}:${id}`)) continue;
+    remove(event) {
+      for (const [key, { made, entry }] of rows) {
+        if (!isNamedBy(event, entry)) continue;
         made.remove();
         rows.delete(key);
       }
     },
   };
+}
+
+const NAMES = { token: "jti", session: "sid", user: "sub" };
+
+/** An entry that somebody wrote by hand may not say what it denies; then the event has what its key says. */
+function isNamedBy(event, entry) {
+  const name = NAMES[entry.kind];
+  const isSame = event.kind === entry.kind && event[name] === (entry[name] ?? entry.id);
+  return isSame && (name === "sub" || event.sub === entry.sub);
 }
 
 const idOf = ({ id }) => element("code", { className: "id" }, id);

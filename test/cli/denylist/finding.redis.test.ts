@@ -102,6 +102,9 @@ describe("why", () => {
     expect(first.stdout).toMatch(/used +(once|\d+ times) since, last 20.*, from \S*127\.0\.0\.1, node/);
     expect(first.stdout).toContain(`lift      curfew lift session ${sid} --reason TEXT`);
     expect(JSON.parse(json.stdout)).toMatchObject({ verdict: "dead", token: { jti } });
+    expect(parseLines((await run("show", jti, "--json")).stdout)).toMatchObject([
+      { uses: { uses: expect.any(Number) as number, ip: "127.0.0.1", user_agent: "node" } },
+    ]);
     expect(pieces.stdout).toMatch(/^Dead: /);
     expect(refreshed.stdout).toMatch(/^Dead: [^]*a refresh token/);
     for (const { stdout, stderr } of outputs)
@@ -282,6 +285,19 @@ describe("revoked", () => {
     const some = await run("revoked", "--limit", "1", "--json");
     expect(parseLines(some.stdout)).toHaveLength(1);
     expect(some).toMatchObject({ exitCode: 0, stderr: "There are more: --all, or --limit.\n" });
+  });
+
+  it("stops at the limit, also among what no event tells of", async () => {
+    const { user } = await loggedOut();
+    const entry = JSON.stringify({ sub: user.id, revoked_at: "2026-01-01T00:00:00.000Z" });
+    for (const id of [randomUUID(), randomUUID()])
+      await redis.admin.set(`curfew:denylist:jti:${id}`, entry, "EX", 900);
+    const limited = (limit: string) => run("revoked", "--user", user.id, "--json", "--limit", limit);
+    const [three, four] = [await limited("3"), await limited("4")];
+    expect(parseLines(three.stdout)).toHaveLength(3);
+    expect(three.stderr).toMatch(/^There are more/);
+    expect(parseLines(four.stdout)).toHaveLength(4);
+    expect(four.stderr).toBe("");
   });
 
   it("fits a terminal, where ids stay whole and times are short", async () => {

@@ -54,6 +54,17 @@ it("tells every event once from the start, then what happens, a line each, until
   expect(watch.said.stderr).toBe("");
 });
 
+it("tells only what happens from now on", async () => {
+  const before = await logOutSomebody();
+  const watch = startWatch();
+  await eventually(async () => {
+    await redis.admin.xadd("curfew:events", "*", "event", "logout", "sub", "somebody");
+    return watch.said.stdout.includes("user somebody");
+  });
+  await watch.interrupt();
+  expect(watch.said.stdout).not.toContain(before);
+});
+
 it("goes on where it was once Redis is back, and says both", async () => {
   const first = await logOutSomebody();
   const watch = startWatch("--json", "--from-start");
@@ -76,9 +87,9 @@ it("goes on where it was once Redis is back, and says both", async () => {
 
 it("shows of a stranger's words no more than text", async () => {
   const watch = startWatch("--from-start");
-  const hostile = "Evil\u001B[2J\r\n\u202Egnp.exe the end";
+  const hostile = "Evil\u001B[2J\r\n\u202E\u2028gnp.exe the end";
   await redis.admin.xadd("curfew:events", "*", "event", "logout", "user_agent", hostile);
   await watch.untilSaid("the end\n");
   await watch.interrupt();
-  expect(watch.said.stdout).toContain("Evil\uFFFD[2J\uFFFD\uFFFD\uFFFDgnp.exe the end\n");
+  expect(watch.said.stdout).toContain("Evil\uFFFD[2J\uFFFD\uFFFD\uFFFD\uFFFDgnp.exe the end\n");
 });

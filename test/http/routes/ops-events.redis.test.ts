@@ -76,7 +76,8 @@ it("goes on after the last event that was seen, and misses none", async () => {
   const [one, two] = [await leave(), await leave()];
   const id = first?.id ?? "";
   for (const again of [
-    await follow({ headers: { "Last-Event-ID": id } }),
+    // Browsers repeat the address when they connect again.
+    await follow({ headers: { "Last-Event-ID": id }, query: "?last_event_id=0-1" }),
     await follow({ query: `?last_event_id=${id}&recent=500` }),
   ]) {
     await again.until(two);
@@ -124,6 +125,17 @@ it("is for a token with the role alone, and to a HEAD it says no more than its h
   expectRefusal(await at(somebody.access_token), 403, "insufficient_role");
   const head = await call(service.url, "HEAD", "/api/ops/events", { token: ops.access_token });
   expect([head.status, head.headers.get("content-type")]).toEqual([200, "text/event-stream; charset=utf-8"]);
+});
+
+it("is opened by no page of another site, by the cookie of somebody of the staff", async () => {
+  const from = (headers: Record<string, string>) =>
+    call(service.url, "HEAD", "/api/ops/events", {
+      headers: { Cookie: `curfew_access=${ops.access_token}`, ...headers },
+    });
+  expect((await from({ "Sec-Fetch-Site": "same-site" })).status).toBe(403);
+  expect((await from({ Origin: "https://evil.example" })).status).toBe(403);
+  expect((await from({ "Sec-Fetch-Site": "same-origin" })).status).toBe(200);
+  expect((await from({})).status).toBe(200);
 });
 
 it("keeps each event in one message, whatever it says", async () => {

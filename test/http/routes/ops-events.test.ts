@@ -10,7 +10,7 @@ const log = pino({ level: "silent" });
 const caller = { kind: "own", subject: "ada", sub: "ada", exp: Date.now() / 1000 + 900 } as Claims;
 
 /** A stream that nothing happens in, and what was done for it. */
-function createTestStream(parts: Partial<EventStreamParts>) {
+function createTestStream(parts: Partial<EventStreamParts>, auth = caller) {
   const did: string[] = [];
   const place = ["-"];
   const events = {
@@ -33,7 +33,7 @@ function createTestStream(parts: Partial<EventStreamParts>) {
   app.get(
     "/",
     (req, _res, next) => {
-      req.auth = caller;
+      req.auth = auth;
       next();
     },
     handler,
@@ -84,6 +84,31 @@ it("goes on when the revocation is somebody else's", async () => {
     isStopping: () => isStopping,
   });
   expect((await request(app).get("/")).text).toContain("retry: 1000");
+});
+
+it("says now and then that it is there, also for a token that lives longer than timers can wait", async () => {
+  let [asked, nowMs] = [0, 0];
+  const clock = jest.spyOn(performance, "now").mockImplementation(() => nowMs);
+  const events = {
+    last: () => Promise.resolve(["-"]),
+    after() {
+      [asked, nowMs] = [asked + 1, nowMs + 8000];
+      return Promise.resolve({ events: [], next: undefined });
+    },
+  } as unknown as EventStreamParts["events"];
+  const auth = { ...caller, exp: Date.now() / 1000 + 100 * 86_400 };
+  const { app } = createTestStream({ events, isStopping: () => asked === 3 }, auth);
+  const { text } = await request(app).get("/");
+  clock.mockRestore();
+  expect(asked).toBe(3);
+  expect(text).toBe("retry: 1000\n\n:\n\n");
+});
+
+it("isn't begun to answer a HEAD", async () => {
+  const { app, did } = createTestStream({});
+  const { status, headers } = await request(app).head("/");
+  expect([status, headers["content-type"]]).toEqual([200, "text/event-stream; charset=utf-8"]);
+  expect(did).toEqual([]);
 });
 
 it("isn't begun by an instance that stops", async () => {

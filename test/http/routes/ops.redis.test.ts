@@ -175,7 +175,12 @@ describe("a list", () => {
     for (const cursor of [
       ...["", "x", newest, write(null), write({}), write({ ...place, node: -1 })],
       write({ ...place, cursor: String(2n ** 64n) }),
-      ...[write({ ...place, cursor: "0 MATCH *" }), write({ ...place, more: 1 }), `${any.slice(0, -4)}!`],
+      ...[
+        write({ ...place, cursor: "0 MATCH *" }),
+        write({ ...place, more: 1 }),
+        write({ ...place, after: 1 }),
+        `${any.slice(0, -4)}!`,
+      ],
     ]) {
       await expectProblem("GET", `/revocations?cursor=${encodeURIComponent(cursor)}`, "cursor");
     }
@@ -228,7 +233,7 @@ describe("an entry", () => {
 });
 
 describe("a revocation", () => {
-  const REASON = "a lost phone";
+  const REASON = `a lost phone${"!".repeat(244)}`;
 
   it.each([
     ["a token", (tokens: Tokens) => ({ token: tokens.access_token }), "token"],

@@ -2,7 +2,11 @@ import { createClient, type Client, type ClientOptions } from "../../src/browser
 
 /** The client at its edges, with a service that answers as it is told to. Its tabs are clients on one page. */
 
-type Sent = { path: string; token: string | null; body: string };
+type Sent = Pick<Request, "credentials" | "redirect" | "keepalive"> & {
+  path: string;
+  token: string | null;
+  body: string;
+};
 
 const globals = globalThis as Record<string, unknown>;
 const listeners = new Set<{ name: string; onmessage: ((event: { data: unknown }) => void) | null }>();
@@ -34,7 +38,9 @@ beforeEach(() => {
   globals["fetch"] = async (input: Request | string, init?: RequestInit) => {
     const request = new Request(input, init);
     const path = new URL(request.url).pathname;
-    sent.push({ path, token: request.headers.get("Authorization"), body: await request.text() });
+    const { credentials, redirect, keepalive } = request;
+    const token = request.headers.get("Authorization");
+    sent.push({ path, token, body: await request.text(), credentials, redirect, keepalive });
     const answer = answers[path]?.shift();
     if (!answer) throw new TypeError(`nobody answers ${path}`);
     return answer();
@@ -259,6 +265,58 @@ it.each([
   await client.logout();
   expect([told, client.user, storage.map.size]).toEqual([[{ reason: "logout", here: true }], undefined, 0]);
   expect(sent.at(-1)).toMatchObject({ token: "Bearer a1", body: '{"refresh_token":"r-a1"}' });
+});
+
+it.each([
+  ["bearer", { token: "Bearer a1", credentials: "same-origin" }],
+  ["cookie", { token: null, credentials: "include" }],
+] as const)(
+  "a logout goes to the service itself, and goes on when the page is left: by %s",
+  async (transport, how) => {
+    const { client } = await signedIn({ transport, url: `${at(AUTH)}/` });
+    will(`${AUTH}/logout`, () => new Response(null, { status: 204 }));
+    await client.logout();
+    expect(sent).toMatchObject([{ path: `${AUTH}/logout`, ...how, redirect: "error", keepalive: true }]);
+  },
+);
+
+it("a logout asks the service if there may be a session in a cookie, and not if there is none", async () => {
+  const [bearer, cookie] = [open(), open({ transport: "cookie" })];
+  await bearer.client.logout();
+  expect(sent).toEqual([]);
+  will(`${AUTH}/refresh`, refusal(401, "token_missing"));
+  will("/data", ok);
+  await cookie.client.fetch(at("/data"));
+  will(`${AUTH}/logout`, loggedOut);
+  await cookie.client.logout();
+  expect(pathsOf()).toEqual(["/refresh", "/data", "/logout"]);
+});
+
+it("a logout of all devices ends all of the user's sessions here, and nobody else's", async () => {
+  const bob = { ...USER, id: "2" };
+  const { client, told } = await signedIn();
+  const [other, another] = [await signedIn(), open()];
+  will(`${AUTH}/login`, () =>
+    Response.json({ access_token: "b1", refresh_token: "r-b1", expires_in: 900, user: bob }),
+  );
+  await another.client.login("bob@example.com", "secret");
+  will(`${AUTH}/logout`, loggedOut);
+  await client.logout({ allDevices: true });
+  await new Promise(setImmediate);
+  expect(JSON.parse(sent.at(-1)?.body ?? "")).toEqual({ refresh_token: "r-a1", all_devices: true });
+  expect([told, other.told, another.told]).toEqual([
+    [{ reason: "logout_all_devices", here: true }],
+    [{ reason: "logout_all_devices", here: false }],
+    [],
+  ]);
+});
+
+it("a logout of this device ends no other session of the user's", async () => {
+  const [{ client }, other] = [await signedIn(), await signedIn()];
+  will(`${AUTH}/logout`, loggedOut);
+  await client.logout();
+  await new Promise(setImmediate);
+  expect([other.told, other.client.user]).toEqual([[], USER]);
 });
 
 it("a logout of all devices that is refused says so, and ends this session's page all the same", async () => {

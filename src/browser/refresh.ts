@@ -1,4 +1,4 @@
-import { problemOf, type Tokens } from "./service.js";
+import { problemOf, tokensOf } from "./service.js";
 import type { Held, Session } from "./session.js";
 
 type Parts = {
@@ -21,9 +21,9 @@ export function createRefresh({ session, locked, ask }: Parts): Refresh {
       if (now) session.markDue(now);
       const response = await ask({ refresh_token: now?.refresh });
       if (response.ok) {
-        const tokens = (await response.json()) as Tokens;
+        const tokens = await tokensOf(response);
         // Without locks, a logout may have been faster.
-        if (session.current()?.tag === now?.tag) session.adopt(tokens, now?.tag);
+        if (tokens && session.current()?.tag === now?.tag) session.adopt(tokens, now?.tag);
         return undefined;
       }
       if (response.status === 401) {
@@ -34,7 +34,8 @@ export function createRefresh({ session, locked, ask }: Parts): Refresh {
           return undefined;
         }
         const otherwise = code === "refresh_token_reused" ? "refresh_reused" : "expired";
-        session.end(now, { reason: reason ?? otherwise, here: false });
+        // A 401 without a code isn't the service's, but that of something in between.
+        if (code) session.end(now, { reason: reason ?? otherwise, here: false });
       }
       return response;
     });

@@ -84,7 +84,7 @@ describe.each([
     expect(await statusOf(hostile, me())).toBe("TypeError");
     expect(await statusOf(hostile, `${home()}/api/auth/sessions`, `{ method: "DELETE" }`)).toBe("TypeError");
     const lie = `{ ended: { tag: "" }, reason: "logout", all: true }`;
-    await hostile.run(`new BroadcastChannel("curfew:${home()}/api/auth").postMessage(${lie})`);
+    await hostile.run(`new BroadcastChannel("curfew-cookie:${home()}/api/auth").postMessage(${lie})`);
 
     expect(await hostile.run("client.user ?? null")).toBeNull();
     expect(await hostile.run("document.cookie")).toBe("");

@@ -43,7 +43,7 @@ export type Requirement = { readonly claim: string; readonly values: readonly (s
 /** A claim that is a list must have one of the allowed values among its members. */
 export function assertHasRequired(requirements: readonly Requirement[], claims: Claims): void {
   for (const { claim, values } of requirements) {
-    const given: unknown = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
+    const given = claims[claim];
     const members: unknown[] = Array.isArray(given) ? given : [given];
     assertThat(
       members.some((member) => values.some((value) => value === member)),

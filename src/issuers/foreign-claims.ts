@@ -93,7 +93,7 @@ export function readIds(token: string, claims: Claims, names: IdClaims) {
 
 /** Returns undefined if there is no such claim. */
 export function readId(claims: Claims, name: string): string | undefined {
-  const id: unknown = Object.hasOwn(claims, name) ? claims[name] : undefined;
+  const id = claims[name];
   assertThat(id === undefined || isId(id), name);
   return id;
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import express from "express";
 import request, { type Response } from "supertest";
 import type { Account, Accounts, Curfew, SessionTokens, UserToOpen } from "../../src/index";
+import { PASSWORD } from "../helpers/client";
 import { useCurfew } from "../helpers/curfew";
 import { useRedis } from "../helpers/redis";
 
@@ -119,8 +120,20 @@ it("sets cookies, which the routes refresh and clear, also if they lie at / beca
   ]);
   const [, later] = cookiesOf(await open(fresh, { id: "cay", transport: "cookie" }));
   expect(later?.path).toBe("/auth");
-  expect((await request(fresh).post("/auth/logout").set({ Cookie })).status).toBe(200);
+  const out = await request(fresh).post("/auth/logout").set({ Cookie });
+  expect(out.status).toBe(200);
+  // Also where it lay in versions that didn't ask where the routes are.
+  const cleared = cookiesOf(out).map(({ name, path }) => `${name} ${path}`);
+  expect(cleared.sort()).toEqual(
+    ["curfew_access /", ...["/", "/api", "/auth"].map((path) => `curfew_refresh ${path}`)].sort(),
+  );
   expect((await request(fresh).get("/reports").set({ Cookie })).status).toBe(401);
+});
+
+it("clears nothing elsewhere for who brings no refresh cookie", async () => {
+  const registration = { email: "hal@example.com", password: PASSWORD, transport: "cookie" };
+  const answer = await request(appOf(alone)).post("/auth/register").send(registration);
+  expect(cookiesOf(answer).map(({ path }) => path)).toEqual(["/", "/auth"]);
 });
 
 it("refreshes as the app's account then is", async () => {

@@ -13,6 +13,7 @@ const curfew = createCurfew({
       name: "idp",
       issuer: process.env.ISSUER,
       jwks_uri: process.env.JWKS_URI,
+      // null only for a provider whose tokens have no aud, such as Clerk's: it takes tokens for other apps, too.
       audience: process.env.AUDIENCE ?? null,
       algorithms: ["RS256"],
     },

@@ -12,7 +12,10 @@ export type Passwords = {
    * Without a hash it takes as long as with one and returns false, so that timing doesn't reveal which accounts exist.
    */
   verify(hash: string | null | undefined, password: string): Promise<boolean>;
-  /** Verifies a password against a hash that isn't Curfew's: in its turn, and only if it isn't too long. */
+  /**
+   * Verifies a password against a hash that isn't Curfew's: in its turn, only if it isn't too long, and in no less time
+   * than `verify` takes.
+   */
   verifyBy(check: () => boolean | Promise<boolean>, password: string): Promise<boolean>;
   /** True for a hash that was made with other parameters than the current ones. */
   isOutdated(hash: string): boolean;
@@ -57,7 +60,12 @@ export function createPasswords(minLength: number): Passwords {
         const matches = await argon2Verify(hash ?? NOBODYS_HASH, isBounded ? prepare(password) : "");
         return matches && isBounded && typeof hash === "string";
       }),
-    verifyBy: (check, password) => inTurn(async () => !isTooLong(password) && check()),
+    verifyBy: (check, password) =>
+      inTurn(async () => {
+        const checking = (async () => !isTooLong(password) && check())();
+        const [matches] = await Promise.all([checking, argon2Verify(NOBODYS_HASH, "")]);
+        return matches;
+      }),
     isOutdated: (hash) => !hash.startsWith(ENCODED_PARAMETERS),
     queue: state,
   };

@@ -41,10 +41,13 @@ export function createAppLogin({ accounts, areAccountsTheApps, sessions, grant }
           const opened = await sessions.open(id, requester, endsAt, accessExp, openedAs);
           return { ...opened, account: { id, ...openedAs } };
         }
-        const opened = await sessions.open(id, requester, endsAt, accessExp);
+        // Not `id`: a database may find the account by another spelling, under which no later change would find this.
+        const opened = await sessions.open(account.id, requester, endsAt, accessExp);
         // A change of the account ends the sessions that it finds. This one was being opened meanwhile.
-        const now = await admit(id, true).catch(async (error: unknown) => {
-          await sessions.end(id, opened.refreshToken.sid, "revoked_by_ops", requester, { by: "curfew" });
+        const now = await admit(account.id, true).catch(async (error: unknown) => {
+          await sessions.end(account.id, opened.refreshToken.sid, "revoked_by_ops", requester, {
+            by: "curfew",
+          });
           throw error;
         });
         return { ...opened, account: { ...(now ?? account), ...(roles && { roles }) } };

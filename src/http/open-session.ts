@@ -64,9 +64,10 @@ export function createOpenSession({
     const { user, transport } = readUserToOpen(given);
     if (!req || !res || !isExpress || issuers.some((name) => user.id.startsWith(`${name}:`)))
       throw new TypeError(WRITE);
+    // First, because it throws if the answer has begun, and nobody would get the session's tokens.
+    neverCached(req, res, () => undefined);
     const grant = await withinBudget(timeoutMs, () => auth.openSession(user, requesterOf(req)));
     tell(req, "login", { sub: grant.account.id, sid: grant.sid });
-    neverCached(req, res, () => undefined);
     return handOver(res, grant, transport, cookies);
   };
 }

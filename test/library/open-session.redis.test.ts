@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import express from "express";
 import request, { type Response } from "supertest";
 import type { Account, Accounts, Curfew, SessionTokens, UserToOpen } from "../../src/index";
+import { PASSWORD } from "../helpers/client";
 import { useCurfew } from "../helpers/curfew";
 import { useRedis } from "../helpers/redis";
 
@@ -13,14 +14,19 @@ const nobody = () => Promise.reject(new Error("nobody logs in here"));
 const accounts: Accounts = {
   ...{ create: nobody, findByEmail: nobody, replacePasswordHash: nobody },
   findById(id) {
-    const found = table.get(id);
+    // As a database may that takes upper and lower case for the same.
+    const found = table.get(id.toLowerCase());
     whenFound(id);
     return Promise.resolve(found);
   },
 };
 
 const options = { cookies: { secure: false }, rateLimits: false as const };
-const alone = useCurfew(() => ({ redis: redis.url, ...options }));
+const logged = jest.fn();
+const log = { info: logged, warn: () => undefined, error: () => undefined };
+const issuer = { name: "idp", issuer: "https://idp.example", secret: "k8Xq2LpZ9vTr4NcB8mKd1YsF6hGj3Ue5" };
+const issuers = [{ ...issuer, audience: null, algorithms: ["HS256" as const] }];
+const alone = useCurfew(() => ({ redis: redis.url, ...options, issuers, log }));
 /** Knows only from that test where its routes are mounted. */
 const untouched = useCurfew(() => ({ redis: redis.url, ...options }));
 const withAccounts = useCurfew(() => ({ redis: redis.url, ...options, accounts }));
@@ -87,8 +93,8 @@ it("opens a session that is guarded, refreshed with its roles, listed and logged
 
 it("gives nobody a role that wasn't given, and leaves aside what it doesn't know", async () => {
   const app = appOf(alone);
-  const opened = await open(app, { id: "ben", password: "x", role: "analyst" });
-  expect(opened.body).toMatchObject({ user: { id: "ben", email: null, roles: [] } });
+  const opened = await open(app, { id: "idp-ben", email: null, password: "x", role: "analyst" });
+  expect(opened.body).toMatchObject({ user: { id: "idp-ben", email: null, roles: [] } });
   expect((await reports(app, tokensOf(opened).access_token)).status).toBe(403);
   expect((await refresh(app, tokensOf(opened))).body).toMatchObject({ user: { email: null, roles: [] } });
 });
@@ -114,8 +120,20 @@ it("sets cookies, which the routes refresh and clear, also if they lie at / beca
   ]);
   const [, later] = cookiesOf(await open(fresh, { id: "cay", transport: "cookie" }));
   expect(later?.path).toBe("/auth");
-  expect((await request(fresh).post("/auth/logout").set({ Cookie })).status).toBe(200);
+  const out = await request(fresh).post("/auth/logout").set({ Cookie });
+  expect(out.status).toBe(200);
+  // Also where it lay in versions that didn't ask where the routes are.
+  const cleared = cookiesOf(out).map(({ name, path }) => `${name} ${path}`);
+  expect(cleared.sort()).toEqual(
+    ["curfew_access /", ...["/", "/api", "/auth"].map((path) => `curfew_refresh ${path}`)].sort(),
+  );
   expect((await request(fresh).get("/reports").set({ Cookie })).status).toBe(401);
+});
+
+it("clears nothing elsewhere for who brings no refresh cookie", async () => {
+  const registration = { email: "hal@example.com", password: PASSWORD, transport: "cookie" };
+  const answer = await request(appOf(alone)).post("/auth/register").send(registration);
+  expect(cookiesOf(answer).map(({ path }) => path)).toEqual(["/", "/auth"]);
 });
 
 it("refreshes as the app's account then is", async () => {
@@ -128,6 +146,45 @@ it("refreshes as the app's account then is", async () => {
   expect((await refresh(app, tokensOf(other))).body).toMatchObject({ user: { email, roles: ["analyst"] } });
   table.delete(id);
   expect((await refresh(app, tokensOf(opened))).body).toMatchObject({ code: "refresh_token_invalid" });
+});
+
+it("opens it for the account that is found, by its own id and as it is in the end", async () => {
+  const app = appOf(withAccounts);
+  const { id } = add();
+  whenFound = () => table.set(id, { ...add({ id }), roles: ["editor"] });
+  const opened = await open(app, { id: id.toUpperCase() });
+  expect(opened.body).toMatchObject({ user: { id, roles: ["editor"] } });
+  expect(await redis.admin.zcard(`curfew:user-sessions:${id}`)).toBe(1);
+  await withAccounts.revokeUser(id);
+  expect((await refresh(app, tokensOf(opened))).body).toMatchObject({ code: "refresh_token_invalid" });
+});
+
+it("refreshes no session without an account once the app brings accounts", async () => {
+  const opened = await open(appOf(alone), { id: "eve", roles: ["analyst"] });
+  const refreshed = await refresh(appOf(withAccounts), tokensOf(opened));
+  expect(refreshed.body).toMatchObject({ code: "refresh_token_invalid" });
+});
+
+it("logs who logged in, and from where", async () => {
+  await open(appOf(alone), { id: "fay" });
+  const line = { sub: "fay", sid: expect.any(String) as string, path: "/magic" };
+  expect(logged).toHaveBeenCalledWith(expect.objectContaining(line), "login");
+});
+
+it("opens none once the answer has begun, because nobody would get its tokens", async () => {
+  const opening = new Promise<unknown>((resolve) => {
+    const app = express().get("/", (req, res) => {
+      res.write("too early");
+      const opened = alone.openSession(req, res, { id: "gus" }).catch((error: unknown) => error);
+      void opened.then((outcome) => {
+        resolve(outcome);
+        res.end();
+      });
+    });
+    void request(app).get("/").then();
+  });
+  expect(await opening).toMatchObject({ code: "ERR_HTTP_HEADERS_SENT" });
+  expect(await redis.admin.zcard("curfew:user-sessions:gus")).toBe(0);
 });
 
 it("opens none where the app has no such account, or one that is disabled, even while it opens", async () => {
@@ -152,6 +209,7 @@ it.each([
   { id: "x", roles: [""] },
   { id: "x", transport: "cookies" },
   { id: "x", email: 1 },
+  { id: "idp:user_1" },
 ])("takes %j for a mistake, and opens nothing", async (user) => {
   const answer = await open(appOf(alone), user);
   expect(answer.body).toEqual({ name: "TypeError" });
@@ -159,7 +217,7 @@ it.each([
 });
 
 it("needs Express's request and response", async () => {
-  for (const [req, res] of [[{}, {}], [undefined]])
+  for (const [req, res] of [[{}, {}], [{ get: () => undefined }, {}], [undefined]])
     await expect(alone.openSession(req as never, res as never, { id: "x" })).rejects.toThrow(
       /^Write await curfew\.openSession\(req, res/,
     );

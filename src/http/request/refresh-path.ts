@@ -36,7 +36,9 @@ function whereMounted(): RefreshPath {
     reached(req) {
       const mount = PATH.test(req.baseUrl) ? req.baseUrl : ROOT;
       knownOf(req).mount = mount;
-      known = known === undefined || known === mount ? mount : ROOT;
+      // Express takes /AUTH for /auth, browsers don't, and anybody can ask for it. Nobody else's cookie goes there.
+      const shared = mount === mount.toLowerCase() ? mount : ROOT;
+      known = known === undefined || known === shared ? shared : ROOT;
     },
     of: (req) => knownOf(req).mount ?? known ?? ROOT,
     above(req) {

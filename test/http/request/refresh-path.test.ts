@@ -30,6 +30,13 @@ it("is the one mount that is known, for others; and / while none is known, or se
   expect(path.of(elsewhere)).toBe("/");
 });
 
+it("is nowhere that only one client's spelling names, for others", () => {
+  const path = createRefreshPath(undefined);
+  const shouting = at("/AUTH");
+  path.reached(shouting);
+  expect([path.of(shouting), path.of(elsewhere)]).toEqual(["/AUTH", "/"]);
+});
+
 it("is what is configured, whatever else is known", () => {
   const path = createRefreshPath("/app/auth");
   const req = at("/auth");

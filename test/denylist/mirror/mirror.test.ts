@@ -19,9 +19,10 @@ afterEach(() => {
 const stops: (() => void)[] = [];
 
 /** A mirror that is fresh, of a Redis in memory. */
-async function start() {
+async function start(toleranceMs = 0) {
   const fake = createFakeRedis(createNode(epochOf(1000)));
-  const { past, epochs } = createInstance(fake);
+  const { past, epochs } = createInstance(fake, toleranceMs);
+  stops.push(past.watch([PREFIX]));
   let listener: TrackingListener | undefined;
   let [isHeard, renewed] = [true, 0];
   const heartbeats: string[] = [];
@@ -152,6 +153,17 @@ it("asks again about what was touched if it got no answer", async () => {
   await beat();
   await beat();
   expect(mirror.status()).toMatchObject({ state: "fresh", entries: 0 });
+});
+
+it("answers nothing once replicas have confirmed nothing for longer than is tolerated", async () => {
+  const { fake, mirror } = await start(1000);
+  fake.beforeCommand = (name) => {
+    if (name === "probe") throw new Error("NOREPLICAS");
+  };
+  await jest.advanceTimersByTimeAsync(900);
+  expect(mirror.lookUp(["a"])).toBeDefined();
+  await jest.advanceTimersByTimeAsync(200);
+  expect(mirror.lookUp(["a"])).toBeUndefined();
 });
 
 it("takes a heartbeat for nothing where Redis has another epoch, of which it didn't tell", async () => {

@@ -47,7 +47,7 @@ it.each<[string, string, () => Record<string, string>]>([
   ["a cookie", "GET", () => ({ ...cookie(good.access_token), "X-Forwarded-Method": "GET" })],
   ["another site's cookie", "GET", () => ({ ...cookie(good.access_token), "X-Forwarded-Method": "POST" })],
 ])("%s gets the same answer in front of Express's router and behind it", async (_title, method, headers) => {
-  for (const rest of ["", "/some/path?access_token=x", "?x"]) {
+  for (const rest of ["", "/x", "/some/path?access_token=x", "?x"]) {
     const [here, there] = ["/api/auth/verify", "/api/AUTH/verify"].map((path) =>
       seen(path + rest, method, headers()),
     );

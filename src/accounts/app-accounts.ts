@@ -16,8 +16,8 @@ const APP_ACCOUNT = z.object({
 
 const WITH_ANY_HASH = APP_ACCOUNT.extend({ passwordHash: z.string().min(1).nullable() });
 
-/** Throws a TypeError that names the missing functions. */
-export function readAccounts(value: unknown): Accounts {
+/** Throws a TypeError that names the missing functions. `isForeign` says which ids aren't for accounts. */
+export function readAccounts(value: unknown, isForeign: (id: string) => boolean): Accounts {
   const missing = FUNCTIONS.filter(
     (name) => typeof (value as Partial<Record<string, unknown>> | null)?.[name] !== "function",
   );
@@ -25,15 +25,17 @@ export function readAccounts(value: unknown): Accounts {
   const accounts = value as Accounts;
   if (!["undefined", "function"].includes(typeof accounts.verifyPassword))
     throw new TypeError("its verifyPassword is no function");
-  return checkAccounts(accounts);
+  return checkAccounts(accounts, isForeign);
 }
 
 /**
  * Wraps an app's user table and checks everything it returns, because only a valid account may get a token. Errors that
  * it throws become `internal`: an HTTP client's error has a `status` that would be taken for the request's own.
  */
-function checkAccounts(accounts: Accounts): Accounts {
-  const schema = accounts.verifyPassword ? WITH_ANY_HASH : APP_ACCOUNT;
+function checkAccounts(accounts: Accounts, isForeign: (id: string) => boolean): Accounts {
+  // An account whose owner chose an id such as "idp:user_1" would be taken for that issuer's user.
+  const isOwn = ({ id }: Account) => !isForeign(id);
+  const schema = (accounts.verifyPassword ? WITH_ANY_HASH : APP_ACCOUNT).refine(isOwn, { path: ["id"] });
   const accountIn = (name: string, value: unknown) => accountOf(schema, name, value);
   /** Many databases return null for a missing row. */
   const optional = (name: string, value: unknown) =>
@@ -69,6 +71,6 @@ function accountOf(schema: z.ZodType<Account>, name: string, value: unknown): Ac
   if (data) return data;
   const wrong = [...new Set(error.issues.map(({ path }) => String(path[0] ?? "it")))].join(", ");
   throw new TypeError(
-    `accounts.${name}() didn't return an account: ${wrong} is invalid. Return { id, email, roles: [], createdAt, passwordHash }; passwordHash is what create() was given (argon2id), or null for who has no password. For other hashes, write accounts.verifyPassword(account, password) too.`,
+    `accounts.${name}() didn't return an account: ${wrong} is invalid. Return { id, email, roles: [], createdAt, passwordHash }; passwordHash is what create() was given (argon2id), or null for who has no password. For other hashes, write accounts.verifyPassword(account, password) too. No id begins with a trusted issuer's name and a colon.`,
   );
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Request, Response } from "express";
 import type { LoggedIn } from "../auth/app-login";
 import type { Auth } from "../auth/auth";
+import { readsAsForeign } from "../tokens/ids";
 import { withinBudget } from "../redis/budget";
 import { isObject } from "../tokens/json";
 import { neverCached } from "./answer/never-cached";
@@ -62,8 +63,7 @@ export function createOpenSession({
     const [req, res] = [incoming as Request | undefined, outgoing as Response | undefined];
     const isExpress = typeof req?.get === "function" && typeof res?.cookie === "function";
     const { user, transport } = readUserToOpen(given);
-    if (!req || !res || !isExpress || issuers.some((name) => user.id.startsWith(`${name}:`)))
-      throw new TypeError(WRITE);
+    if (!req || !res || !isExpress || readsAsForeign(user.id, issuers)) throw new TypeError(WRITE);
     // First, because it throws if the answer has begun, and nobody would get the session's tokens.
     neverCached(req, res, () => undefined);
     const grant = await withinBudget(timeoutMs, () => auth.openSession(user, requesterOf(req)));

@@ -18,6 +18,8 @@ import {
 import type { Accounts } from "../accounts/accounts";
 import { readAccounts } from "../accounts/app-accounts";
 import type { AppClient } from "../redis/app-client";
+import { readsAsForeign } from "../tokens/ids";
+import type { TrustedIssuer } from "../issuers/trusted-issuer";
 import { isObject } from "../tokens/json";
 
 /** Members may be left out or be undefined: an app often passes on a setting that isn't set. */
@@ -70,7 +72,7 @@ export function readOptions(options: unknown, env: NodeJS.ProcessEnv) {
     ownKeys: keys?.all ?? [],
     env,
   });
-  const accounts = hasAccounts ? readAppAccounts(reading) : undefined;
+  const accounts = hasAccounts ? readAppAccounts(reading, issuers) : undefined;
   const log = readLog(reading);
   checkTogether(reading, { ...settings, redis });
   refuseUnknown(reading, options);
@@ -108,10 +110,14 @@ function refuseUnknown({ refuse }: Reading<"value">, options: Record<string, unk
   }
 }
 
-function readAppAccounts({ read, refuse, isGiven }: Reading<"value">): Accounts | undefined {
+function readAppAccounts(
+  { read, refuse, isGiven }: Reading<"value">,
+  issuers: readonly TrustedIssuer[],
+): Accounts | undefined {
   if (!isGiven("accounts")) return undefined;
   try {
-    return readAccounts(read("accounts"));
+    const names = issuers.map(({ name }) => name);
+    return readAccounts(read("accounts"), (id) => readsAsForeign(id, names));
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     refuse("accounts", error.message);

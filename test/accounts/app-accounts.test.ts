@@ -21,7 +21,8 @@ class Users {
   }
 }
 
-const of = (answer: unknown): Accounts => readAccounts(new Users(answer));
+const isForeign = (id: string) => id.startsWith("idp:");
+const of = (answer: unknown): Accounts => readAccounts(new Users(answer), isForeign);
 
 it("takes an account for what it is, and null or undefined for none", async () => {
   expect(await of(ACCOUNT).findById("1")).toEqual(ACCOUNT);
@@ -55,10 +56,8 @@ it("makes a fault of ours of whatever is thrown, and an answer only of a CurfewE
     const fail = () => {
       throw thrown;
     };
-    return readAccounts({
-      ...{ create: fail, findByEmail: fail, findById: fail, replacePasswordHash: fail },
-      verifyPassword: fail,
-    });
+    const others = { findByEmail: fail, findById: fail, replacePasswordHash: fail, verifyPassword: fail };
+    return readAccounts({ create: fail, ...others }, isForeign);
   };
   const callAll = (accounts: Accounts) =>
     Promise.allSettled([
@@ -89,7 +88,14 @@ it("takes any hash from an app that verifies passwords itself, but no empty one"
   const accountWith = (passwordHash: string | null) =>
     readAccounts(
       Object.assign(new Users({ ...ACCOUNT, passwordHash }), { verifyPassword: () => true }),
+      isForeign,
     ).findById("1");
   for (const hash of ["$2b$12$abcdefgh", null]) expect(await accountWith(hash)).toBeDefined();
   await expect(accountWith("")).rejects.toThrow("passwordHash is invalid");
+});
+
+it("takes no id that reads as a trusted issuer's user", async () => {
+  const accountWith = (id: string) => readAccounts(new Users({ ...ACCOUNT, id }), isForeign).findById(id);
+  await expect(accountWith("idp:user_1")).rejects.toThrow("id is invalid");
+  for (const id of ["idp", "idp-1", "other:1"]) expect(await accountWith(id)).toBeDefined();
 });

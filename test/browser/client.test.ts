@@ -127,6 +127,15 @@ it("refreshes once for all that were refused at the same time", async () => {
   expect(pathsOf().filter((path) => path === "/refresh")).toHaveLength(1);
 });
 
+it("gives all that wait for one refresh its refusal, whole", async () => {
+  const { client } = await signedIn();
+  will("/data", EXPIRED, EXPIRED, EXPIRED);
+  will(`${AUTH}/refresh`, refusal(503, "stopping"));
+  const all = await Promise.all([1, 2, 3].map(() => client.fetch(at("/data"))));
+  const codes = await Promise.all(all.map(async (each) => ((await each.json()) as { code: string }).code));
+  expect(codes).toEqual(["stopping", "stopping", "stopping"]);
+});
+
 it("never loops: a service that always says expired is asked twice", async () => {
   const { client, told } = await signedIn();
   will("/data", EXPIRED, EXPIRED);
@@ -608,4 +617,140 @@ it("tells a listener nothing once it has been stopped", async () => {
   will(`${AUTH}/logout`, loggedOut);
   await client.logout();
   expect(listener).not.toHaveBeenCalled();
+});
+
+describe("tabs", () => {
+  const KEY = `curfew:${at(AUTH)}`;
+  const BOB = { ...USER, id: "2", email: "bob@example.com" };
+  const bobs = () => Response.json({ access_token: "b1", refresh_token: "r-b1", expires_in: 900, user: BOB });
+  const settled = () => new Promise(setImmediate);
+
+  async function bobSignsIn(client: Client) {
+    will(`${AUTH}/login`, bobs);
+    await client.login(BOB.email, "secret");
+    await settled();
+  }
+
+  it("with storages of their own keep their own sessions, and when those are due", async () => {
+    const { client } = await signedIn({ storage: createStore() });
+    const nobody = open({ storage: createStore() });
+    await bobSignsIn(open({ storage: createStore() }).client);
+    expect([client.user, nobody.client.user]).toEqual([USER, undefined]);
+    nowMs = 871_000;
+    will(`${AUTH}/refresh`, tokens("a2"));
+    will("/data", ok);
+    await client.fetch(at("/data"));
+    expect(tokensOf()).toEqual(["Bearer a2"]);
+  });
+
+  it("that are copies of one keep its session when another signs in there", async () => {
+    const [storage, copy] = [createStore(), createStore()];
+    const { client } = await signedIn({ storage });
+    for (const [key, value] of storage.map) copy.setItem(key, value);
+    const other = open({ storage: copy });
+    await bobSignsIn(client);
+    expect([client.user, other.client.user]).toEqual([BOB, USER]);
+  });
+
+  it("without a storage say nothing of their tokens", async () => {
+    const heard = jest.fn();
+    new Channel(KEY).onmessage = heard;
+    await signedIn();
+    await settled();
+    expect(heard).not.toHaveBeenCalled();
+  });
+
+  it("that share a storage know when the token of another is due", async () => {
+    const storage = createStore();
+    const other = open({ storage });
+    await signedIn({ storage });
+    await settled();
+    nowMs = 871_000;
+    will(`${AUTH}/refresh`, tokens("a2"));
+    will("/data", ok);
+    await other.client.fetch(at("/data"));
+    expect(pathsOf()).toEqual(["/refresh", "/data"]);
+  });
+
+  it("refresh no token that another has just refreshed", async () => {
+    const storage = createStore();
+    const { client } = await signedIn({ storage });
+    nowMs = 871_000;
+    storage.setItem(KEY, (storage.getItem(KEY) ?? "").replaceAll("a1", "a2"));
+    will("/data", ok);
+    await client.fetch(at("/data"));
+    expect([pathsOf(), tokensOf()]).toEqual([["/data"], ["Bearer a2"]]);
+  });
+
+  it("don't believe a session that has ended, if another writes it down too late", async () => {
+    const storage = createStore();
+    const { client } = await signedIn({ storage });
+    const written = storage.getItem(KEY) ?? "";
+    will(`${AUTH}/logout`, loggedOut);
+    await client.logout();
+    storage.setItem(KEY, written);
+    expect(client.user).toBeUndefined();
+  });
+
+  it("keep the next login that another has stored, when they are told late that the last one ended", async () => {
+    const storage = createStore();
+    const { client, told } = await signedIn({ storage });
+    const held = JSON.parse(storage.getItem(KEY) ?? "") as { tag: string };
+    storage.setItem(KEY, JSON.stringify({ ...held, tag: "next", access: "b1", user: BOB }));
+    new Channel(KEY).postMessage({ ended: held, reason: "logout", all: false });
+    await settled();
+    expect([told, client.user]).toEqual([[{ reason: "logout", here: false }], BOB]);
+  });
+
+  it("are told once, though a refresh of theirs is refused after a logout in another", async () => {
+    const storage = createStore();
+    const { client } = await signedIn({ storage });
+    const other = open({ storage });
+    let answer: (response: Response) => void = () => undefined;
+    will("/data", EXPIRED);
+    will(`${AUTH}/refresh`, () => new Promise((resolve) => (answer = resolve)));
+    const asked = other.client.fetch(at("/data"));
+    while (!pathsOf().includes("/refresh")) await settled();
+    will(`${AUTH}/logout`, loggedOut);
+    await client.logout();
+    await settled();
+    answer(refusal(401, "refresh_token_invalid", { reason: "logout" })());
+    expect((await asked).status).toBe(401);
+    expect(other.told).toEqual([{ reason: "logout", here: false }]);
+  });
+
+  it("by cookie are all signed out by one", async () => {
+    const { client } = await signedIn({ transport: "cookie", storage: createStore() });
+    const others = [open({ transport: "cookie" }), open({ transport: "cookie", storage: createStore() })];
+    will(`${AUTH}/logout`, loggedOut);
+    await client.logout();
+    await settled();
+    for (const { told } of others) expect(told).toEqual([{ reason: "logout", here: false }]);
+  });
+
+  it.each([
+    ["bearer", undefined],
+    ["cookie", USER],
+  ] as const)(
+    "whose storage is emptied, by %s, know nobody unless a cookie does",
+    async (transport, user) => {
+      const storage = createStore();
+      const { client } = await signedIn({ transport, storage });
+      storage.map.clear();
+      expect(client.user).toEqual(user);
+    },
+  );
+
+  it("go on trying a refresh that another began", async () => {
+    const storage = createStore();
+    const { client } = await signedIn({ storage });
+    will("/data", EXPIRED, ok);
+    will(`${AUTH}/refresh`, refusal(503, "stopping"), refusal(503, "stopping"), tokens("a2"));
+    await client.fetch(at("/data"));
+    const other = open({ storage });
+    while (pathsOf().length < 3) await settled();
+    await settled();
+    await other.client.fetch(at("/data"));
+    expect(pathsOf()).toEqual(["/data", "/refresh", "/refresh", "/refresh", "/data"]);
+  });
 });

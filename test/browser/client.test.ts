@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createClient, type Client, type ClientOptions } from "../../src/browser/client";
 
 /** The client at its edges, with a service that answers as it is told to. Its tabs are clients on one page. */
@@ -43,7 +44,10 @@ beforeEach(() => {
     sent.push({ path, token, body: await request.text(), credentials, redirect, keepalive });
     const answer = answers[path]?.shift();
     if (!answer) throw new TypeError(`nobody answers ${path}`);
-    return answer();
+    const aborted = once(request.signal, "abort").then(() => Promise.reject(request.signal.reason as Error));
+    const response = await Promise.race([answer(), aborted]);
+    if (response.url === "") Object.defineProperty(response, "url", { value: request.url });
+    return response;
   };
   jest.spyOn(performance, "now").mockImplementation(() => nowMs);
 });
@@ -121,6 +125,15 @@ it("refreshes once for all that were refused at the same time", async () => {
   const all = await Promise.all([1, 2, 3].map(() => client.fetch(at("/data"))));
   expect(all.map(({ status }) => status)).toEqual([200, 200, 200]);
   expect(pathsOf().filter((path) => path === "/refresh")).toHaveLength(1);
+});
+
+it("gives all that wait for one refresh its refusal, whole", async () => {
+  const { client } = await signedIn();
+  will("/data", EXPIRED, EXPIRED, EXPIRED);
+  will(`${AUTH}/refresh`, refusal(503, "stopping"));
+  const all = await Promise.all([1, 2, 3].map(() => client.fetch(at("/data"))));
+  const codes = await Promise.all(all.map(async (each) => ((await each.json()) as { code: string }).code));
+  expect(codes).toEqual(["stopping", "stopping", "stopping"]);
 });
 
 it("never loops: a service that always says expired is asked twice", async () => {
@@ -446,4 +459,298 @@ it("a logout by bearer ends no session by cookie, though both are in one browser
   await client.logout();
   await new Promise(setImmediate);
   expect([other.told, other.client.user]).toEqual([[], USER]);
+});
+
+/** Sends a request whose answer comes only when `answer` is called. */
+async function ask(client: Client) {
+  let answer: (response: Response) => void = () => undefined;
+  will("/data", () => new Promise((resolve) => (answer = resolve)));
+  const before = sent.length;
+  const asked = client.fetch(at("/data"));
+  while (sent.length === before) await new Promise(setImmediate);
+  return {
+    asked,
+    answer: (make: () => Response) => {
+      answer(make());
+    },
+  };
+}
+
+it.each([
+  ["token_expired", 200],
+  ["token_revoked", 200],
+  ["invalid_credentials", 401],
+])(
+  "a late 401 %s to a token from before a refresh ends nothing, and asks for no other",
+  async (code, status) => {
+    const { client, told } = await signedIn();
+    const late = await ask(client);
+    will("/data", refusal(401, "token_invalid"), ok, ok);
+    will(`${AUTH}/refresh`, tokens("a2"));
+    expect((await client.fetch(at("/data"))).status).toBe(200);
+    late.answer(refusal(401, code));
+    expect((await late.asked).status).toBe(status);
+    expect(pathsOf().filter((path) => path === "/refresh")).toHaveLength(1);
+    expect([told, client.user]).toEqual([[], USER]);
+  },
+);
+
+it("a login and a logout wait for a refresh that is under way", async () => {
+  const { client } = await signedIn();
+  let answer: (response: Response) => void = () => undefined;
+  will("/data", EXPIRED, ok);
+  will(`${AUTH}/refresh`, () => new Promise((resolve) => (answer = resolve)));
+  will(`${AUTH}/login`, tokens("b1"));
+  will(`${AUTH}/logout`, loggedOut);
+  const asked = client.fetch(at("/data"));
+  while (!pathsOf().includes("/refresh")) await new Promise(setImmediate);
+  const all = [client.logout(), client.login("ada@example.com", "secret")];
+  await new Promise(setImmediate);
+  expect(pathsOf()).toEqual(["/data", "/refresh"]);
+  answer(tokens("a2")());
+  await Promise.all([asked, ...all]);
+  expect(pathsOf().filter((path) => path !== "/data")).toEqual(["/refresh", "/logout", "/login"]);
+  expect(sent.find(({ path }) => path.endsWith("/logout"))?.token).toBe("Bearer a2");
+});
+
+it("refreshes in one tab only, where the browser has locks", async () => {
+  const names = new Set<string>();
+  let last: Promise<unknown> = Promise.resolve();
+  const request = (name: string, task: () => Promise<unknown>) => {
+    names.add(name);
+    return (last = last.then(task));
+  };
+  Object.assign(globals["navigator"] as object, { locks: { request } });
+  const storage = createStore();
+  const { client } = await signedIn({ storage });
+  const other = open({ storage });
+  will("/data", EXPIRED, EXPIRED, ok, ok);
+  will(`${AUTH}/refresh`, tokens("a2"));
+  const both = await Promise.all([client, other.client].map((each) => each.fetch(at("/data"))));
+  expect(both.map(({ status }) => status)).toEqual([200, 200]);
+  expect(pathsOf().filter((path) => path === "/refresh")).toHaveLength(1);
+  expect(names.size).toBe(1);
+});
+
+it.each([
+  ["no answer", () => Promise.reject(new TypeError("Failed to fetch")), ["/refresh", "/data"], 200],
+  ["503", refusal(503, "denylist_unavailable"), ["/refresh", "/data"], 200],
+  ["401", refusal(401, "refresh_token_invalid"), ["/refresh"], 401],
+])("a refresh ahead of time that gets %s stops a request only if the session is over", async (...row) => {
+  const [, answer, paths, status] = row;
+  const { client } = await signedIn();
+  nowMs = 871_000;
+  will(`${AUTH}/refresh`, answer);
+  will("/data", ok);
+  expect((await client.fetch(at("/data"))).status).toBe(status);
+  expect(pathsOf()).toEqual(paths);
+});
+
+it("leaves a request alone that has an Authorization header", async () => {
+  const { client, told } = await signedIn();
+  will("/data", refusal(401, "token_revoked"));
+  await client.fetch(at("/data"), { headers: { Authorization: "Basic eDp5" } });
+  expect([tokensOf(), told]).toEqual([["Basic eDp5"], []]);
+});
+
+it("believes nothing that is said where a redirect led", async () => {
+  const { client, told } = await signedIn();
+  const url = { value: "https://evil.example/data" };
+  will("/data", () => Object.defineProperty(refusal(401, "token_revoked")(), "url", url));
+  expect((await client.fetch(at("/data"))).status).toBe(401);
+  expect(told).toEqual([]);
+});
+
+it.each(["token_missing", "token_expired"])(
+  "without a session, a 401 %s asks for no refresh",
+  async (code) => {
+    const { client } = open();
+    will("/data", refusal(401, code));
+    expect((await client.fetch(at("/data"))).status).toBe(401);
+    expect(pathsOf()).toEqual(["/data"]);
+  },
+);
+
+it("a token that was lost on the way is no reason for a refresh", async () => {
+  const { client, told } = await signedIn();
+  will("/data", refusal(401, "token_missing"));
+  expect((await client.fetch(at("/data"))).status).toBe(401);
+  expect([pathsOf(), told]).toEqual([["/data"], []]);
+});
+
+it("a change of password takes over the new session's tokens", async () => {
+  const { client } = await signedIn();
+  will(`${AUTH}/password`, tokens("a2"));
+  will("/data", ok);
+  await client.fetch(at(`${AUTH}/password`), { method: "POST" });
+  await client.fetch(at("/data"));
+  expect(tokensOf()).toEqual(["Bearer a2"]);
+});
+
+it("a call that gets no answer for ten seconds doesn't hold up the others", async () => {
+  const { client } = await signedIn();
+  const controller = new AbortController();
+  const timeout = jest.spyOn(AbortSignal, "timeout").mockReturnValueOnce(controller.signal);
+  will(`${AUTH}/logout`, () => new Promise(() => undefined), loggedOut);
+  const first = client.logout();
+  const second = client.logout();
+  while (!pathsOf().includes("/logout")) await new Promise(setImmediate);
+  controller.abort();
+  await expect(first).rejects.toMatchObject({ code: "offline", retry: true });
+  await second;
+  expect(timeout).toHaveBeenCalledWith(10_000);
+});
+
+it("by cookie, sends cookies to the origins that are named, and to its own as the request says", async () => {
+  const { client } = await signedIn({ transport: "cookie", origins: ["https://api.example"] });
+  will("/data", ok, ok, ok);
+  await client.fetch("https://api.example/data");
+  await client.fetch("https://evil.example/data");
+  await client.fetch(at("/data"), { credentials: "omit" });
+  expect(sent.map(({ credentials }) => credentials)).toEqual(["include", "same-origin", "omit"]);
+});
+
+it("tells a listener nothing once it has been stopped", async () => {
+  const { client } = await signedIn();
+  const listener = jest.fn();
+  client.onSignedOut(listener)();
+  will(`${AUTH}/logout`, loggedOut);
+  await client.logout();
+  expect(listener).not.toHaveBeenCalled();
+});
+
+describe("tabs", () => {
+  const KEY = `curfew:${at(AUTH)}`;
+  const BOB = { ...USER, id: "2", email: "bob@example.com" };
+  const bobs = () => Response.json({ access_token: "b1", refresh_token: "r-b1", expires_in: 900, user: BOB });
+  const settled = () => new Promise(setImmediate);
+
+  async function bobSignsIn(client: Client) {
+    will(`${AUTH}/login`, bobs);
+    await client.login(BOB.email, "secret");
+    await settled();
+  }
+
+  it("with storages of their own keep their own sessions, and when those are due", async () => {
+    const { client } = await signedIn({ storage: createStore() });
+    const nobody = open({ storage: createStore() });
+    await bobSignsIn(open({ storage: createStore() }).client);
+    expect([client.user, nobody.client.user]).toEqual([USER, undefined]);
+    nowMs = 871_000;
+    will(`${AUTH}/refresh`, tokens("a2"));
+    will("/data", ok);
+    await client.fetch(at("/data"));
+    expect(tokensOf()).toEqual(["Bearer a2"]);
+  });
+
+  it("that are copies of one keep its session when another signs in there", async () => {
+    const [storage, copy] = [createStore(), createStore()];
+    const { client } = await signedIn({ storage });
+    for (const [key, value] of storage.map) copy.setItem(key, value);
+    const other = open({ storage: copy });
+    await bobSignsIn(client);
+    expect([client.user, other.client.user]).toEqual([BOB, USER]);
+  });
+
+  it("without a storage say nothing of their tokens", async () => {
+    const heard = jest.fn();
+    new Channel(KEY).onmessage = heard;
+    await signedIn();
+    await settled();
+    expect(heard).not.toHaveBeenCalled();
+  });
+
+  it("that share a storage know when the token of another is due", async () => {
+    const storage = createStore();
+    const other = open({ storage });
+    await signedIn({ storage });
+    await settled();
+    nowMs = 871_000;
+    will(`${AUTH}/refresh`, tokens("a2"));
+    will("/data", ok);
+    await other.client.fetch(at("/data"));
+    expect(pathsOf()).toEqual(["/refresh", "/data"]);
+  });
+
+  it("refresh no token that another has just refreshed", async () => {
+    const storage = createStore();
+    const { client } = await signedIn({ storage });
+    nowMs = 871_000;
+    storage.setItem(KEY, (storage.getItem(KEY) ?? "").replaceAll("a1", "a2"));
+    will("/data", ok);
+    await client.fetch(at("/data"));
+    expect([pathsOf(), tokensOf()]).toEqual([["/data"], ["Bearer a2"]]);
+  });
+
+  it("don't believe a session that has ended, if another writes it down too late", async () => {
+    const storage = createStore();
+    const { client } = await signedIn({ storage });
+    const written = storage.getItem(KEY) ?? "";
+    will(`${AUTH}/logout`, loggedOut);
+    await client.logout();
+    storage.setItem(KEY, written);
+    expect(client.user).toBeUndefined();
+  });
+
+  it("keep the next login that another has stored, when they are told late that the last one ended", async () => {
+    const storage = createStore();
+    const { client, told } = await signedIn({ storage });
+    const held = JSON.parse(storage.getItem(KEY) ?? "") as { tag: string };
+    storage.setItem(KEY, JSON.stringify({ ...held, tag: "next", access: "b1", user: BOB }));
+    new Channel(KEY).postMessage({ ended: held, reason: "logout", all: false });
+    await settled();
+    expect([told, client.user]).toEqual([[{ reason: "logout", here: false }], BOB]);
+  });
+
+  it("are told once, though a refresh of theirs is refused after a logout in another", async () => {
+    const storage = createStore();
+    const { client } = await signedIn({ storage });
+    const other = open({ storage });
+    let answer: (response: Response) => void = () => undefined;
+    will("/data", EXPIRED);
+    will(`${AUTH}/refresh`, () => new Promise((resolve) => (answer = resolve)));
+    const asked = other.client.fetch(at("/data"));
+    while (!pathsOf().includes("/refresh")) await settled();
+    will(`${AUTH}/logout`, loggedOut);
+    await client.logout();
+    await settled();
+    answer(refusal(401, "refresh_token_invalid", { reason: "logout" })());
+    expect((await asked).status).toBe(401);
+    expect(other.told).toEqual([{ reason: "logout", here: false }]);
+  });
+
+  it("by cookie are all signed out by one", async () => {
+    const { client } = await signedIn({ transport: "cookie", storage: createStore() });
+    const others = [open({ transport: "cookie" }), open({ transport: "cookie", storage: createStore() })];
+    will(`${AUTH}/logout`, loggedOut);
+    await client.logout();
+    await settled();
+    for (const { told } of others) expect(told).toEqual([{ reason: "logout", here: false }]);
+  });
+
+  it.each([
+    ["bearer", undefined],
+    ["cookie", USER],
+  ] as const)(
+    "whose storage is emptied, by %s, know nobody unless a cookie does",
+    async (transport, user) => {
+      const storage = createStore();
+      const { client } = await signedIn({ transport, storage });
+      storage.map.clear();
+      expect(client.user).toEqual(user);
+    },
+  );
+
+  it("go on trying a refresh that another began", async () => {
+    const storage = createStore();
+    const { client } = await signedIn({ storage });
+    will("/data", EXPIRED, ok);
+    will(`${AUTH}/refresh`, refusal(503, "stopping"), refusal(503, "stopping"), tokens("a2"));
+    await client.fetch(at("/data"));
+    const other = open({ storage });
+    while (pathsOf().length < 3) await settled();
+    await settled();
+    await other.client.fetch(at("/data"));
+    expect(pathsOf()).toEqual(["/data", "/refresh", "/refresh", "/refresh", "/data"]);
+  });
 });

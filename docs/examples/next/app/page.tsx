@@ -1,3 +1,5 @@
+import { currentUser } from "../lib/curfew";
+
 const REASONS: Record<string, string> = {
   here: "You are logged out.",
   logout: "You logged out in another tab.",
@@ -7,10 +9,17 @@ const REASONS: Record<string, string> = {
 };
 
 export default async function Home({ searchParams }: { searchParams: Promise<{ ended?: string }> }) {
-  const { ended } = await searchParams;
+  // Anybody can link here: whoever is signed in must not read that they aren't.
+  const isOut = await currentUser().then(
+    (user) => !user,
+    () => false,
+  );
+  const { ended = "" } = await searchParams;
   return (
     <>
-      {ended && <p role="status">{REASONS[ended] ?? "Your session was ended."}</p>}
+      {isOut && ended && (
+        <p role="status">{Object.hasOwn(REASONS, ended) ? REASONS[ended] : "Your session was ended."}</p>
+      )}
       <h1>Home</h1>
     </>
   );

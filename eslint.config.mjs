@@ -16,7 +16,7 @@ const BROWSER = [
 ];
 
 export default defineConfig(
-  { ignores: ["dist/", ".data/", "docs/examples/*.ts", "eslint.config.mjs"] },
+  { ignores: ["**/dist/", "**/.next/", ".data/", "docs/examples/*.ts", "eslint.config.mjs"] },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
@@ -52,6 +52,12 @@ export default defineConfig(
         ].map((name) => [name, "readonly"]),
       ),
     },
+  },
+  {
+    // Apps of their own, which check their types when they are built.
+    files: ["docs/examples/*/**"],
+    extends: [tseslint.configs.disableTypeChecked],
+    rules: { "@typescript-eslint/no-non-null-assertion": "off" },
   },
   {
     // Pages run as they are written: no types, and a browser around them.

@@ -127,6 +127,7 @@ export function createCore(options: CoreOptions): Core {
   const stopFollowing = mirror?.follow();
   const auth = createAuth({
     ...base,
+    areAccountsTheApps: options.accounts !== undefined,
     foreignSessions: createForeignSessions(writer, clockToleranceSeconds),
     accessTokens,
     tokens,

@@ -1,6 +1,8 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Use } from "./denylist/alarms";
 import type { Revocation } from "./denylist/revocation";
-import type { Middleware } from "./http/middleware";
+import type { Guard, Middleware } from "./http/middleware";
+import type { SessionTokens, UserToOpen } from "./http/open-session";
 import { createMount, type RoutesOptions, type TokenRequirement } from "./http/mount";
 import { readOptions, type CurfewOptions } from "./settings/options";
 import {
@@ -15,11 +17,11 @@ import {
 import { createCore } from "./core";
 import { CurfewError } from "./errors";
 import { logRule } from "./log/refusals";
-import { connectRedis } from "./redis/redis";
+import { connectRedis, type Redis } from "./redis/redis";
 import { createOneShard, createShards } from "./redis/shards";
 import { keyIdOf } from "./issuers/foreign-ids";
 import { createForeignTokens } from "./issuers/foreign-tokens";
-import type { Token } from "./auth/tokens";
+import { claimsOf, type Claims } from "./auth/tokens";
 
 export type Curfew = {
   /**
@@ -29,14 +31,20 @@ export type Curfew = {
   routes(options?: RoutesOptions): Middleware;
   /**
    * A guard for your routes, in Express 4 and 5. It requires a valid token with the role, if one is given, and sets
-   * `req.auth` to its claims. It answers every other request itself, so that those never reach your handler.
+   * `req.auth` to its claims, with `subject` and `kind`. It answers every other request itself, so that those never reach your handler.
    */
-  requireToken(requirement?: TokenRequirement): Middleware;
+  requireToken(requirement?: TokenRequirement): Guard;
+  /**
+   * Opens a session after a login of your own, and returns its tokens: the answer is yours to send. With the transport
+   * `"cookie"` it has set the cookies, and the tokens aren't in what it returns. Resolves once Redis has acknowledged the
+   * session.
+   */
+  openSession(req: IncomingMessage, res: ServerResponse, user: UserToOpen): Promise<SessionTokens>;
   /**
    * The same check without a request of Express's: returns the claims, or throws a CurfewError with a `code`, which is
    * `token_missing` where there is no token.
    */
-  verify(token: string | undefined): Promise<Token>;
+  verify(token: string | undefined): Promise<Claims>;
   /**
    * Calls the listener once for every revocation from now on, within half a second, whichever instance it was made on.
    * While Redis can't be reached, nothing is delivered; afterwards, everything is. Returns an unsubscribe function.
@@ -58,14 +66,24 @@ export type Curfew = {
 /** An app that calls `verify` doesn't say where the token came from. */
 const BY_APP: Use = { by: "app", requester: { ip: null, userAgent: null }, about: {} };
 
+function connect({ redis, timeoutMs, revokeMinReplicas: minReplicas, log }: ReturnType<typeof readOptions>) {
+  if (redis.mode !== "memory") return connectRedis(redis, { timeoutMs, minReplicas }, log);
+  // Loaded only here, because it includes a Lua interpreter; and not with import(), because an app doesn't wait.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- nothing else loads it at once
+  const { connectMemory } = require("./redis/links/memory-link") as {
+    connectMemory: (timeoutMs: number) => Redis;
+  };
+  return connectMemory(timeoutMs);
+}
+
 /**
  * Throws a TypeError that says what to write instead. It doesn't wait for Redis: until Redis answers, requests get a
  * 503.
  */
 export function createCurfew(options: CurfewOptions): Curfew {
   const settled = readOptions(options, process.env);
-  const { log, timeoutMs, revokeMinReplicas, prefix, issuers } = settled;
-  const redis = connectRedis(settled.redis, { timeoutMs, minReplicas: revokeMinReplicas }, log);
+  const { prefix, issuers, log } = settled;
+  const redis = connect(settled);
   const isCluster = settled.redis.mode === "app-cluster";
   const shards = isCluster ? createShards(prefix, settled.shards) : createOneShard(prefix);
   const foreignTokens = createForeignTokens(issuers, settled);
@@ -87,9 +105,9 @@ export function createCurfew(options: CurfewOptions): Curfew {
     async verify(token) {
       try {
         if (token === undefined || token === "") throw new CurfewError("token_missing");
-        const claims = await tokens.verify(token);
-        await denylist.assertNotRevoked(claims);
-        return claims;
+        const verified = await tokens.verify(token);
+        await denylist.assertNotRevoked(verified);
+        return claimsOf(verified);
       } catch (error) {
         logRule(log, error);
         alarms.raise(error, BY_APP);

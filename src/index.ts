@@ -2,8 +2,9 @@ export type { Account, Accounts } from "./accounts/accounts";
 export { createCurfew, type Curfew } from "./curfew";
 export type { Revocation } from "./denylist/revocation";
 export { CurfewError, type ErrorCode } from "./errors";
-export type { Middleware } from "./http/middleware";
+export type { Guard, Guarded, Middleware } from "./http/middleware";
 export type { RoutesOptions, TokenRequirement } from "./http/mount";
+export type { SessionTokens, UserToOpen } from "./http/open-session";
 export type { Key } from "./settings/keys";
 export type { CurfewOptions } from "./settings/options";
 export {
@@ -13,4 +14,4 @@ export {
   type TokenToRevoke,
   type Why,
 } from "./denylist/revoking";
-export type { Token as Claims } from "./auth/tokens";
+export type { Claims } from "./auth/tokens";

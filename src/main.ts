@@ -18,7 +18,7 @@ import { connectRedis, type Redis } from "./redis/redis";
 import { createOneShard, createShards } from "./redis/shards";
 import { findKeptSecret, readKeptSecret } from "./keys/kept-secret";
 import { createForeignTokens } from "./issuers/foreign-tokens";
-import { createKeyRing } from "./keys/key-ring";
+import { createKeyRing, NO_KEYS, type KeyRing } from "./keys/key-ring";
 
 const EXIT_MISCONFIGURED = 78;
 const REDIS_START_TIMEOUT_MS = 2000;
@@ -127,9 +127,7 @@ function untilFirstContact({ production, allowEviction }: Config, redis: Redis):
 }
 
 function createServiceCore(config: Config, redis: Redis, log: Logger): Core & { meter: Meter } {
-  const keys = createKeyRing(config.key ?? readKeptSecret(KEPT_SECRET_FILE), config.verifyKeys);
-  // Operators compare this line on all instances before they let a new key sign.
-  logEvent(log, "keys", { signs: keys.signing.kid, verify: keys.all.map(({ kid }) => kid) });
+  const keys = readKeyRing(config, log);
   const { prefix, issuers, clockToleranceSeconds } = config;
   const shards =
     config.redis.mode === "cluster" ? createShards(prefix, config.shards) : createOneShard(prefix);
@@ -138,13 +136,23 @@ function createServiceCore(config: Config, redis: Redis, log: Logger): Core & { 
   return { ...createCore({ ...config, redis, shards, keys, foreignTokens, meter, log }), meter };
 }
 
+function readKeyRing({ hasAccounts, key, verifyKeys }: Config, log: Logger): KeyRing {
+  if (!hasAccounts) return NO_KEYS;
+  const keys = createKeyRing(key ?? readKeptSecret(KEPT_SECRET_FILE), verifyKeys);
+  // Operators compare this line on all instances before they let a new key sign.
+  logEvent(log, "keys", { signs: keys.signing.kid, verify: keys.all.map(({ kid }) => kid) });
+  return keys;
+}
+
 const urlOf = (host: string, port: number) => `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 
-function greeting({ host, demo }: Config, port: number, description: string): string {
+function greeting({ host, demo, hasAccounts }: Config, port: number, description: string): string {
   const url = urlOf(host, port);
   const body = `{"email":"you@example.com","password":"a long enough passphrase"}`;
+  const isUp = `Curfew is up and ${description}.\n`;
+  if (!hasAccounts) return `${isUp}It has no accounts. Open ${url}/docs\n`;
   return (
-    `Curfew is up and ${description}.\n` +
+    isUp +
     `Open ${demo ? url : `${url}/docs`}, or try: curl ${url}/api/auth/register -H 'Content-Type: application/json' -d '${body}'\n`
   );
 }

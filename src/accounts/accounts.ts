@@ -13,16 +13,15 @@ export type Account = {
   email: string;
   roles: string[];
   createdAt: string;
-  passwordHash: string;
+  /** Null for somebody who has no password, and so can't log in with one. */
+  passwordHash: string | null;
   /** Since when this account may neither log in nor refresh. */
   disabledAt?: string | null | undefined;
 };
 
 export const isDisabled = ({ disabledAt }: Account) => typeof disabledAt === "string";
 
-/**
- * Who may log in. Curfew keeps accounts in Redis; an app with a user table of its own provides these four functions.
- */
+/** Who may log in. Curfew keeps accounts in Redis; an app with a user table of its own provides these functions. */
 export type Accounts = {
   /** Throws `email_taken`. If two calls race for one address, one of them wins. */
   create(email: string, passwordHash: string): Promise<Account>;
@@ -30,6 +29,11 @@ export type Accounts = {
   findById(id: string): Promise<Account | undefined>;
   /** Returns false, and changes nothing, unless the stored hash is still `seen` and the account isn't disabled. */
   replacePasswordHash(id: string, seen: string, next: string): Promise<boolean>;
+  /**
+   * Whether this is the account's password, where `passwordHash` isn't one of Curfew's hashes (argon2id). After a login,
+   * `replacePasswordHash` gets one of Curfew's, and this function isn't asked for the account again.
+   */
+  verifyPassword?(account: Account, password: string): boolean | Promise<boolean>;
 };
 
 const EMAIL_MAX = 254;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Account, Accounts } from "./accounts";
 import { CurfewError } from "../errors";
+import { isOurHash } from "./passwords";
 
 const FUNCTIONS = ["create", "findByEmail", "findById", "replacePasswordHash"] as const;
 
@@ -9,17 +10,22 @@ const APP_ACCOUNT = z.object({
   email: z.string().min(1),
   roles: z.array(z.string().regex(/^[^,]+$/)),
   createdAt: z.string(),
-  passwordHash: z.string().startsWith("$argon2id$"),
+  passwordHash: z.string().refine(isOurHash).nullable(),
   disabledAt: z.string().nullish(),
 });
+
+const WITH_ANY_HASH = APP_ACCOUNT.extend({ passwordHash: z.string().min(1).nullable() });
 
 /** Throws a TypeError that names the missing functions. */
 export function readAccounts(value: unknown): Accounts {
   const missing = FUNCTIONS.filter(
     (name) => typeof (value as Partial<Record<string, unknown>> | null)?.[name] !== "function",
   );
-  if (missing.length === 0) return checkAccounts(value as Accounts);
-  throw new TypeError(`it lacks the functions ${missing.join(", ")}`);
+  if (missing.length > 0) throw new TypeError(`it lacks the functions ${missing.join(", ")}`);
+  const accounts = value as Accounts;
+  if (!["undefined", "function"].includes(typeof accounts.verifyPassword))
+    throw new TypeError("its verifyPassword is no function");
+  return checkAccounts(accounts);
 }
 
 /**
@@ -27,17 +33,26 @@ export function readAccounts(value: unknown): Accounts {
  * it throws become `internal`: an HTTP client's error has a `status` that would be taken for the request's own.
  */
 function checkAccounts(accounts: Accounts): Accounts {
+  const schema = accounts.verifyPassword ? WITH_ANY_HASH : APP_ACCOUNT;
+  const accountIn = (name: string, value: unknown) => accountOf(schema, name, value);
+  /** Many databases return null for a missing row. */
+  const optional = (name: string, value: unknown) =>
+    value === undefined || value === null ? undefined : accountIn(name, value);
   return {
     create: async (email, passwordHash) =>
-      accountOf("create", await faultless(() => accounts.create(email, passwordHash))),
+      accountIn("create", await faultless(() => accounts.create(email, passwordHash))),
     findByEmail: async (email) => optional("findByEmail", await faultless(() => accounts.findByEmail(email))),
     findById: async (id) => optional("findById", await faultless(() => accounts.findById(id))),
     replacePasswordHash: async (id, seen, next) =>
       isTrue(await faultless(() => accounts.replacePasswordHash(id, seen, next))),
+    ...(accounts.verifyPassword && {
+      verifyPassword: async (account: Account, password: string) =>
+        isTrue(await faultless(() => accounts.verifyPassword?.(account, password))),
+    }),
   };
 }
 
-async function faultless<T>(ask: () => Promise<T>): Promise<T> {
+async function faultless<T>(ask: () => T | Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
@@ -48,16 +63,12 @@ async function faultless<T>(ask: () => Promise<T>): Promise<T> {
 
 const isTrue = (value: unknown) => value === true;
 
-/** Many databases return null for a missing row. */
-const optional = (name: string, value: unknown) =>
-  value === undefined || value === null ? undefined : accountOf(name, value);
-
 /** The message names the invalid members but not their values, because one of them is a password hash. */
-function accountOf(name: string, value: unknown): Account {
-  const { data, error } = APP_ACCOUNT.safeParse(value);
+function accountOf(schema: z.ZodType<Account>, name: string, value: unknown): Account {
+  const { data, error } = schema.safeParse(value);
   if (data) return data;
   const wrong = [...new Set(error.issues.map(({ path }) => String(path[0] ?? "it")))].join(", ");
   throw new TypeError(
-    `accounts.${name}() didn't return an account: ${wrong} is invalid. Return { id, email, roles: [], createdAt, passwordHash }; passwordHash is what create() was given (argon2id).`,
+    `accounts.${name}() didn't return an account: ${wrong} is invalid. Return { id, email, roles: [], createdAt, passwordHash }; passwordHash is what create() was given (argon2id), or null for who has no password. For other hashes, write accounts.verifyPassword(account, password) too.`,
   );
 }

@@ -11,7 +11,12 @@ export type Passwords = {
   /**
    * Without a hash it takes as long as with one and returns false, so that timing doesn't reveal which accounts exist.
    */
-  verify(hash: string | undefined, password: string): Promise<boolean>;
+  verify(hash: string | null | undefined, password: string): Promise<boolean>;
+  /**
+   * Verifies a password against a hash that isn't Curfew's: in its turn, only if it isn't too long, and in no less time
+   * than `verify` takes.
+   */
+  verifyBy(check: () => boolean | Promise<boolean>, password: string): Promise<boolean>;
   /** True for a hash that was made with other parameters than the current ones. */
   isOutdated(hash: string): boolean;
   /** How many passwords are being hashed, and how many wait for it. */
@@ -53,12 +58,21 @@ export function createPasswords(minLength: number): Passwords {
         // of the lookup before it visible, and so whether the account exists.
         const isBounded = !isTooLong(password);
         const matches = await argon2Verify(hash ?? NOBODYS_HASH, isBounded ? prepare(password) : "");
-        return matches && isBounded && hash !== undefined;
+        return matches && isBounded && typeof hash === "string";
+      }),
+    verifyBy: (check, password) =>
+      inTurn(async () => {
+        const checking = (async () => !isTooLong(password) && check())();
+        const [matches] = await Promise.all([checking, argon2Verify(NOBODYS_HASH, "")]);
+        return matches;
       }),
     isOutdated: (hash) => !hash.startsWith(ENCODED_PARAMETERS),
     queue: state,
   };
 }
+
+/** Whether Curfew can verify it, with whatever parameters it was made. */
+export const isOurHash = (hash: string) => hash.startsWith("$argon2id$");
 
 /** In code points, as people count. */
 const lengthOf = (password: string) => Array.from(password).length;

@@ -2,23 +2,15 @@ import { isDisabled, normaliseEmail, type Account, type Accounts } from "../acco
 import type { Denylist } from "../denylist/denylist";
 import { NOBODY, type Grounds, type Requester } from "../denylist/entry";
 import { attempt, CurfewError } from "../errors";
-import type { Passwords } from "../accounts/passwords";
+import { isOurHash, type Passwords } from "../accounts/passwords";
 import type { Session } from "../sessions/records";
-import type { Opened, Sessions } from "../sessions/sessions";
+import type { Sessions } from "../sessions/sessions";
 import type { AccessToken, AccessTokens } from "../tokens/access-tokens";
 import type { RefreshToken } from "../tokens/refresh-tokens";
+import { createAppLogin, type AppLogin } from "./app-login";
+import { createGranting, type Grant } from "./grant";
 import { createLogout, type Logout, type LogoutParts } from "./logout";
 import type { Token } from "./tokens";
-
-/** What a client gets at login and at every refresh. */
-export type Grant = {
-  sid: string;
-  accessToken: string;
-  expiresInSeconds: number;
-  refreshToken: string;
-  refreshExpiresInSeconds: number;
-  account: Account;
-};
 
 type RefreshRequest = {
   /** Verified. */
@@ -36,23 +28,29 @@ type PasswordChange = {
   assertMayTry: (account: Account) => Promise<void>;
 };
 
-export type Auth = Logout & {
-  register(email: string, password: string, requester: Requester): Promise<Grant>;
-  login(email: string, password: string, requester: Requester): Promise<Grant>;
-  refresh(request: RefreshRequest, requester: Requester): Promise<Grant>;
-  /** Returns the claims of a live access or refresh token; otherwise throws what the guard or a refresh would. */
-  introspect(token: string): Promise<Token | RefreshToken>;
-  changePassword(caller: AccessToken, change: PasswordChange, requester: Requester): Promise<Grant>;
-  sessions(caller: AccessToken): Promise<Session[]>;
-  endSession(caller: AccessToken, sid: string, requester: Requester): Promise<void>;
-  endOtherSessions(caller: AccessToken, requester: Requester): Promise<void>;
-  /** Ends all of a user's sessions on somebody else's behalf. */
-  endAllOf(user: string, grounds: Grounds): Promise<void>;
-  account(caller: AccessToken): Promise<Account>;
-};
+export type Auth = Logout &
+  Pick<AppLogin, "openSession"> & {
+    register(email: string, password: string, requester: Requester): Promise<Grant<Account>>;
+    login(email: string, password: string, requester: Requester): Promise<Grant<Account>>;
+    refresh(request: RefreshRequest, requester: Requester): Promise<Grant>;
+    /** Returns the claims of a live access or refresh token; otherwise throws what the guard or a refresh would. */
+    introspect(token: string): Promise<Token | RefreshToken>;
+    changePassword(
+      caller: AccessToken,
+      change: PasswordChange,
+      requester: Requester,
+    ): Promise<Grant<Account>>;
+    sessions(caller: AccessToken): Promise<Session[]>;
+    endSession(caller: AccessToken, sid: string, requester: Requester): Promise<void>;
+    endOtherSessions(caller: AccessToken, requester: Requester): Promise<void>;
+    /** Ends all of a user's sessions on somebody else's behalf. */
+    endAllOf(user: string, grounds: Grounds): Promise<void>;
+    account(caller: AccessToken): Promise<Account>;
+  };
 
 export type AuthParts = LogoutParts & {
   accounts: Accounts;
+  areAccountsTheApps: boolean;
   passwords: Passwords;
   sessions: Sessions;
   /** `accessTokens` mints Curfew's own; `tokens` verifies own and foreign ones. */
@@ -62,6 +60,8 @@ export type AuthParts = LogoutParts & {
 
 export function createAuth(parts: AuthParts): Auth {
   const { accounts, passwords, sessions, denylist, accessTokens, tokens, refreshTokens } = parts;
+  const grant = createGranting(accessTokens, refreshTokens);
+  const { openSession, holderOf } = createAppLogin({ ...parts, grant });
 
   function assertAcceptable(password: string, email: string, path: string): void {
     const objection = passwords.objection(password, email);
@@ -69,32 +69,11 @@ export function createAuth(parts: AuthParts): Auth {
   }
 
   /**
-   * Fixes the access token's times before `carryOn` stores them in the session, so that ending the session covers the
-   * token.
-   */
-  async function grant(
-    endsAt: number,
-    carryOn: (accessExp: number) => Promise<Opened & { account: Account }>,
-  ): Promise<Grant> {
-    const { iat, exp } = accessTokens.lifetime(endsAt);
-    const { refreshToken, epoch, account } = await carryOn(exp);
-    const { sub, sid } = refreshToken;
-    return {
-      sid,
-      accessToken: accessTokens.mint({ sub, sid, iat, exp, roles: account.roles, epoch }),
-      expiresInSeconds: exp - iat,
-      refreshToken: refreshTokens.mint(refreshToken),
-      refreshExpiresInSeconds: refreshToken.exp - iat,
-      account,
-    };
-  }
-
-  /**
    * Opens a session for whoever knows this account's password. A change of the account (its password or roles, that it
    * is disabled or deleted) ends the sessions that it finds. One that was being opened meanwhile is checked here: the
    * account is read again once the session is open, and what is read then counts, its roles too.
    */
-  function open(account: Account, password: string, requester: Requester): Promise<Grant> {
+  function open(account: Account, password: string, requester: Requester): Promise<Grant<Account>> {
     const endsAt = sessions.endOfNew();
     return grant(endsAt, async (accessExp) => {
       const opened = await sessions.open(account.id, requester, endsAt, accessExp);
@@ -108,12 +87,19 @@ export function createAuth(parts: AuthParts): Auth {
 
   async function isStillRight(now: Account, { passwordHash }: Account, password: string): Promise<boolean> {
     if (isDisabled(now)) return false;
-    return now.passwordHash === passwordHash || passwords.verify(now.passwordHash, password);
+    return now.passwordHash === passwordHash || isRight(now, password);
+  }
+
+  /** Only the app can verify hashes of its own. */
+  function isRight(account: Account | undefined, password: string): Promise<boolean> {
+    const hash = account?.passwordHash ?? undefined;
+    if (!account || hash === undefined || isOurHash(hash)) return passwords.verify(hash, password);
+    return passwords.verifyBy(() => accounts.verifyPassword?.(account, password) ?? false, password);
   }
 
   /** The login has succeeded already, so an overloaded queue or an unavailable Redis must not fail it. */
   async function rehashIfOutdated({ id, passwordHash }: Account, password: string): Promise<void> {
-    if (!passwords.isOutdated(passwordHash)) return;
+    if (passwordHash === null || !passwords.isOutdated(passwordHash)) return;
     try {
       await accounts.replacePasswordHash(id, passwordHash, await passwords.hash(password));
     } catch (error) {
@@ -132,6 +118,7 @@ export function createAuth(parts: AuthParts): Auth {
 
   return {
     ...createLogout(parts),
+    openSession,
 
     async register(address, password, requester) {
       const email = normaliseEmail(address);
@@ -147,7 +134,7 @@ export function createAuth(parts: AuthParts): Auth {
     async login(address, password, requester) {
       const email = normaliseEmail(address);
       const account = email ? await accounts.findByEmail(email) : undefined;
-      const matches = await passwords.verify(account?.passwordHash, password);
+      const matches = await isRight(account, password);
       // Only here, so that a disabled account takes as long to refuse as a wrong password.
       if (!account || !matches || isDisabled(account)) throw wrongCredentials(account);
       const granted = await open(account, password, requester);
@@ -158,8 +145,9 @@ export function createAuth(parts: AuthParts): Auth {
     async refresh({ token, beside, keepYoung }, requester) {
       const access = beside === undefined ? undefined : attempt(() => verifyOnceAlive(beside));
       if (access && access.sid !== token.sid) throw new CurfewError("refresh_token_invalid");
-      const account = await accounts.findById(token.sub);
-      if (!account || isDisabled(account))
+      const kept = await accounts.findById(token.sub);
+      const account = kept ?? (await holderOf(token));
+      if (!account || (kept && isDisabled(kept)))
         throw new CurfewError("refresh_token_invalid", { why: await sessions.whyOver(token) });
       // A change of the account after it was read ends the session: before the rotation, which is then refused, or
       // after it, and then the entry covers the new token with the old roles, too.
@@ -188,9 +176,8 @@ export function createAuth(parts: AuthParts): Auth {
       await assertMayTry(account);
       // The new password counts as right too: an earlier attempt may have failed between the two steps below, and this
       // one completes it.
-      const isRight =
-        (await passwords.verify(passwordHash, current)) || (await passwords.verify(passwordHash, next));
-      if (!isRight) throw wrongCredentials(account);
+      const mayChange = (await isRight(account, current)) || (await isRight(account, next));
+      if (!mayChange || passwordHash === null) throw wrongCredentials(account);
       const nextHash = await passwords.hash(next);
       if (!(await accounts.replacePasswordHash(id, passwordHash, nextHash))) throw wrongCredentials(account);
       await sessions.endAll(id, "password_changed", requester);

@@ -1,8 +1,15 @@
+import { subjectOf } from "../denylist/entry";
 import { isString, type AccessToken, type AccessTokens } from "../tokens/access-tokens";
 import type { ForeignToken, ForeignTokens } from "../issuers/foreign-tokens";
 
 /** A verified token: one of Curfew's own, or one of a trusted issuer's. */
 export type Token = AccessToken | ForeignToken;
+
+/** What an app learns of a verified token. `subject` says whose it is: a user's id, or `<issuer name>:<sub>`. */
+export type Claims = Token & { subject: string };
+
+/** Adds the subject to the token itself, which is the caller's own copy. */
+export const claimsOf = (token: Token): Claims => Object.assign(token, { subject: subjectOf(token) });
 
 export type Tokens = {
   /**

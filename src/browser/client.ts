@@ -1,7 +1,7 @@
 import { createLock, ownOrigin, toUrl } from "./page.js";
 import { createRefresh } from "./refresh.js";
 import { createSend } from "./send.js";
-import { offline, post, problemOf, refused, type Tokens, type User } from "./service.js";
+import { bodyOf, offline, post, refused, tokensOf, type Problem, type User } from "./service.js";
 import { createSession, type SignedOut, type Store } from "./session.js";
 
 export type { Failure, User } from "./service.js";
@@ -50,7 +50,9 @@ export function createClient(options: ClientOptions = {}): Client {
   const { url = "/api/auth", transport = "bearer", storage, origins = [] } = options;
   const isCookie = transport === "cookie";
   const base = toUrl(url).href.replace(/\/$/, "");
-  const key = `curfew:${base}`;
+  const key = `curfew${isCookie ? "-cookie" : ""}:${base}`;
+  // Left from when the page still kept its tokens itself.
+  if (isCookie) storage?.removeItem(`curfew:${base}`);
   const allowed = [ownOrigin(), ...origins.map((each) => new URL(each).origin)];
   const isAllowed = (address: string) => allowed.includes(new URL(address).origin);
   const listeners = new Set<(event: SignedOut) => void>();
@@ -68,8 +70,8 @@ export function createClient(options: ClientOptions = {}): Client {
   const enter = (path: string, email: string, password: string) =>
     locked(async () => {
       const response = await call(path, { email, password, transport }).catch(offline);
-      if (!response.ok) throw await refused(response);
-      const tokens = (await response.json()) as Tokens;
+      const tokens = await tokensOf(response);
+      if (!tokens) throw await refused(response);
       session.adopt(tokens);
       return tokens.user;
     });
@@ -82,15 +84,15 @@ export function createClient(options: ClientOptions = {}): Client {
       if (!held && !isCookie) return;
       const body = { refresh_token: held?.refresh, ...(allDevices && { all_devices: true }) };
       const response = await call("logout", body, isCookie ? undefined : held?.access).catch(offline);
-      const { ok, status } = response;
+      const { status } = response;
+      const { success, code, reason = "expired" } = await bodyOf<Problem & { success: boolean }>(response);
+      // What something in between answers has neither `success` nor a code.
+      const isRefused = status === 401 && code !== undefined;
       // A 401 means that there is nothing to end. But then nothing can be said of the other devices.
-      const isDone = ok || (status === 401 && !allDevices);
+      const isDone = status === 204 || (response.ok && success === true) || (isRefused && !allDevices);
       if (isDone)
         session.end(held, { reason: allDevices ? "logout_all_devices" : "logout", here: true }, allDevices);
-      else if (status === 401) {
-        const { reason = "expired" } = await problemOf(response);
-        session.end(held, { reason, here: true });
-      }
+      else if (isRefused) session.end(held, { reason, here: true });
       if (!isDone) throw await refused(response);
     });
 

@@ -1,4 +1,4 @@
-import { problemOf, type Tokens } from "./service.js";
+import { problemOf, tokensOf } from "./service.js";
 import type { Held, Session } from "./session.js";
 
 type Parts = {
@@ -21,15 +21,21 @@ export function createRefresh({ session, locked, ask }: Parts): Refresh {
       if (now) session.markDue(now);
       const response = await ask({ refresh_token: now?.refresh });
       if (response.ok) {
-        const tokens = (await response.json()) as Tokens;
+        const tokens = await tokensOf(response);
         // Without locks, a logout may have been faster.
-        if (session.current()?.tag === now?.tag) session.adopt(tokens, now?.tag);
+        if (tokens && session.current()?.tag === now?.tag) session.adopt(tokens, now?.tag);
         return undefined;
       }
       if (response.status === 401) {
         const { code, reason } = await problemOf(response);
+        // There is no cookie, and there was nobody: nothing has ended, and no request must fail because of it.
+        if (code === "token_missing" && !now?.user) {
+          session.clear();
+          return undefined;
+        }
         const otherwise = code === "refresh_token_reused" ? "refresh_reused" : "expired";
-        session.end(now, { reason: reason ?? otherwise, here: false });
+        // A 401 without a code isn't the service's, but that of something in between.
+        if (code) session.end(now, { reason: reason ?? otherwise, here: false });
       }
       return response;
     });

@@ -1,7 +1,7 @@
 import { ownOrigin } from "./page.js";
 import type { Refresh } from "./refresh.js";
 import { createReplay } from "./replay.js";
-import { problemOf, type Tokens } from "./service.js";
+import { problemOf, tokensOf } from "./service.js";
 import type { Held, Session } from "./session.js";
 
 type Parts = {
@@ -31,20 +31,22 @@ export function createSend({ session, refresh, isCookie, isAllowed, passwordUrl 
   ): Promise<boolean | Response> {
     const { code = "", reason = "expired" } = await problemOf(response);
     const isLatest = session.current()?.access === held?.access;
-    if (isLatest && mayRefresh && (code === "token_expired" || code === "token_invalid")) {
+    if (isLatest && mayRefresh && mayRefreshHelp(code, held)) {
       const refusal = await refresh(held);
       if (refusal) return refusal;
     }
-    if (isLatest) endIfOver(code, reason, held);
+    if (isLatest && code === "token_revoked") session.end(held, { reason, here: false });
     const now = session.current();
-    return code.startsWith("token_") && now !== undefined && now.access !== held?.access;
+    // What one user asked for isn't asked as another who has signed in since.
+    const isSameUser = !held?.user || held.user.id === now?.user?.id;
+    return code.startsWith("token_") && now !== undefined && now.access !== held?.access && isSameUser;
   }
 
-  /** Without a cookie there is no session; but only where there was one has it ended. */
-  function endIfOver(code: string, reason: string, held: Held | undefined): void {
-    if (code === "token_revoked" || (code === "token_missing" && isCookie && held?.user))
-      session.end(held, { reason, here: false });
-  }
+  /** A cookie may be missing because of how the request was sent. Only the service can say that the session is over. */
+  const mayRefreshHelp = (code: string, held: Held | undefined) =>
+    code === "token_expired" ||
+    code === "token_invalid" ||
+    (code === "token_missing" && isCookie && held?.user !== undefined);
 
   /** What is said where a redirect led isn't believed. */
   const isRefused = (response: Response, request: Request, held: Held | undefined) =>
@@ -55,7 +57,8 @@ export function createSend({ session, refresh, isCookie, isAllowed, passwordUrl 
     const held = session.current();
     const response = await fetch(withToken(request, held));
     // The session that the old password began has ended, and another has begun.
-    if (response.ok && response.url === passwordUrl) session.adopt((await response.clone().json()) as Tokens);
+    const tokens = response.url === passwordUrl && (await tokensOf(response));
+    if (tokens) session.adopt(tokens);
     if (!isRefused(response, request, held)) return [response, false];
     return [response, await isOutdated(response, held, mayRefresh)];
   }

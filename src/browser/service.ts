@@ -1,4 +1,5 @@
-export type User = { id: string; email: string; roles: string[] };
+/** Who an app signed in itself, with `openSession`, may have no `email`. */
+export type User = { id: string; email: string | null; roles: string[] };
 
 /** What the service answers who logs in or refreshes. By cookie, the tokens aren't in it. */
 export type Tokens = { access_token?: string; refresh_token?: string; expires_in: number; user: User };
@@ -19,14 +20,23 @@ export type Failure = Error & {
 /** So that one call that gets no answer doesn't hold up the others for ever. */
 const TIMEOUT_MS = 10_000;
 
-export const problemOf = (response: Response) =>
+/** What an answer says in JSON; empty if it says nothing. */
+export const bodyOf = <T>(response: Response): Promise<Partial<T>> =>
   response
     .clone()
     .json()
     .then(
-      (body) => (body ?? {}) as Problem,
-      (): Problem => ({}),
+      (body) => (body ?? {}) as Partial<T>,
+      () => ({}),
     );
+
+export const problemOf = (response: Response) => bodyOf<Problem>(response);
+
+/** Undefined if it isn't the service's: something in between may answer anything with a 200. */
+export async function tokensOf(response: Response): Promise<Tokens | undefined> {
+  const body = await bodyOf<Tokens>(response);
+  return response.ok && body.user ? (body as Tokens) : undefined;
+}
 
 const failureOf = ({ message, code = "unexpected", details }: Problem, retry: boolean): Failure =>
   Object.assign(new Error(message ?? code), { code, retry, details });

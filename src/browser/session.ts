@@ -122,6 +122,11 @@ export function createSession({ key, isCookie, storage }: Options, tell: (event:
 
     isDue: ({ access, isDue }: Held) => isDue ?? (access === due.access && performance.now() >= due.at),
 
+    /** By cookie, once it is known that nobody is signed in. */
+    clear(): void {
+      held = undefined;
+    },
+
     /** Forgets it here and in all tabs. Whoever knows already isn't told again. */
     end(ended: Held | undefined, event: SignedOut, all = false): void {
       if (!ended || held?.tag !== ended.tag) return;

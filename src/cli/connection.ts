@@ -8,7 +8,7 @@ import { socketIn } from "../redis/embedded";
 import { connectRedis, type Redis } from "../redis/redis";
 import { createOneShard, createShards, type Shards } from "../redis/shards";
 import { createForeignTokens } from "../issuers/foreign-tokens";
-import { createKeyRing } from "../keys/key-ring";
+import { createKeyRing, NO_KEYS } from "../keys/key-ring";
 import { findKeptSecret } from "../keys/kept-secret";
 import { readConfig } from "../settings/config";
 import { readEnvironment } from "../settings/environment";
@@ -107,7 +107,7 @@ export function withKeyedDesk(
   const { config, problems } = readKeyedConfig(env);
   if (!config) return fail(EXIT.misconfigured, `${problems}\n`);
   return withRedis(env, async ({ redis, shards }) => {
-    const keys = createKeyRing(config.key, config.verifyKeys);
+    const keys = config.key ? createKeyRing(config.key, config.verifyKeys) : NO_KEYS;
     const foreignTokens = createForeignTokens(config.issuers, { ...config, log });
     const core = createCore({ ...config, ...NO_MIRROR, redis, shards, keys, foreignTokens, log });
     try {
@@ -134,8 +134,8 @@ function connect({ source, timeoutMs, revokeMinReplicas: minReplicas }: Settings
 
 function readKeyedConfig(env: NodeJS.ProcessEnv) {
   try {
-    const { key, ...config } = readConfig(env, () => findKeptSecret(KEPT_SECRET_FILE));
-    if (key) return { config: { ...config, key }, problems: "" };
+    const config = readConfig(env, () => findKeptSecret(KEPT_SECRET_FILE));
+    if (config.key || !config.hasAccounts) return { config, problems: "" };
     return {
       problems:
         "JWT_SECRET: it is not set, and no key is kept here; set the service's own key, or run this in its folder",

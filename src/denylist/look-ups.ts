@@ -1,5 +1,5 @@
 import { CurfewError } from "../errors";
-import { outsideBudgets, spend, withBudget } from "../redis/budget";
+import { spend, withBudget } from "../redis/budget";
 import { isCluster, type Client } from "../redis/commands";
 import type { Redis } from "../redis/redis";
 import { epochKey } from "./past/epochs";
@@ -34,7 +34,7 @@ export function createLookUps(redis: Redis, past: Past) {
     const found: Batch["found"] = new Promise((resolve, reject) => {
       // Once all sockets that have something to say have been read. Who comes later belongs to the next batch.
       setImmediate(() => {
-        if (gathering.get(prefix) === batch) gathering.delete(prefix);
+        gathering.delete(prefix);
         withBudget(redis.timeoutMs, () => ask(prefix, asked)).then(resolve, (error: unknown) => {
           reject(unavailable(error));
         });
@@ -48,7 +48,7 @@ export function createLookUps(redis: Redis, past: Past) {
   }
 
   return async function lookUp(prefix: string, keys: readonly string[]): Promise<Found> {
-    const batch = gathering.get(prefix) ?? outsideBudgets(() => gather(prefix));
+    const batch = gathering.get(prefix) ?? gather(prefix);
     const at = batch.asked.push(keys) - 1;
     const { counts, epoch } = await spend(redis.timeoutMs, batch.found, unavailable);
     return { anyExists: counts[at] !== 0, epoch };

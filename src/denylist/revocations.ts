@@ -80,6 +80,7 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
   function followShard(prefix: string): () => void {
     let place: Place | undefined;
     let isFailing = false;
+    let isConnected = false;
 
     /** Delivers a batch of new events, and returns whether there are more. */
     async function step(): Promise<boolean> {
@@ -97,10 +98,13 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
     }
 
     async function catchUp(): Promise<void> {
+      const wasConnected = isConnected;
       try {
         while (await step());
         isFailing = false;
       } catch (error) {
+        // At start, the connection is still being made; and if that fails, the log says so.
+        if (!wasConnected) return;
         if (!isFailing)
           logEvent(log, "onRevoked waits until Redis can be reached", { cause: reasonOf(error) });
         isFailing = true;
@@ -113,7 +117,13 @@ export function createRevocations(redis: Redis, shards: Shards, log: Logger): Re
 
     void poll();
     // Begins before this process can have let anybody in.
-    redis.firstContact.then(poll, () => undefined);
+    redis.firstContact.then(
+      () => {
+        isConnected = true;
+        return poll();
+      },
+      () => undefined,
+    );
     return repeat(poll, POLL_MS);
   }
 

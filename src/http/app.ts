@@ -70,7 +70,27 @@ export function createApp(core: AppCore, options: AppOptions): App {
   const events = createEventStream({ events: ops.events, denylist, revocations, isStopping });
   const { revoke: revokeByOps, lift } = createOpsChanges({ ops, auth, tell });
 
-  const demoRoutes: Route[] = options.demo ? [["get", "/", demo]] : [];
+  /** For accounts with the role ops. No outside issuer can give it. */
+  const opsTable: RouteTable = {
+    base: "/api/ops",
+    routes: [
+      ["get", "/revocations", token, opsRole, list],
+      ["post", "/revocations", token, opsRole, requireJson, revokeByOps],
+      ["get", "/revocations/:kind/:id", token, opsRole, show],
+      ["delete", "/revocations/:kind/:id", token, opsRole, readJson, lift],
+      ["post", "/why", token, opsRole, requireJson, why],
+      ["get", "/users/:id/sessions", token, opsRole, sessions],
+      // Other sites' pages couldn't read it, but could take all the places that there are for streams.
+      ["get", "/events", ownPagesOnly, token, opsRole, events],
+      ["get", "/status", token, opsRole, status],
+    ],
+  };
+  const { hasAccounts = true } = options;
+  const hasDemo = options.demo && hasAccounts;
+  const pages: Route[] = [
+    ...(hasAccounts ? [["get", "/ops", opsConsole] satisfies Route] : []),
+    ...(hasDemo ? [["get", "/", demo] satisfies Route] : []),
+  ];
 
   /** Routes for servers: they get no CORS headers, because no page has a client's secret. */
   const serverTables: RouteTable[] = [
@@ -88,20 +108,7 @@ export function createApp(core: AppCore, options: AppOptions): App {
   const tables: RouteTable[] = [
     { base: "/api/auth", routes: authRoutes("json") },
     { base: "/api/v1/auth", routes: authRoutes("no-content") },
-    {
-      base: "/api/ops",
-      routes: [
-        ["get", "/revocations", token, opsRole, list],
-        ["post", "/revocations", token, opsRole, requireJson, revokeByOps],
-        ["get", "/revocations/:kind/:id", token, opsRole, show],
-        ["delete", "/revocations/:kind/:id", token, opsRole, readJson, lift],
-        ["post", "/why", token, opsRole, requireJson, why],
-        ["get", "/users/:id/sessions", token, opsRole, sessions],
-        // Other sites' pages couldn't read it, but could take all the places that there are for streams.
-        ["get", "/events", ownPagesOnly, token, opsRole, events],
-        ["get", "/status", token, opsRole, status],
-      ],
-    },
+    ...(hasAccounts ? [opsTable] : []),
     {
       base: "",
       routes: [
@@ -114,8 +121,7 @@ export function createApp(core: AppCore, options: AppOptions): App {
         ["get", "/openapi.json", createDescription(() => [...tables, ...serverTables], cookies.accessName)],
         ["get", "/docs", docs],
         ["get", "/curfew.js", browserClient],
-        ["get", "/ops", opsConsole],
-        ...demoRoutes,
+        ...pages,
       ],
     },
   ];
@@ -134,8 +140,7 @@ export function createApp(core: AppCore, options: AppOptions): App {
   app.use("/metrics", allowScrapes(options.metricsToken));
   for (const { base, routes } of serverTables) app.use(base, createRouter(routes));
   app.use(createCrossOriginSharing(options.trustedOrigins));
-  for (const folder of options.demo ? [...PAGES, "demo"] : PAGES)
-    app.use(`/${folder}`, createPageFiles(folder));
+  for (const folder of hasDemo ? [...PAGES, "demo"] : PAGES) app.use(`/${folder}`, createPageFiles(folder));
   for (const { base, routes } of tables) app.use(base, createRouter(routes));
   app.use(notFound);
   app.use("/oauth", createErrorHandler(log, tell, alarms, oauthErrorOf));

@@ -55,10 +55,16 @@ function run(
   handleError: ErrorRequestHandler,
 ): void {
   let at = 0;
-  const refuse = (error: unknown) => {
-    // An error after the answer has begun can only end the connection, as Express does it.
-    handleError(error, req, res, () => req.socket.destroy());
-  };
+  const giveUp = () => req.socket.destroy();
+  function refuse(error: unknown): void {
+    // An error after the answer has begun can only end the connection, as Express does it. Nor may one in the refusal
+    // itself end the process.
+    try {
+      handleError(error, req, res, giveUp);
+    } catch {
+      giveUp();
+    }
+  }
   function next(error?: unknown): void {
     const step = steps[at];
     at += 1;

@@ -1,7 +1,7 @@
 import type { Request } from "express";
 import type { Denylist } from "../denylist/denylist";
 import { CurfewError } from "../errors";
-import { rolesOf, type Token, type Tokens } from "../auth/tokens";
+import { claimsOf, rolesOf, type Token, type Tokens } from "../auth/tokens";
 import type { Meter } from "../metrics/meter";
 import { callerOf } from "./request/caller";
 import { tokenMissing, type Credential } from "./request/credentials";
@@ -46,7 +46,7 @@ export function requireToken(check: Check): Step {
   return step(
     [...errors, "invalid_request", "cross_site_request", "denylist_unavailable", "issuer_unavailable"],
     async function guard(req, _res, next) {
-      req.auth = await check(req);
+      req.auth = claimsOf(await check(req));
       next();
     },
     "token",

@@ -1,16 +1,19 @@
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import type { Core } from "../core";
+import { claimsOf } from "../auth/tokens";
 import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./table";
 import { assertHasRole } from "./guard";
 import { createErrorHandler } from "./answer/error-handler";
-import type { Middleware } from "./middleware";
+import type { Guard, Middleware } from "./middleware";
 import { neverCached } from "./answer/never-cached";
 import { createBudget } from "./request/budget";
 import { giveRequestId } from "./request/request-log";
+import { createOpenSession, type OpenSession } from "./open-session";
 import { createRouter, type Route } from "./router";
 import type { Settings } from "../settings/table";
 
-export type MountOptions = AuthTableOptions & Pick<Settings, "timeoutMs">;
+export type MountOptions = AuthTableOptions &
+  Pick<Settings, "timeoutMs"> & { issuers: readonly { name: string }[] };
 
 export type RoutesOptions = {
   /** How a successful logout is answered: `"json"` is 200 with JSON, the default; `"no-content"` is 204. */
@@ -20,6 +23,7 @@ export type RoutesOptions = {
 };
 
 const ROUTE_NAMES = ["register", "login", "refresh", "logout", "sessions", "password", "verify"] as const;
+const ROUTES_WITHOUT_ACCOUNTS = ["logout", "verify"] as const;
 type RouteName = (typeof ROUTE_NAMES)[number];
 
 export type TokenRequirement = {
@@ -31,14 +35,20 @@ export type TokenRequirement = {
 
 export type Mount = {
   routes(options?: RoutesOptions): Middleware;
-  requireToken(requirement?: TokenRequirement): Middleware;
+  requireToken(requirement?: TokenRequirement): Guard;
+  openSession: OpenSession;
 };
 
 /** What apps mount: Curfew's routes, and a guard for their own. Both answer refusals themselves, not the app. */
 export function createMount(core: Core, options: MountOptions): Mount {
-  const { authRoutes, verifyRoute, check, tell } = createAuthTable(core, options);
+  const { authRoutes, verifyRoute, check, cookies, tell } = createAuthTable(core, options);
   const handleError = createErrorHandler(core.log, tell, core.alarms);
   const budget = createBudget(options.timeoutMs);
+
+  const noteMount: RequestHandler = (req, _res, next) => {
+    cookies.reached(req);
+    next();
+  };
 
   async function admit(
     req: Request,
@@ -47,9 +57,9 @@ export function createMount(core: Core, options: MountOptions): Mount {
     roles: readonly string[] | undefined,
   ): Promise<void> {
     try {
-      const claims = await check(req);
-      if (roles) assertHasRole(claims, roles);
-      req.auth = claims;
+      const token = await check(req);
+      if (roles) assertHasRole(token, roles);
+      req.auth = claimsOf(token);
     } catch (error) {
       refuse(error, req, res, next, handleError);
       return;
@@ -57,12 +67,21 @@ export function createMount(core: Core, options: MountOptions): Mount {
     next();
   }
 
+  const names = options.hasAccounts === false ? ROUTES_WITHOUT_ACCOUNTS : ROUTE_NAMES;
+  const issuers = options.issuers.map(({ name }) => name);
+
   return {
+    openSession:
+      options.hasAccounts === false
+        ? () => Promise.reject(new TypeError("With accounts: false there are no sessions of Curfew's own."))
+        : createOpenSession({ auth: core.auth, cookies, tell, timeoutMs: options.timeoutMs, issuers }),
+
     routes(...given) {
-      const { answerLogoutWith = "json", only = ROUTE_NAMES } = readRoutesOptions(given);
+      const { answerLogoutWith = "json", only = names } = readRoutesOptions(given, names);
       const isThere = ([, path]: Route) => only.some((name) => new RegExp(`^/${name}\\b`).test(path));
       const tables = [verifyRoute, ...authRoutes(answerLogoutWith)].filter(isThere);
-      const router = Router().use(createRouter(tables, [giveRequestId, neverCached, budget]), handleError);
+      const first = [giveRequestId, neverCached, noteMount, budget];
+      const router = Router().use(createRouter(tables, first), handleError);
       return router as unknown as Middleware;
     },
 
@@ -71,7 +90,7 @@ export function createMount(core: Core, options: MountOptions): Mount {
       const guard: RequestHandler = function requiresToken(req, res, next) {
         void admit(req, res, next, roles);
       };
-      return guard as unknown as Middleware;
+      return guard as unknown as Guard;
     },
   };
 }
@@ -109,24 +128,18 @@ function readOptions<Name extends string>(
   return options;
 }
 
-function readRoutesOptions(given: readonly unknown[]): RoutesOptions {
+function readRoutesOptions(given: readonly unknown[], names: readonly RouteName[]): RoutesOptions {
   const write = 'curfew.routes() or curfew.routes({ answerLogoutWith: "no-content" }), with the call';
-  const { answerLogoutWith = "json", only = ROUTE_NAMES } = readOptions(
-    given,
-    ["answerLogoutWith", "only"],
-    write,
-  );
+  const { answerLogoutWith = "json", only = names } = readOptions(given, ["answerLogoutWith", "only"], write);
   if (answerLogoutWith !== "json" && answerLogoutWith !== "no-content")
     throw new TypeError(`Write ${write}.`);
-  if (!areRouteNames(only))
-    throw new TypeError(`Write curfew.routes({ only: [...] }) with some of ${ROUTE_NAMES.join(", ")}.`);
+  if (!areRouteNames(only, names))
+    throw new TypeError(`Write curfew.routes({ only: [...] }) with some of ${names.join(", ")}.`);
   return { answerLogoutWith, only };
 }
 
-const areRouteNames = (value: unknown): value is RouteName[] =>
-  Array.isArray(value) &&
-  value.length > 0 &&
-  value.every((each) => ROUTE_NAMES.some((name) => name === each));
+const areRouteNames = (value: unknown, names: readonly RouteName[]): value is RouteName[] =>
+  Array.isArray(value) && value.length > 0 && value.every((each) => names.some((name) => name === each));
 
 /** Returns the roles of which one is needed; undefined if none is. A role that is given as undefined is a mistake. */
 function readRequirement(given: readonly unknown[]): readonly string[] | undefined {

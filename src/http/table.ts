@@ -15,7 +15,10 @@ import { goodBody, type Route } from "./router";
 import { createSessionEndpoints } from "./routes/sessions";
 import { originalMethod, verify } from "./routes/verify";
 
-export type AuthTableOptions = Pick<Settings, "cookies" | "trustedOrigins" | "rateLimits">;
+export type AuthTableOptions = Pick<Settings, "cookies" | "trustedOrigins" | "rateLimits"> & {
+  /** Left out, there are. Without accounts, only outside issuers' tokens are accepted, and can be logged out. */
+  hasAccounts?: boolean;
+};
 
 /** How a successful logout is answered. */
 export type LogoutAnswer = "json" | "no-content";
@@ -61,7 +64,7 @@ export function createAuthTable(core: Core, options: AuthTableOptions) {
     answer === "json" ? logoutWithJson : logoutWithoutContent,
   ];
 
-  const authRoutes = (answerLogoutWith: LogoutAnswer): Route[] => [
+  const allRoutes = (answerLogoutWith: LogoutAnswer): Route[] => [
     // The body is checked first. Another site's page can't send JSON, so it can't use up its visitor's attempts; and a
     // body that is invalid costs no attempt either.
     ["post", "/register", requireJson, goodBody(register), limit.register, register],
@@ -73,6 +76,8 @@ export function createAuthTable(core: Core, options: AuthTableOptions) {
     ["delete", "/sessions/:id", token, endSession],
     ["post", "/password", token, requireJson, changePassword],
   ];
+  const authRoutes = (answerLogoutWith: LogoutAnswer) =>
+    allRoutes(answerLogoutWith).filter(([, path]) => options.hasAccounts !== false || path === "/logout");
   // Gateways ask with the method of the original request. It may be OPTIONS, which must not get a preflight's 204: the
   // gateway would take it for a yes.
   const verifyRoute: Route = ["all", "/verify{/*path}", forwardedToken, verify];

@@ -43,7 +43,7 @@ export type Requirement = { readonly claim: string; readonly values: readonly (s
 /** A claim that is a list must have one of the allowed values among its members. */
 export function assertHasRequired(requirements: readonly Requirement[], claims: Claims): void {
   for (const { claim, values } of requirements) {
-    const given: unknown = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
+    const given = claims[claim];
     const members: unknown[] = Array.isArray(given) ? given : [given];
     assertThat(
       members.some((member) => values.some((value) => value === member)),
@@ -93,7 +93,7 @@ export function readIds(token: string, claims: Claims, names: IdClaims) {
 
 /** Returns undefined if there is no such claim. */
 export function readId(claims: Claims, name: string): string | undefined {
-  const id: unknown = Object.hasOwn(claims, name) ? claims[name] : undefined;
+  const id = claims[name];
   assertThat(id === undefined || isId(id), name);
   return id;
 }

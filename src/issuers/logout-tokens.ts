@@ -27,8 +27,7 @@ export type LogoutTokens = {
 const LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout";
 const MAX_AGE_SECONDS = 300;
 
-export const isLogoutEvent = (events: unknown): boolean =>
-  isObject(events) && Object.hasOwn(events, LOGOUT_EVENT) && isObject(events[LOGOUT_EVENT]);
+export const isLogoutEvent = (events: unknown): boolean => isObject(events) && isObject(events[LOGOUT_EVENT]);
 
 export function createLogoutTokens(signatures: Signatures, clockToleranceSeconds: number): LogoutTokens {
   /** Returns until when it could be sent again. */

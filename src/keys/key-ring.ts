@@ -15,3 +15,12 @@ export function createKeyRing(signing: SigningKey, others: readonly SigningKey[]
   const byKid = new Map<unknown, SigningKey>([signing, ...others].map((key) => [key.kid, key]));
   return { signing, all: [...byKid.values()], find: (kid) => byKid.get(kid) };
 }
+
+/** For who has no tokens of their own: none is signed, and none can be verified. */
+export const NO_KEYS: KeyRing = {
+  get signing(): never {
+    throw new TypeError("Without accounts there is no key that signs.");
+  },
+  all: [],
+  find: () => undefined,
+};

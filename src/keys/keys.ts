@@ -28,6 +28,9 @@ const MIN_SECRET_BITS = 72;
 const PLACEHOLDER =
   /secret|passw(?:or|d|0)|change.?me|example|your.?(?:key|jwt|own|256|512)|default|qwerty|AyM1SysPpbyDfgZld|insecure|replace.?(?:me|this)/i;
 
+/** An issuer's public key, taken for a secret, would let everybody sign in its name. */
+const PUBLIC_PEM = /-----BEGIN [\w ]*(?:PUBLIC KEY|CERTIFICATE)-----/;
+
 export function readSecret(text: string): SigningKey {
   const weakness = weaknessOf(text);
   if (weakness) throw new TypeError(weakness);
@@ -97,6 +100,7 @@ function algorithmOf(key: KeyObject): Algorithm {
 function weaknessOf(secret: string): string | undefined {
   const length = Buffer.byteLength(secret);
   if (length < MIN_SECRET_BYTES) return `it is ${length} bytes long, which is less than ${MIN_SECRET_BYTES}`;
+  if (PUBLIC_PEM.test(secret)) return "it is a public key, which everybody may know";
   if (PLACEHOLDER.test(secret)) return "it contains a word from published examples";
   if (estimatedBits(secret) < MIN_SECRET_BITS)
     return "it can be guessed: it repeats itself or follows a pattern";

@@ -149,7 +149,7 @@ const ROWS = {
   "onRevoked waits until Redis can be reached": {
     namedBy: "msg",
     level: "warn",
-    when: "Redis can't be asked for new revocations; `onRevoked` delivers them once it can.",
+    when: "Redis can no longer be asked for new revocations; `onRevoked` delivers them once it can.",
   },
 } satisfies Record<string, Row>;
 

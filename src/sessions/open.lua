@@ -1,7 +1,8 @@
 -- Opens a session, and ends the user's oldest ones when there are too many.
 --
 -- KEYS  1–2 as in entries.lua   3 as in session.lua
--- args  as in both, and: sid, access_exp (Unix seconds), expires_at, ends_at (RFC 3339), ttl_ms, limit
+-- args  as in both, and: sid, access_exp (Unix seconds), expires_at, ends_at (RFC 3339), ttl_ms, limit,
+--       opened_as (JSON) or empty
 -- Returns {the epoch the session was opened in, what was revoked}.
 -- Atomic, so that every session is in its user's list, where a logout of all devices looks for it.
 
@@ -13,6 +14,9 @@ redis.call('HSET', key, 'user', args.sub, 'epoch', epoch, 'generation', '0', 'ge
   'created_at', args.now, 'last_used_at', args.now,
   'expires_at', args.expires_at, 'ends_at', args.ends_at,
   'latest_exp', args.access_exp, 'ip', args.ip, 'user_agent', args.user_agent)
+if args.opened_as ~= '' then
+  redis.call('HSET', key, 'opened_as', args.opened_as)
+end
 keep(key, tonumber(args.ttl_ms))
 redis.call('ZADD', userSessions, args.now_ms, args.sid)
 keep(userSessions, tonumber(args.ttl_ms))

@@ -13,6 +13,9 @@ export type Session = {
   userAgent: string | null;
 };
 
+/** The holder of a session that has no account, as the app said when it opened it. */
+export type OpenedAs = { roles: string[]; email: string | null };
+
 export const sessionKey = (prefix: string, sid: string) => `${prefix}session:${sid}`;
 export const userSessionsKey = (prefix: string, user: string) => `${prefix}user-sessions:${user}`;
 
@@ -26,6 +29,13 @@ export function createRecords(redis: Redis, shards: Shards) {
         .ask((client) => client.hgetall(key))
         .catch((): Record<string, string> => ({}));
       return user === sub ? whyIn({ reason: ended_reason, revoked_at: ended_at }) : {};
+    },
+
+    /** Undefined for a session of somebody who has an account, and for one that is over. */
+    async openedAs({ sub, sid }: Pick<RefreshToken, "sub" | "sid">): Promise<OpenedAs | undefined> {
+      const key = sessionKey(shards.prefixOf(sub), sid);
+      const text = await redis.ask((client) => client.hget(key, "opened_as"));
+      return text === null ? undefined : (JSON.parse(text) as OpenedAs);
     },
 
     /** Whose session it is, live or ended; undefined where nothing is left of it. */

@@ -19,7 +19,7 @@ import type { Shards } from "../redis/shards";
 import type { Settings } from "../settings/table";
 import { CLOCK_ALLOWANCE_SECONDS, type AccessToken } from "../tokens/access-tokens";
 import type { RefreshToken } from "../tokens/refresh-tokens";
-import { createRecords, sessionKey, userSessionsKey } from "./records";
+import { createRecords, sessionKey, userSessionsKey, type OpenedAs } from "./records";
 
 /** The result of opening or rotating a session: its next refresh token, and the epoch for its next access token. */
 export type Opened = { refreshToken: RefreshToken; epoch: string };
@@ -106,7 +106,14 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
     /** When a session that is opened now ends at the latest (Unix seconds). */
     endOfNew: () => Math.floor(Date.now() / 1000) + options.sessionMaxTtlSeconds,
 
-    async open(user: string, requester: Requester, endsAt: number, accessExp: number): Promise<Opened> {
+    /** `openedAs` is kept with the session of somebody who has no account. */
+    async open(
+      user: string,
+      requester: Requester,
+      endsAt: number,
+      accessExp: number,
+      openedAs?: OpenedAs,
+    ): Promise<Opened> {
       const nowMs = Date.now();
       const sid = randomUUID();
       const { exp, ...times } = refreshTimes(nowMs, endsAt, accessExp);
@@ -117,6 +124,7 @@ export function createSessions(redis: Redis, shards: Shards, writer: Writer, opt
         ends_at: rfc3339(endsAt * 1000),
         ...times,
         limit: SESSIONS_PER_USER,
+        opened_as: openedAs ? JSON.stringify(openedAs) : "",
       };
       const [epoch] = (await writer.run(context, work(OPEN, context, args))) as [string];
       return { refreshToken: { sub: user, sid, generation: 0, exp, endsAt }, epoch };

@@ -3,7 +3,7 @@ import { readEnvironment } from "./environment";
 import type { Reading } from "./reading";
 import type { KeyFileOptions } from "../keys/key-files";
 import { readKeyList, type ListedKey } from "../keys/key-list";
-import { createKeyRing, type KeyRing } from "../keys/key-ring";
+import { createKeyRing, NO_KEYS, type KeyRing } from "../keys/key-ring";
 import { readPrivateKey, readPrivateKeyFile, readSecret, type SigningKey } from "../keys/keys";
 
 /**
@@ -88,4 +88,10 @@ export function readKeys({ read, refuse, isGiven }: Reading<"value">): KeyRing |
       others.filter((each) => each !== undefined),
     )
   );
+}
+
+/** A key that would be ignored is a mistake. */
+export function readNoKeys({ refuse, isGiven }: Reading<"value">): KeyRing {
+  if (isGiven("keys")) refuse("keys", "without accounts, nothing is signed", "nothing");
+  return NO_KEYS;
 }

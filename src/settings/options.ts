@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { checkTogether } from "./checks";
 import type { IssuerEntry } from "./issuer-entry";
 import { readAppIssuers } from "./issuers";
-import { readKeys, type Key } from "./keys";
+import { readKeys, readNoKeys, type Key } from "./keys";
 import { readLog, type Log } from "./log";
 import { createReading, type Reading } from "./reading";
 import { readAppRedis } from "./redis";
@@ -42,7 +42,13 @@ type All = {
   [Name in keyof Pick<Table, OptionName>]: Name extends keyof Judged ? Judged[Name] : Given<Table[Name]>;
 };
 
-export type CurfewOptions = Pick<All, "redis" | "keys"> & Optional<Omit<All, "redis" | "keys">>;
+/** Without accounts there are no tokens of Curfew's own, and so no keys. */
+type WithAccounts = Pick<All, "keys"> & Optional<Pick<All, "accounts">>;
+type WithoutAccounts = { accounts: false; keys?: undefined };
+
+export type CurfewOptions = Pick<All, "redis"> &
+  Optional<Omit<All, "redis" | "keys" | "accounts">> &
+  (WithAccounts | WithoutAccounts);
 
 const isOption = (name: string): name is OptionName => OPTION_NAMES.some((each) => each === name);
 const PLAIN_NAMES = SETTING_NAMES.filter(isOption);
@@ -53,22 +59,24 @@ export function readOptions(options: unknown, env: NodeJS.ProcessEnv) {
     throw new TypeError("createCurfew: its options are not an object, write { redis, keys }");
   const reading = readGiven(options);
   const settings = reading.readAll(PLAIN_NAMES);
-  const redis = readAppRedis(reading);
-  const keys = readKeys(reading);
+  const production = env["NODE_ENV"] === "production";
+  const redis = readAppRedis(reading, production);
+  const hasAccounts = options["accounts"] !== false;
+  const keys = hasAccounts ? readKeys(reading) : readNoKeys(reading);
   const issuers = readAppIssuers(reading, {
-    production: env["NODE_ENV"] === "production",
+    production,
     ownIssuer: settings.issuer,
     // If the keys were refused, there are none to compare with.
     ownKeys: keys?.all ?? [],
     env,
   });
-  const accounts = readAppAccounts(reading);
+  const accounts = hasAccounts ? readAppAccounts(reading) : undefined;
   const log = readLog(reading);
   checkTogether(reading, { ...settings, redis });
   refuseUnknown(reading, options);
   const { problems } = reading;
   if (problems.length > 0 || !redis || !keys) throw new TypeError(["createCurfew:", ...problems].join("\n"));
-  return { ...settings, redis, keys, issuers, accounts, log };
+  return { ...settings, redis, keys, issuers, hasAccounts, accounts, log };
 }
 
 /** An app may run anywhere, so production's defaults apply. */

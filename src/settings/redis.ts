@@ -12,6 +12,8 @@ export const KEPT_SECRET_FILE = join(DATA_DIR, "jwt-secret");
 /** Where Redis is or, without a URL, which kind the service starts itself. */
 export type RedisSource = Address | { mode: "embedded" } | { mode: "memory" };
 
+const MEMORY = "memory://";
+
 type Mode = "single" | "sentinel" | "cluster";
 
 /** What to write for each mode, if it differs from the table's description. */
@@ -27,7 +29,7 @@ export function readRedisSource(reading: Reading<"text">, production: boolean): 
   const mode = read("redisMode");
   const name = readSentinelName(reading, mode);
   const url = read("redis");
-  if (url === undefined || url === "memory://") {
+  if (url === undefined || url === MEMORY) {
     if (production || mode !== "single") {
       refuse("redis", url === undefined ? "it is not set" : "memory:// forgets everything", URL_HINT[mode]);
     }
@@ -54,9 +56,19 @@ function readSentinelName({ read, refuse, nameOf }: Reading<"text">, mode: Mode)
   return name ?? "";
 }
 
+/** Where an app's Redis is; in its tests, it may be in memory. */
+export type AppRedisSource = Address | AppRedis | { mode: "memory" };
+
 /** Reads an app's client, or the URL of a single Redis. Returns undefined if it was refused. */
-export function readAppRedis({ read, refuse, isGiven }: Reading<"value">): Address | AppRedis | undefined {
+export function readAppRedis(
+  { read, refuse, isGiven }: Reading<"value">,
+  production: boolean,
+): AppRedisSource | undefined {
   const given = read("redis");
+  if (given === MEMORY) {
+    if (production) refuse("redis", "memory:// forgets everything");
+    return { mode: "memory" };
+  }
   try {
     if (typeof given === "string") return readSingle(given);
     const client = readAppClient(given);

@@ -65,8 +65,8 @@ export const TABLE = {
   /**
    * Where Redis is. In an app, your ioredis 5 client of a single Redis, of sentinels or of a cluster: Curfew makes its
    * own connections like it. Options behind a `?` in a URL are refused, because they could stop Curfew from failing
-   * closed. Outside production, the service starts a private redis-server if there is no URL, and `memory://` lets you
-   * try it without Redis, on loopback only.
+   * closed. Outside production, the service starts a private redis-server if there is no URL, and `memory://` needs no
+   * Redis: to try the service, on loopback only, and for an app's own tests.
    */
   redis: {
     variable: "REDIS_URL",
@@ -143,7 +143,10 @@ export const TABLE = {
     default: "1000",
   },
 
-  /** The key that signs tokens and, in `verify`, keys that only verify: the next and the previous ones. */
+  /**
+   * The key that signs tokens and, in `verify`, keys that only verify: the next and the previous ones. Not with
+   * `accounts: false`.
+   */
   keys: {
     isOption: true,
     kind: judgedObject(
@@ -154,7 +157,8 @@ export const TABLE = {
   },
   /**
    * The secret that signs tokens with HS256, 32 bytes or more. Short, repetitive or published ones are refused.
-   * Production needs this or `JWT_PRIVATE_KEY_FILE`; otherwise a secret is made and kept under `.data/`.
+   * Production needs this or `JWT_PRIVATE_KEY_FILE`; otherwise a secret is made and kept under `.data/`. With
+   * `ACCOUNTS=off`, no key is read.
    */
   secret: {
     variable: "JWT_SECRET",
@@ -227,13 +231,19 @@ export const TABLE = {
     ),
     isPart: true,
   },
-  /** Where accounts are. In an app, your own user table; if left out, accounts are kept in Redis, as in the service. */
+  /**
+   * Where accounts are. `on`: in Redis. In an app, your own user table; if left out, they are in Redis, too. `off`, in an
+   * app `false`: there are none, and no tokens of Curfew's own, so that only trusted issuers' tokens are accepted and no
+   * key is needed (docs/issuers.md).
+   */
   accounts: {
     variable: "ACCOUNTS",
     isOption: true,
     kind: {
-      text: oneOf("on").text,
-      value: judgedElsewhere("an object with create, findByEmail, findById and replacePasswordHash").value,
+      text: onOff.text,
+      value: judgedElsewhere(
+        "an object with create, findByEmail, findById, replacePasswordHash and, if need be, verifyPassword; or false",
+      ).value,
     },
     default: "on",
     isPart: true,
@@ -257,10 +267,12 @@ export const TABLE = {
        * development.
        */
       secure: { variable: "COOKIE_SECURE", kind: autoOnOff, default: "off", inProduction: "on" },
-      /** The path at which the routes are mounted, or one above: the refresh cookie is sent only there. */
+      /**
+       * The refresh cookie is sent only to this path and below. If left out, it is where the routes are mounted. Set it
+       * if a proxy in front takes off a part of the path.
+       */
       refreshPath: {
-        kind: matching(/^\/[\w./~-]*$/, 'the path at which the routes are mounted: "/auth"'),
-        default: "/api",
+        kind: matching(/^\/[\w./~-]*$/, 'the path at which browsers find the routes: "/auth"'),
       },
     },
   },

@@ -1,7 +1,10 @@
 import { LRUCache } from "lru-cache";
 
 const TOKENS_MAX = 10_000;
-/** Also of the longest tokens, so that they fill no more than some 32 MB. */
+/**
+ * Also of the longest tokens, so that they and their claims fill no more than some 32 MB; six times that if a trusted
+ * issuer's claims are lists of thousands of empty lists.
+ */
 const CHARACTERS_MAX = 16_000_000;
 
 /**

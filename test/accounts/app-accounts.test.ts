@@ -26,6 +26,8 @@ const of = (answer: unknown): Accounts => readAccounts(new Users(answer));
 it("takes an account for what it is, and null or undefined for none", async () => {
   expect(await of(ACCOUNT).findById("1")).toEqual(ACCOUNT);
   expect(await of({ ...ACCOUNT, more: 1 }).findByEmail("x")).toEqual(ACCOUNT);
+  const disabled = { ...ACCOUNT, disabledAt: ACCOUNT.createdAt };
+  expect(await of(disabled).findById("1")).toEqual(disabled);
   for (const nothing of [null, undefined]) expect(await of(nothing).findById("1")).toBeUndefined();
 });
 
@@ -53,7 +55,10 @@ it("makes a fault of ours of whatever is thrown, and an answer only of a CurfewE
     const fail = () => {
       throw thrown;
     };
-    return readAccounts({ create: fail, findByEmail: fail, findById: fail, replacePasswordHash: fail });
+    return readAccounts({
+      ...{ create: fail, findByEmail: fail, findById: fail, replacePasswordHash: fail },
+      verifyPassword: fail,
+    });
   };
   const callAll = (accounts: Accounts) =>
     Promise.allSettled([
@@ -61,6 +66,7 @@ it("makes a fault of ours of whatever is thrown, and an answer only of a CurfewE
       accounts.findByEmail("x"),
       accounts.findById("1"),
       accounts.replacePasswordHash("1", "a", "b"),
+      accounts.verifyPassword?.(ACCOUNT, "x"),
     ]);
   const gone = Object.assign(new Error("not found upstream"), { status: 404 });
   for (const thrown of [gone, undefined, "route"]) {
@@ -77,4 +83,13 @@ it("takes only true for done when a password is replaced", async () => {
     expect(await of(answer).replacePasswordHash("1", "a", "b")).toBe(false);
   }
   expect(await of(true).replacePasswordHash("1", "a", "b")).toBe(true);
+});
+
+it("takes any hash from an app that verifies passwords itself, but no empty one", async () => {
+  const accountWith = (passwordHash: string | null) =>
+    readAccounts(
+      Object.assign(new Users({ ...ACCOUNT, passwordHash }), { verifyPassword: () => true }),
+    ).findById("1");
+  for (const hash of ["$2b$12$abcdefgh", null]) expect(await accountWith(hash)).toBeDefined();
+  await expect(accountWith("")).rejects.toThrow("passwordHash is invalid");
 });

@@ -147,6 +147,6 @@ it("whoever is disabled can't change the password, and the one that there is sta
   const { account } = await register();
   await core.people.disable(account.id, ACTOR);
   const accounts = createAccounts(core.redis, core.shards);
-  expect(await accounts.replacePasswordHash(account.id, account.passwordHash, "another")).toBe(false);
+  expect(await accounts.replacePasswordHash(account.id, account.passwordHash ?? "", "another")).toBe(false);
   expect((await accounts.findById(account.id))?.passwordHash).toBe(account.passwordHash);
 });

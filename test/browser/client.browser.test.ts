@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { startBrowser } from "../helpers/browser";
 import { openTab, statusOf, type Tab, type Transport } from "../helpers/browser-client";
-import { call, login, PASSWORD, register } from "../helpers/client";
+import { call, login, PASSWORD, register, untilReady } from "../helpers/client";
 import { becomeOps } from "../helpers/ops-user";
 import { useRedis } from "../helpers/redis";
 import { useService } from "../helpers/service";
@@ -165,7 +165,8 @@ describe.each<Transport>(["bearer", "cookie"])("by %s", (transport) => {
     await tab.page.context().setOffline(false);
     expect(await told(tab)).toEqual([]);
 
-    await tab.page.waitForFunction(`client.logout().then(() => true, () => false)`);
+    await untilReady(service.url);
+    expect(await tab.run(try_)).toBe("done");
     expect(await told(tab)).toEqual([{ reason: "logout", here: true }]);
     expect(await statusOf(tab, ME)).toBe(401);
   });

@@ -2,7 +2,11 @@ import { createClient, type Client, type ClientOptions } from "../../src/browser
 
 /** The client at its edges, with a service that answers as it is told to. Its tabs are clients on one page. */
 
-type Sent = { path: string; token: string | null; body: string };
+type Sent = Pick<Request, "credentials" | "redirect" | "keepalive"> & {
+  path: string;
+  token: string | null;
+  body: string;
+};
 
 const globals = globalThis as Record<string, unknown>;
 const listeners = new Set<{ name: string; onmessage: ((event: { data: unknown }) => void) | null }>();
@@ -34,7 +38,9 @@ beforeEach(() => {
   globals["fetch"] = async (input: Request | string, init?: RequestInit) => {
     const request = new Request(input, init);
     const path = new URL(request.url).pathname;
-    sent.push({ path, token: request.headers.get("Authorization"), body: await request.text() });
+    const { credentials, redirect, keepalive } = request;
+    const token = request.headers.get("Authorization");
+    sent.push({ path, token, body: await request.text(), credentials, redirect, keepalive });
     const answer = answers[path]?.shift();
     if (!answer) throw new TypeError(`nobody answers ${path}`);
     return answer();
@@ -59,6 +65,8 @@ const refusal =
   () =>
     Response.json({ code, message: code, ...more }, { status });
 const ok = () => new Response("fine");
+const loggedOut = () => Response.json({ success: true, message: "Logged out" });
+const cookiesSet = () => Response.json({ expires_in: 900, user: USER });
 
 const will = (path: string, ...next: (() => Response | Promise<Response>)[]) =>
   void (answers[path] = [...(answers[path] ?? []), ...next]);
@@ -82,7 +90,7 @@ function open(options: ClientOptions = {}): { client: Client; told: object[] } {
 
 async function signedIn(options: ClientOptions = {}) {
   const opened = open(options);
-  will(`${AUTH}/login`, tokens("a1"));
+  will(`${AUTH}/login`, options.transport === "cookie" ? cookiesSet : tokens("a1"));
   await opened.client.login("ada@example.com", "secret");
   sent = [];
   return opened;
@@ -142,6 +150,7 @@ it.each([
   ["429", refusal(429, "rate_limited"), 429],
   ["503", refusal(503, "denylist_unavailable"), 503],
   ["502 of somebody else's", () => new Response("<h1>Bad Gateway</h1>", { status: 502 }), 502],
+  ["401 of somebody else's", () => new Response("Proxy login", { status: 401 }), 401],
 ])(
   "signs nobody out when a refresh is answered %s, and gives that answer",
   async (_title, answer, status) => {
@@ -202,7 +211,7 @@ it("a refresh that comes back after a logout brings no token back", async () => 
   will(`${AUTH}/refresh`, () => new Promise((resolve) => (answer = resolve)));
   const asked = other.client.fetch(at("/data"));
   while (!pathsOf().includes("/refresh")) await Promise.resolve().then(() => new Promise(setImmediate));
-  will(`${AUTH}/logout`, ok);
+  will(`${AUTH}/logout`, loggedOut);
   // Without locks, each tab waits for itself only.
   await client.logout();
   answer(tokens("a2")());
@@ -245,15 +254,69 @@ it.each([
   ["503", "denylist_unavailable", true, refusal(503, "denylist_unavailable")],
   ["429", "rate_limited", true, refusal(429, "rate_limited")],
   ["403", "cross_site_request", false, refusal(403, "cross_site_request")],
+  ["401 of somebody else's", "unexpected", false, () => new Response("Proxy login", { status: 401 })],
+  ["200 of somebody else's", "unexpected", false, () => new Response("<h1>Welcome</h1>")],
 ])("a logout rejects when it isn't one: %s", async (_title, code, retry, answer) => {
   const storage = createStore();
   const { client, told } = await signedIn({ storage });
-  will(`${AUTH}/logout`, answer, ok);
+  will(`${AUTH}/logout`, answer, loggedOut);
   await expect(client.logout()).rejects.toMatchObject({ code, retry });
   expect([told, client.user, storage.map.size]).toEqual([[], USER, 1]);
   await client.logout();
   expect([told, client.user, storage.map.size]).toEqual([[{ reason: "logout", here: true }], undefined, 0]);
   expect(sent.at(-1)).toMatchObject({ token: "Bearer a1", body: '{"refresh_token":"r-a1"}' });
+});
+
+it.each([
+  ["bearer", { token: "Bearer a1", credentials: "same-origin" }],
+  ["cookie", { token: null, credentials: "include" }],
+] as const)(
+  "a logout goes to the service itself, and goes on when the page is left: by %s",
+  async (transport, how) => {
+    const { client } = await signedIn({ transport, url: `${at(AUTH)}/` });
+    will(`${AUTH}/logout`, () => new Response(null, { status: 204 }));
+    await client.logout();
+    expect(sent).toMatchObject([{ path: `${AUTH}/logout`, ...how, redirect: "error", keepalive: true }]);
+  },
+);
+
+it("a logout asks the service if there may be a session in a cookie, and not if there is none", async () => {
+  const [bearer, cookie] = [open(), open({ transport: "cookie" })];
+  await bearer.client.logout();
+  expect(sent).toEqual([]);
+  will(`${AUTH}/refresh`, refusal(401, "token_missing"));
+  will("/data", ok);
+  await cookie.client.fetch(at("/data"));
+  will(`${AUTH}/logout`, loggedOut);
+  await cookie.client.logout();
+  expect(pathsOf()).toEqual(["/refresh", "/data", "/logout"]);
+});
+
+it("a logout of all devices ends all of the user's sessions here, and nobody else's", async () => {
+  const bob = { ...USER, id: "2" };
+  const { client, told } = await signedIn();
+  const [other, another] = [await signedIn(), open()];
+  will(`${AUTH}/login`, () =>
+    Response.json({ access_token: "b1", refresh_token: "r-b1", expires_in: 900, user: bob }),
+  );
+  await another.client.login("bob@example.com", "secret");
+  will(`${AUTH}/logout`, loggedOut);
+  await client.logout({ allDevices: true });
+  await new Promise(setImmediate);
+  expect(JSON.parse(sent.at(-1)?.body ?? "")).toEqual({ refresh_token: "r-a1", all_devices: true });
+  expect([told, other.told, another.told]).toEqual([
+    [{ reason: "logout_all_devices", here: true }],
+    [{ reason: "logout_all_devices", here: false }],
+    [],
+  ]);
+});
+
+it("a logout of this device ends no other session of the user's", async () => {
+  const [{ client }, other] = [await signedIn(), await signedIn()];
+  will(`${AUTH}/logout`, loggedOut);
+  await client.logout();
+  await new Promise(setImmediate);
+  expect([other.told, other.client.user]).toEqual([[], USER]);
 });
 
 it("a logout of all devices that is refused says so, and ends this session's page all the same", async () => {
@@ -303,4 +366,84 @@ it("by cookie, whoever logs in in another tab is the user here, too, and no toke
   will("/data", ok);
   await client.fetch(at("/data"));
   expect(tokensOf()).toEqual([null]);
+});
+
+it("by cookie, a visitor who never signed in isn't told of an end, and gets what everybody gets", async () => {
+  const { client, told } = open({ transport: "cookie" });
+  const other = open({ transport: "cookie" });
+  will(`${AUTH}/refresh`, refusal(401, "token_missing"));
+  will("/data", ok, refusal(401, "token_missing"));
+  expect((await client.fetch(at("/data"))).status).toBe(200);
+  expect((await client.fetch(at("/data"))).status).toBe(401);
+  expect(pathsOf()).toEqual(["/refresh", "/data", "/data"]);
+  will(`${AUTH}/login`, tokens("a1"));
+  await other.client.login("ada@example.com", "secret");
+  await new Promise(setImmediate);
+  expect(client.user).toEqual(USER);
+  expect([...told, ...other.told]).toEqual([]);
+});
+
+it("a request is not sent once more as somebody else", async () => {
+  const { client } = await signedIn();
+  const ada = client.user;
+  let answer: (response: Response) => void = () => undefined;
+  will("/data", () => new Promise((resolve) => (answer = resolve)), ok);
+  const asked = client.fetch(at("/data"), { method: "POST", body: "all my money" });
+  while (!pathsOf().includes("/data")) await new Promise(setImmediate);
+  will(`${AUTH}/login`, () =>
+    Response.json({ access_token: "b1", refresh_token: "r-b1", expires_in: 900, user: { ...USER, id: "2" } }),
+  );
+  await client.login("bob@example.com", "secret");
+  answer(EXPIRED());
+  expect((await asked).status).toBe(401);
+  expect([ada?.id, client.user?.id]).toEqual(["1", "2"]);
+  expect(tokensOf()).toEqual(["Bearer a1"]);
+});
+
+it("by cookie, an answer that misses the token ends nothing before the service has said so", async () => {
+  const { client, told } = await signedIn({ transport: "cookie" });
+  will("/data", refusal(401, "token_missing"), ok);
+  will(`${AUTH}/refresh`, cookiesSet);
+  expect((await client.fetch(at("/data"))).status).toBe(200);
+  expect([told, client.user]).toEqual([[], USER]);
+  will("/data", refusal(401, "token_missing"));
+  will(`${AUTH}/refresh`, refusal(401, "token_missing"));
+  expect((await client.fetch(at("/data"))).status).toBe(401);
+  expect(told).toEqual([{ reason: "expired", here: false }]);
+});
+
+it("a login that somebody else answers is no login", async () => {
+  const { client } = open();
+  will(`${AUTH}/login`, () => new Response("<h1>Welcome</h1>"));
+  await expect(client.login("ada@example.com", "secret")).rejects.toMatchObject({
+    code: "unexpected",
+    retry: false,
+  });
+  expect(client.user).toBeUndefined();
+});
+
+it("a refresh that somebody else answers changes nothing", async () => {
+  const { client, told } = await signedIn();
+  will("/data", EXPIRED, EXPIRED, ok);
+  will(`${AUTH}/refresh`, () => Response.json({}), tokens("a2"));
+  await client.fetch(at("/data"));
+  expect([told, client.user]).toEqual([[], USER]);
+  expect((await client.fetch(at("/data"))).status).toBe(200);
+  expect(tokensOf()).toEqual(["Bearer a1", "Bearer a1", "Bearer a2"]);
+});
+
+it("by cookie, no token is left of a page that kept them itself", async () => {
+  const storage = createStore();
+  await signedIn({ storage });
+  const { client } = open({ transport: "cookie", storage });
+  expect([client.user, storage.map.size]).toEqual([undefined, 0]);
+});
+
+it("a logout by bearer ends no session by cookie, though both are in one browser", async () => {
+  const { client } = await signedIn({ storage: createStore() });
+  const other = await signedIn({ transport: "cookie", storage: createStore() });
+  will(`${AUTH}/logout`, loggedOut);
+  await client.logout();
+  await new Promise(setImmediate);
+  expect([other.told, other.client.user]).toEqual([[], USER]);
 });

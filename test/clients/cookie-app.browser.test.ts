@@ -1,15 +1,13 @@
-import { createServer, type Server } from "node:http";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import type { Page } from "playwright-core";
 import { startBrowser } from "../helpers/browser";
 import { PASSWORD, register } from "../helpers/client";
-import { freePort } from "../helpers/redis";
+import { usePages } from "../helpers/pages";
 import { startService, useService } from "../helpers/service";
 import { use } from "../helpers/use";
 
 /** An app that keeps its tokens in cookies, for real: Chromium, its cookies, its preflights and what it says of where a request comes from. */
-let pages: Server;
+const app = usePages();
+const others = usePages();
 /** The service by the name under which the browser knows it. */
 let home: string;
 /** The same site as the service: its cookies go along with requests from there. */
@@ -18,32 +16,15 @@ let neighbour: string;
 /** Another site. */
 let stranger: string;
 
-beforeAll(async () => {
-  // One server is everybody's: which page it is depends on the port and name it is asked under.
-  pages = createServer((req, res) => {
-    res.setHeader("Content-Type", "text/html");
-    res.end(`<!doctype html><title>${req.headers.host ?? ""}</title>`);
-  });
-  const neighbourPort = await freePort();
-  const neighbourPages = createServer(pages.listeners("request")[0] as () => void).listen(
-    neighbourPort,
-    "127.0.0.1",
-  );
-  pages.on("close", () => neighbourPages.close());
-  pages.listen(0, "127.0.0.1");
-  await Promise.all([once(pages, "listening"), once(neighbourPages, "listening")]);
-  const { port } = pages.address() as AddressInfo;
-  friend = `http://localhost:${port}`;
-  neighbour = `http://localhost:${neighbourPort}`;
-  stranger = `http://127.0.0.1:${neighbourPort}`;
+beforeAll(() => {
+  friend = `http://localhost:${app.port}`;
+  neighbour = `http://localhost:${others.port}`;
+  stranger = `http://127.0.0.1:${others.port}`;
 });
 const browser = use(() => startBrowser());
 const service = useService(() => ({ REDIS_URL: "memory://", CORS_ORIGINS: friend }));
 beforeAll(() => {
   home = service.url.replace("127.0.0.1", "localhost");
-});
-afterAll(() => {
-  pages.close();
 });
 
 type Result = { status: number; body: Record<string, unknown> } | { error: string };

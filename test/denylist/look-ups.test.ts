@@ -1,4 +1,5 @@
 import { createLookUps } from "../../src/denylist/look-ups";
+import { CurfewError } from "../../src/errors";
 import { withBudget } from "../../src/redis/budget";
 import { createFakeRedis, createNode, epochOf, PREFIX } from "../helpers/fake-redis";
 import { createInstance } from "../helpers/instance";
@@ -49,6 +50,16 @@ it("fails for all that asked together, and for nobody later", async () => {
   expect(both.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
   fake.beforeCommand = () => undefined;
   expect(await lookUp(PREFIX, ["a"])).toMatchObject({ anyExists: false });
+});
+
+it("hands on why Redis gave no answer as it is", async () => {
+  const { fake, lookUp } = await start();
+  const refusal = new CurfewError("denylist_unavailable", { cause: new Error("NOREPLICAS") });
+  fake.beforeCommand = () => {
+    throw refusal;
+  };
+  await expect(lookUp(PREFIX, ["a"])).rejects.toBe(refusal);
+  await expect(withBudget(100, () => lookUp(PREFIX, ["a"]))).rejects.toBe(refusal);
 });
 
 it("takes no more of a request's time than is left, whoever else waits", async () => {

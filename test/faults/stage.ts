@@ -19,7 +19,8 @@ const AS_IT_SHOULD_BE = ["--appendonly yes", "--appendfsync always"];
 const BREAKABLE = ["--enable-debug-command yes", "--enable-protected-configs yes"];
 
 export async function startStage(env: NodeJS.ProcessEnv = {}): Promise<Stage> {
-  const redis = await startRedis([...AS_IT_SHOULD_BE, ...BREAKABLE]);
+  const mayTrack = env["DENYLIST_MODE"] === "mirror";
+  const redis = await startRedis([...AS_IT_SHOULD_BE, ...BREAKABLE], { mayTrack });
   const wire = await startProxy(redis.port);
   const service = await startService({
     REDIS_URL: redis.url.replace(String(redis.port), String(wire.port)),

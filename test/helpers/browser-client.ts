@@ -21,7 +21,8 @@ export async function openTab(browser: TestBrowser, url: string, options: string
   return openIn(page, url, options);
 }
 
-async function openIn(page: Page, url: string, options: string): Promise<Tab> {
+/** The same in a window that is there. */
+export async function openIn(page: Page, url: string, options: string): Promise<Tab> {
   await page.goto(`${url}/healthz`);
   await page.evaluate(`(async () => {
     const { createClient } = await import("/curfew.js");

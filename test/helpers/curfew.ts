@@ -5,8 +5,10 @@ import { use } from "./use";
 
 const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
+type OptionsWithAccounts = Exclude<CurfewOptions, { accounts: false }>;
+
 /** The library in this process, with the service's secret, once it can write to its Redis. */
-export function useCurfew(options: () => Omit<CurfewOptions, "keys" | "log">): Curfew {
+export function useCurfew(options: () => Omit<OptionsWithAccounts, "keys" | "log">): Curfew {
   return use(async () => {
     const curfew = createCurfew({ keys: { secret: SECRET }, log: LOG, timeoutMs: 5000, ...options() });
     await untilUp(curfew);

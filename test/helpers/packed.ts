@@ -2,7 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, extname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { untilTestsEnd } from "./processes";
 import { use } from "./use";
@@ -20,8 +20,8 @@ type Manifest = { dependencies: Record<string, string> };
 
 const inRepository = (name: string) => resolve("node_modules", name);
 
-/** `express`: the name under which this repository has the project's own Express. */
-function createProject(express: "express" | "express4"): Project {
+/** `express`: the name under which this repository has the project's own Express. `more`: what else it has installed. */
+function createProject(express: "express" | "express4", more: readonly string[]): Project {
   const dir = mkdtempSync(join(tmpdir(), "curfew-project-"));
   const installed = join(dir, "node_modules/curfew");
   mkdirSync(installed, { recursive: true });
@@ -40,9 +40,11 @@ function createProject(express: "express" | "express4"): Project {
   link(express, join(dir, "node_modules/express"));
   // Another version than the project's stands beside whoever asks for it.
   if (express !== "express") link("express", join(installed, "node_modules/express"));
-  link("ws", join(dir, "node_modules/ws"));
+  for (const name of ["ws", ...more]) link(name, join(dir, "node_modules", name));
   cpSync("test/library/host.mjs", join(dir, "host.mjs"));
-  cpSync("docs/examples", join(dir, "examples"), { recursive: true });
+  // Without the apps there, which may have a node_modules of their own.
+  const filter = (path: string) => path === "docs/examples" || extname(path) !== "";
+  cpSync("docs/examples", join(dir, "examples"), { recursive: true, filter });
   return {
     dir,
     run: (...args) => execFileSync(process.execPath, args, { cwd: dir, encoding: "utf8", timeout: 20_000 }),
@@ -52,8 +54,9 @@ function createProject(express: "express" | "express4"): Project {
   };
 }
 
-/** A project for all tests of a file or a describe. `express` as above. */
-export const useProject = (express: "express" | "express4"): Project => use(() => createProject(express));
+/** A project for all tests of a file or a describe. The arguments as above. */
+export const useProject = (express: "express" | "express4", more: readonly string[] = []): Project =>
+  use(() => createProject(express, more));
 
 export type Host = { url: string; errors: string[]; exited: Promise<unknown>; stop(): Promise<void> };
 

@@ -20,8 +20,11 @@ type Nodes = {
 };
 
 /** A primary and two replicas, watched by three sentinels. */
-export async function startSentinelWorld(services: number): Promise<World> {
-  const sentinel = await startSentinel({ options: KEEPS_ALL, haveOwnClocks: true });
+export async function startSentinelWorld(
+  services: number,
+  { mayTrack } = { mayTrack: false },
+): Promise<World> {
+  const sentinel = await startSentinel({ options: KEEPS_ALL, haveOwnClocks: true, mayTrack });
   const environment = {
     REDIS_MODE: "sentinel",
     REDIS_SENTINEL_NAME: sentinel.name,

@@ -20,7 +20,8 @@ const mirrored = (startWorld: (services: number) => Promise<World>) => async (se
 const WORLDS = {
   single: startSingle,
   "single-mirror": mirrored((services) => startSingle(services, { mayTrack: true })),
-  sentinel: startSentinelWorld,
+  sentinel: (services: number) => startSentinelWorld(services),
+  "sentinel-mirror": mirrored((services) => startSentinelWorld(services, { mayTrack: true })),
   cluster: startClusterWorld,
   partition: startToleratedPartitions,
   "partition-untolerated": startPartitions,

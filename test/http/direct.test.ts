@@ -17,6 +17,7 @@ function createTestApp(...steps: RequestHandler[]) {
     first: [],
     route: ["all", "/verify{/*path}", ...steps.map((each) => step([], each)), answer],
     handleError: (error: Error, _req, res, next) => {
+      if (error.message === "unspeakable") throw error;
       if (res.headersSent) next(error);
       else res.status(500).json({ message: error.message });
     },
@@ -83,5 +84,17 @@ describe("a route in front of Express's router", () => {
       throw new Error("no");
     });
     await expect(request(app).get("/api/verify")).rejects.toThrow(/aborted|hang up/);
+  });
+
+  it.each<[string, RequestHandler]>([
+    [
+      "thrown",
+      () => {
+        throw new Error("unspeakable");
+      },
+    ],
+    ["rejected", () => Promise.reject(new Error("unspeakable"))],
+  ])("ends only the connection if the refusal of what was %s fails itself", async (_title, refuse) => {
+    await expect(request(createTestApp(refuse)).get("/api/verify")).rejects.toThrow(/aborted|hang up/);
   });
 });

@@ -15,6 +15,7 @@ type Verified = ReturnType<Claimed["verify"]>;
 
 const NOW = 1_900_000_000;
 const HOUR = 3600;
+const DAY_MS = DAY * 1000;
 const ISS = "https://clerk.example.com";
 const CLAIMS = {
   iss: ISS,
@@ -546,6 +547,20 @@ describe("an issuer that publishes its keys", () => {
     expect(issuer.requests()).toBe(1);
   });
 
+  it("withdraws a key, and then no token that it signed is good, not even one that is known", async () => {
+    const limits = { timeoutMs: 3000, maxBytes: 65_536, cooldownMs: 0, refreshMs: DAY_MS, maxAgeMs: DAY_MS };
+    const foreign = createForeignTokens([{ ...ACME, algorithms, keys: { jwksUri: issuer.uri } }], {
+      ...{ clockToleranceSeconds: 0, log: keepLog().log, limits },
+    });
+    opened.push(foreign);
+    const verify = async (token: string) => foreign.claimsToBeFrom(token)?.verify();
+    const known = sign({}, { kid: "r" });
+    expect(await verify(known)).toMatchObject({ sub: "user_1" });
+    issuer.publish(jwkOf(pairs.Ed25519, { kid: "next", alg: "EdDSA" }));
+    expect(await verify(sign({}, { kid: "next" }, "EdDSA"))).toMatchObject({ sub: "user_1" });
+    await expectRefused(verify(known));
+  });
+
   it("is asked alone, whatever a token names", async () => {
     const attacker = await startIssuer();
     attacker.publish(jwkOf(pairs.RSA, { kid: "evil" }));
@@ -612,6 +627,18 @@ describe("claims", () => {
     await expectRefused(trust({}).verify(sign({ exp: 1e20 }), { allowExpired: true }));
   });
 
+  it("are the caller's own to change, but for what is nested in them, which nobody can", async () => {
+    const tokens = trust({});
+    const token = sign({ permissions: ["read"] });
+    const { claims, keyIds } = await tokens.verify(token);
+    expect(() => (claims["permissions"] as string[]).push("write")).toThrow(TypeError);
+    Object.assign(claims, { permissions: ["write"], sub: "user_2" });
+    keyIds.sub = "user_2";
+    const again = await tokens.verify(token);
+    expect(again.claims).toMatchObject({ permissions: ["read"], sub: "user_1" });
+    expect(again.keyIds.sub).toBe("user_1");
+  });
+
   it("refuses a token that lives longer than its issuer's may", async () => {
     const tokens = trust({ maxLifetimeSeconds: HOUR });
     expect(await tokens.verify(sign({ iat: NOW, exp: NOW + HOUR }))).toMatchObject({
@@ -620,6 +647,7 @@ describe("claims", () => {
     const long = sign({ iat: NOW, exp: NOW + HOUR + 1 });
     await expectRefused(tokens.verify(long));
     expect(await tokens.verify(long, { allowExpired: true })).toMatchObject({ exp: NOW + HOUR + 1 });
+    await expectRefused(tokens.verify(long));
   });
 
   it("refuses a token from its exp on, with the tolerance behind it, unless that is allowed", async () => {

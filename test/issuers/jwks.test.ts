@@ -302,7 +302,7 @@ describe("an issuer that fails", () => {
 
   it("is away for longer than its keys may be used: then they aren't", async () => {
     issuer.publish(ES256);
-    const keys = open({ maxAgeMs: 200, cooldownMs: 20 });
+    const keys = open({ maxAgeMs: 500, cooldownMs: 20 });
     expect(await keys.find("es")).toMatchObject({ algorithm: "ES256" });
     await issuer.stop();
     await eventually(async () => (await refusalOf(keys.find("es"))) !== undefined);

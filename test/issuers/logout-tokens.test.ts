@@ -43,9 +43,9 @@ afterEach(() => jest.restoreAllMocks());
 const sign = (claims: Json = {}, header: Json = {}) =>
   forge({ alg: "RS256", typ: "logout+jwt", ...header }, { ...CLAIMS, ...claims }, SIGNING.RS256.signer);
 
-const verify = (token: string, change: Partial<TrustedIssuer> = {}) =>
+const verify = (token: string, change: Partial<TrustedIssuer> = {}, clockToleranceSeconds = 0) =>
   createForeignTokens([{ ...IDP, ...change }], {
-    clockToleranceSeconds: 0,
+    clockToleranceSeconds,
     log: keepLog().log,
   }).logoutTokens.verify(token);
 
@@ -83,6 +83,7 @@ describe("a logout token", () => {
 
   it("may be five minutes old, with or without an exp, and ahead by its issuer's clock", async () => {
     expect(await verify(sign({ iat: NOW - 300 }))).toMatchObject({ goodUntil: NOW });
+    expect(await verify(sign({ iat: NOW - 310 }), {}, 10)).toMatchObject({ goodUntil: NOW });
     expect(await verify(sign({ iat: NOW + 5, exp: NOW + 1 }))).toMatchObject({ keyId: "logout-1" });
   });
 

@@ -98,6 +98,16 @@ describe("readSecret", () => {
     }
   });
 
+  it("refuses what is public", () => {
+    const pems = [
+      generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({ type: "pkcs1", format: "pem" }),
+      generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "pem" }),
+      "-----BEGIN CERTIFICATE-----\nq7Xw2LpZ9vTr4NcB8mKd1YsF6hGj3Ueq7Xw2LpZ9",
+    ];
+    for (const pem of pems.map(String))
+      expect(refusalOf(() => readSecret(pem), pem.split("\n")[1] ?? "").message).toMatch(/public key/);
+  });
+
   it("makes a kid that stays the same, differs between secrets, and is no plain hash of the secret", () => {
     const { kid } = readSecret(SECRET);
     expect(kid).toMatch(/^[\w-]{12}$/);

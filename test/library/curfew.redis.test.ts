@@ -34,7 +34,8 @@ const OTHER = `other-${SECRET}`;
 process.env["CURFEW_TEST_ISSUER_SECRET"] = OTHER;
 
 const opened: Curfew[] = [];
-function open(options: Partial<CurfewOptions> & Pick<CurfewOptions, "redis">): Curfew {
+type OptionsWithAccounts = Exclude<CurfewOptions, { accounts: false }>;
+function open(options: Partial<OptionsWithAccounts> & Pick<CurfewOptions, "redis">): Curfew {
   const curfew = createCurfew({ keys, log, timeoutMs: 5000, ...options });
   opened.push(curfew);
   return curfew;
@@ -91,6 +92,27 @@ describe("with a Redis", () => {
       expect(() => curfew.routes({ only: only as never })).toThrow("some of register, login");
   });
 
+  it("without accounts, needs no key, and accepts and logs out outside issuers' tokens only", async () => {
+    const foreign = createCurfew({ redis: redis.url, accounts: false, issuers, log, timeoutMs: 5000 });
+    opened.push(foreign);
+    await untilUp(foreign);
+    const app = express();
+    app.use("/auth", foreign.routes());
+    const post = (path: string, token = "x") =>
+      request(app).post(`/auth/${path}`).auth(token, { type: "bearer" });
+    const own = ["register", "login", "refresh", "sessions", "password"];
+    const answers = await Promise.all([...own, "logout"].map((path) => post(path)));
+    expect(answers.map(({ status }) => status)).toEqual([404, 404, 404, 404, 404, 401]);
+    const now = Math.floor(Date.now() / 1000);
+    const claims = { iss: "https://clerk.example.com", sub: "cay", iat: now, exp: now + 60 };
+    const token = forge({ alg: "HS256" }, claims, OTHER);
+    expect(await foreign.verify(token)).toMatchObject({ subject: "clerk:cay" });
+    expect((await post("logout", token)).status).toBe(200);
+    await expect(foreign.verify(token)).rejects.toMatchObject({ code: "token_revoked" });
+    await expect(foreign.openSession({} as never, {} as never, { id: "x" })).rejects.toThrow(TypeError);
+    expect(() => foreign.routes({ only: ["login"] })).toThrow("with some of logout, verify");
+  });
+
   it("tells the app's log at debug why a token with a good signature is refused, if it has a debug()", async () => {
     const now = Math.floor(Date.now() / 1000);
     const token = forge(
@@ -103,6 +125,29 @@ describe("with a Redis", () => {
     await expect(telling.verify(token)).rejects.toMatchObject({ code: "token_invalid" });
     expect(debug.mock.calls).toEqual([[{ code: "token_invalid", rule: "max_lifetime" }, "token refused"]]);
     await expect(curfew.verify(token)).rejects.toMatchObject({ code: "token_invalid" });
+  });
+
+  it("says whose token it is, in one spelling for own users and foreign ones", async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const claims = { iss: "https://clerk.example.com", sub: "auth0|ben", iat: now, exp: now + 60 };
+    const verified = await curfew.verify(forge({ alg: "HS256" }, claims, OTHER));
+    expect(verified).toMatchObject({ kind: "foreign", subject: "clerk:auth0|ben", sub: "auth0|ben" });
+  });
+
+  it("says nothing at a healthy start, and once what keeps revocations from coming later", async () => {
+    const own = await startRedis(["--appendonly yes"]);
+    const warn = jest.fn<unknown, [unknown, string]>();
+    const starting = open({ redis: own.url, log: { ...log, warn, error: warn } });
+    const { until } = listen(starting);
+    await untilUp(starting);
+    await starting.revoke({ jti: "one", exp: inAnHour() });
+    await until(1);
+    expect(warn).not.toHaveBeenCalled();
+    await own.kill();
+    const waits = () =>
+      warn.mock.calls.filter(([, said]) => said === "onRevoked waits until Redis can be reached");
+    await eventually(() => Promise.resolve(waits().length === 1));
+    await own.stop();
   });
 
   it("revokes a token by its id, for as long as it would have lived, and says who and why", async () => {
@@ -326,6 +371,7 @@ describe("createCurfew", () => {
       { redis: new Cluster(["127.0.0.1:1"], { lazyConnect: true }), keys, mode: "mirror" },
       /mode: a mirror follows one primary, and a cluster has several, write direct/,
     ],
+    [{ redis: REDIS, keys, accounts: false }, /keys: without accounts, nothing is signed, write nothing/],
     [{ redis: REDIS, keys: { secret: "short" } }, /keys: it is 5 bytes long/],
     [
       { redis: REDIS, keys: { secret: SECRET, privateKey: "x" } },
@@ -394,6 +440,7 @@ describe("createCurfew", () => {
 describe("isEndedBy", () => {
   const own: Claims = {
     kind: "own",
+    subject: "ada",
     iss: "curfew",
     aud: "curfew",
     sub: "ada",
@@ -406,6 +453,7 @@ describe("isEndedBy", () => {
   };
   const foreign: Claims = {
     kind: "foreign",
+    subject: "clerk:ada",
     ...{
       issuer: "clerk",
       iss: "https://clerk",

@@ -40,7 +40,7 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
       const { access_token: token, user } = await signUp(host);
       const answer = await any(host, token);
       expect(answer.status).toBe(200);
-      expect(answer.body).toMatchObject({ auth: { sub: user.id, iss: "curfew", roles: [] } });
+      expect(answer.body).toMatchObject({ auth: { kind: "own", subject: user.id, sub: user.id, roles: [] } });
       // What is the app's is the app's: no header of ours stands on its own answers.
       expect(answer.headers.get("x-request-id")).toBeNull();
       const out = await logout(host.url, token);
@@ -168,7 +168,7 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
       start({
         mountAt: "/auth",
         hasOwnAccounts: true,
-        options: { keys, cookies: { secure: false, refreshPath: "/auth" } },
+        options: { keys, cookies: { secure: false } },
       }),
     );
 
@@ -217,6 +217,25 @@ describe.each(["express", "express4"] as const)("mounted in %s", (express) => {
       expect(out.status).toBe(200);
       expect(out.headers.getSetCookie().join()).toMatch(/curfew_refresh=;.*Path=\/auth;/);
       expectRefusal(await byCookie("GET", "/any"), 401, "token_revoked");
+    });
+
+    it("clears a refresh cookie that lies where it lay before", async () => {
+      const { refresh_token } = await signUp(host, "/auth");
+      const ask = (path: string, Cookie: string) =>
+        call(host.url, "POST", `/auth/${path}`, { headers: { Cookie } });
+      const pathsOf = ({ headers }: Answer, value: RegExp) =>
+        headers.getSetCookie().flatMap((each) => {
+          const [, text = "", path = ""] = /^curfew_refresh=([^;]*);.*Path=([^;]*)/.exec(each) ?? [];
+          return path !== "" && value.test(text) ? path : [];
+        });
+      const moved = await ask("refresh", `curfew_refresh=${refresh_token}`);
+      expect([pathsOf(moved, /./), pathsOf(moved, /^$/)]).toEqual([["/auth"], ["/"]]);
+      const twice = await ask("refresh", `curfew_refresh=${refresh_token}; curfew_refresh=other`);
+      expect(twice).toMatchObject({ status: 400, body: { details: [{ path: "curfew_refresh" }] } });
+      expect(pathsOf(twice, /^$/)).toEqual(["/"]);
+      const out = await ask("logout", `curfew_refresh=${refresh_token}`);
+      expect(out.status).toBe(200);
+      expect(pathsOf(out, /^$/)).toEqual(["/auth", "/", "/api"]);
     });
 
     it("never lets a request through where the call was forgotten", async () => {

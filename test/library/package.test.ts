@@ -50,7 +50,7 @@ const APP = `
 import express from "express";
 import { Cluster, Redis } from "ioredis";
 import pino from "pino";
-import { createCurfew, CurfewError, isEndedBy, type Accounts, type Claims } from "curfew";
+import { createCurfew, CurfewError, isEndedBy, type Accounts, type Claims, type SessionTokens } from "curfew";
 
 import { createClient, type Failure, type SignedOut } from "curfew/browser";
 
@@ -78,9 +78,14 @@ app.use("/api/auth", curfew.routes({ answerLogoutWith: "no-content" }));
 app.get("/reports/:id", curfew.requireToken({ role: "analyst" }), (req, res) => {
   const id: string = req.params.id;
   const claims: Claims | undefined = req.auth;
-  res.json({ id, sub: claims?.sub });
+  res.json({ id, sub: claims?.sub, subject: req.auth.subject });
 });
 app.use(curfew.requireToken());
+app.use((req, res) => { res.json(req.auth.subject); });
+app.post("/passkey", async (req, res) => {
+  const tokens: SessionTokens = await curfew.openSession(req, res, { id: "ada", roles: ["analyst"], transport: "cookie" });
+  res.json(tokens);
+});
 const stop: () => void = curfew.onRevoked((revocation) => {
   if (revocation.kind !== "everything") console.log(revocation.sub, revocation.sid, revocation.reason);
 });
@@ -92,6 +97,10 @@ export async function end(claims: Claims) {
   await curfew.close();
 }
 
+// @ts-expect-error -- there is no key without accounts
+createCurfew({ redis, accounts: false, keys: { secret: "" } });
+// @ts-expect-error -- with accounts, there must be one
+createCurfew({ redis });
 // @ts-expect-error -- an option that isn't known
 createCurfew({ redis, keys: { secret: "" }, secret: "" });
 // @ts-expect-error -- a role may not be undefined
@@ -100,17 +109,50 @@ curfew.requireToken({ role: process.env["ROLE"] });
 curfew.revokeUser("id", { reason: "revoked_by_ops" });
 `;
 
-it("has types that need nothing which isn't there, checked in full", () => {
-  mkdirSync(join(project.dir, "node_modules/@types"), { recursive: true });
-  for (const name of ["node", "express"]) {
-    symlinkSync(resolve("node_modules/@types", name), join(project.dir, "node_modules/@types", name));
-  }
-  writeFileSync(join(project.dir, "app.ts"), APP);
+/** Compiles a program of the project's, the types of all packages included; returns what is wrong. */
+function compile(file: string, text: string): string {
+  writeFileSync(join(project.dir, file), text);
   const options = [
     ...["--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "false", "--noEmit", "--types", "node"],
     ...["--module", "nodenext", "--target", "es2023", "--lib", "es2023"],
   ];
-  const tsc = [resolve("node_modules/typescript/bin/tsc"), ...options, "app.ts"];
-  const { stdout } = spawnSync(process.execPath, tsc, { cwd: project.dir, encoding: "utf8" });
-  expect(stdout).toBe("");
+  const tsc = [resolve("node_modules/typescript/bin/tsc"), ...options, file];
+  return spawnSync(process.execPath, tsc, { cwd: project.dir, encoding: "utf8" }).stdout;
+}
+
+function link(...names: string[]): void {
+  for (const name of names) {
+    mkdirSync(join(project.dir, "node_modules/@types"), { recursive: true });
+    symlinkSync(resolve("node_modules", name), join(project.dir, "node_modules", name));
+  }
+}
+
+it("has types that need nothing which isn't there, checked in full", () => {
+  link("@types/node", "@types/express");
+  expect(compile("app.ts", APP)).toBe("");
+});
+
+const BESIDE = `
+import express, { Router } from "express";
+import { auth as otherGuard } from "express-oauth2-jwt-bearer";
+import { createCurfew, type Claims, type Guarded } from "curfew";
+
+const curfew = createCurfew({ redis: "memory://", accounts: false });
+const app = express();
+app.use("/other", otherGuard(), (req, res) => { res.json(req.auth?.payload.sub); });
+app.get("/mine/:id", curfew.requireToken(), (req, res) => {
+  const claims: Claims = req.auth;
+  const id: string = req.params.id;
+  res.json({ id, subject: req.auth.subject.length, kind: req.auth.kind === "own", ip: req.ip, agent: req.get("user-agent"), claims });
+  // @ts-expect-error -- what the other package puts there
+  res.json(req.auth.payload);
+});
+Router().post("/mine", curfew.requireToken({ role: "analyst" }), express.json(), (req: Guarded<express.Request>, res: express.Response) => {
+  res.json(req.auth.subject);
+});
+`;
+
+it("says that req.auth is there behind the guard, beside a package that declares another one", () => {
+  link("@types/express-serve-static-core", "express-oauth2-jwt-bearer");
+  expect(compile("beside.ts", BESIDE)).toBe("");
 });

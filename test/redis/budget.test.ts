@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { inTime, leftMs, outsideBudgets, TIME_UP, withBudget } from "../../src/redis/budget";
+import { inTime, leftMs, outsideBudgets, spend, TIME_UP, withBudget } from "../../src/redis/budget";
 
 const TOTAL_MS = 250;
 const CALL_MS = 1000;
@@ -84,6 +84,16 @@ describe("with a clock of its own", () => {
       ]);
     });
 
+    it("are short of the time that one under way has taken so far", async () => {
+      const request = withBudget(TOTAL_MS, async () => {
+        const underWay = outcomeOf(inTime(CALL_MS, answerAfter(200)));
+        await answerAfter(100)();
+        const left = leftMs(CALL_MS);
+        return [left, await outcomeOf(inTime(CALL_MS, answerAfter(160))), await underWay];
+      });
+      expect(await settle(request)).toEqual([150, { error: TIME_UP }, { answer: "after 200 ms" }]);
+    });
+
     it("that are made side by side take the time once", async () => {
       const request = withBudget(TOTAL_MS, async () => [
         ...(await Promise.all(
@@ -96,6 +106,46 @@ describe("with a clock of its own", () => {
         ...Array.from({ length: 17 }, () => ({ answer: "after 100 ms" })),
         { error: TIME_UP },
       ]);
+    });
+  });
+
+  describe("an answer that several requests wait for", () => {
+    const refusalOf = () => new Error("refused");
+    const wait = (boundMs: number, shared: Promise<unknown>) => outcomeOf(spend(boundMs, shared, refusalOf));
+
+    it("takes of the time of each what it took, and nothing of it afterwards", async () => {
+      const shared = answerAfter(80)();
+      const request = () =>
+        withBudget(TOTAL_MS, async () => [
+          await wait(100, shared),
+          await answerAfter(10_000)(),
+          leftMs(CALL_MS),
+        ]);
+      const both = Promise.all([request(), request()]);
+      const each = [{ answer: "after 80 ms" }, "after 10000 ms", TOTAL_MS - 80];
+      expect(await settle(both)).toEqual([each, each]);
+    });
+
+    it("is refused to who has no time left for it, and to nobody else", async () => {
+      const shared = answerAfter(200)();
+      const late = withBudget(100, () => wait(TOTAL_MS, shared));
+      const other = withBudget(TOTAL_MS, () => wait(TOTAL_MS, shared));
+      const outside = wait(TOTAL_MS, shared);
+      expect(await settle(Promise.all([late, other, outside]))).toEqual([
+        { error: "refused" },
+        { answer: "after 200 ms" },
+        { answer: "after 200 ms" },
+      ]);
+    });
+
+    it("needs a timer only for who has less time left than it takes at most", async () => {
+      const shared = answerAfter(10)();
+      const timers = jest.getTimerCount();
+      const asked = withBudget(TOTAL_MS, () => wait(TOTAL_MS, shared));
+      expect(jest.getTimerCount()).toBe(timers);
+      const inAHurry = withBudget(TOTAL_MS - 1, () => wait(TOTAL_MS, shared));
+      expect(jest.getTimerCount()).toBe(timers + 1);
+      await settle(Promise.all([asked, inAHurry]));
     });
   });
 

@@ -83,6 +83,7 @@ describe("without any setting", () => {
       refreshGraceSeconds: 10,
       clockToleranceSeconds: 0,
       passwordMinLength: 15,
+      hasAccounts: true,
       cookies: { secure: false, refreshPath: "/api" },
       trustedOrigins: [],
       trustProxy: 0,
@@ -94,6 +95,11 @@ describe("without any setting", () => {
         logout: { limit: 30, windowSeconds: 60 },
       },
     });
+  });
+
+  it("reads no key where there are no accounts, in production too", () => {
+    const without = { ...PRODUCTION, JWT_SECRET: "short", ACCOUNTS: "off" };
+    expect(readConfig(without)).toMatchObject({ hasAccounts: false, key: undefined, verifyKeys: [] });
   });
 
   it("takes an empty variable for one that is not set", () => {
@@ -147,7 +153,7 @@ const WRONG: readonly (readonly [name: string, value: string, write: string])[] 
   ["REVOKE_MIN_REPLICAS", "-1", "a whole number from 0 to 100"],
   ["PARTITION_TOLERANCE_MS", "1s", "a whole number from 0 to 60000"],
   ["ALLOW_EVICTION", "yes", "on or off"],
-  ["ACCOUNTS", "off", "on"],
+  ["ACCOUNTS", "none", "on or off"],
   ["DEMO", "yes", "on or off"],
 ];
 /** Those whose value is never repeated: a secret, or what may hold one. */

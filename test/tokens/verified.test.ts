@@ -89,6 +89,13 @@ it("so many are remembered and no more, and those in use are the last to go", ()
   expect(minted.filter((token) => tokens.remembers(token))).toHaveLength(9_999);
 });
 
+it("of long tokens fewer are remembered", () => {
+  const known = rememberVerified<object>();
+  const tokens = Array.from({ length: 2000 }, (_, at) => String(at).padStart(8192, "x"));
+  for (const token of tokens) known.set(token, {});
+  expect(tokens.filter((token) => known.has(token))).toEqual(tokens.slice(-Math.floor(16_000_000 / 8192)));
+});
+
 it("a token keeps nothing in memory of what it was a part of, such as a long row of cookies", () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;

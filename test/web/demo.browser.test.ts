@@ -307,6 +307,15 @@ describe("the demo", () => {
     await notice(page).getByText("You are logged out everywhere.").waitFor();
   });
 
+  it.each(["nothing", "constructor", "__proto__"])(
+    "shows the homepage at an address that names no view: %s",
+    async (name) => {
+      const { page } = await browser.newPage();
+      await page.goto(`${service.url}/#/${name}`);
+      await heading(page, "A real logout for stateless JWTs");
+    },
+  );
+
   it("tells password managers what its fields are", async () => {
     const { page } = await openDemo();
     const purposes = async (name: string) => {

@@ -47,8 +47,9 @@ export function createCopy(doubtsMax = DOUBTS_MAX, fingerprints: Fingerprints = 
     },
 
     settle(key, isThere) {
-      // Touched again since Redis was asked: what it said may be out of date.
-      if (isThere || doubts.has(key)) return;
+      // Touched again since Redis was asked, or perhaps, if there was no room to remember that: what Redis said may be out
+      // of date.
+      if (isThere || isOverflown || doubts.has(key)) return;
       fingerprints.delete(key);
     },
 

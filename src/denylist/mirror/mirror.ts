@@ -196,8 +196,8 @@ export function createMirror(parts: MirrorParts, maxStalenessMs: number): Mirror
 
     wrote() {
       heartbeats.doubt();
-      // In no request's time.
-      if (build) outsideBudgets(heartbeats.sendSoon);
+      // In no request's time. Those that can't be heard would only gather.
+      if (build && isArmed) outsideBudgets(heartbeats.sendSoon);
     },
 
     status: () => ({

@@ -1,11 +1,11 @@
 import type { Response } from "express";
 import { z } from "zod";
-import type { Grant } from "../../auth/auth";
+import type { Grant } from "../../auth/grant";
 import type { Cookies } from "../request/cookies";
 import type { Transport } from "../request/credentials";
 
 export const User = z
-  .object({ id: z.string(), email: z.string(), roles: z.array(z.string()) })
+  .object({ id: z.string(), email: z.string().nullable(), roles: z.array(z.string()) })
   .meta({ id: "User" });
 
 /** With cookie transport, the two tokens are only in cookies, not in the body. */
@@ -20,17 +20,27 @@ export const Tokens = z
   })
   .meta({ id: "Tokens" });
 
-export function answerTokens(res: Response, grant: Grant, transport: Transport, cookies: Cookies): void {
+/** Sets the cookies, with cookie transport, and returns what else the client gets. */
+export function handOver(
+  res: Response,
+  grant: Grant,
+  transport: Transport,
+  cookies: Cookies,
+): z.infer<typeof Tokens> {
   const { accessToken, refreshToken, expiresInSeconds, refreshExpiresInSeconds } = grant;
   const { id, email, roles } = grant.account;
   const isCookie = transport === "cookie";
   if (isCookie) cookies.set(res, { accessToken, refreshToken, maxAgeSeconds: refreshExpiresInSeconds });
-  res.json({
+  return {
     ...(!isCookie && { access_token: accessToken }),
     token_type: "Bearer",
     expires_in: expiresInSeconds,
     ...(!isCookie && { refresh_token: refreshToken }),
     refresh_expires_in: refreshExpiresInSeconds,
     user: { id, email, roles },
-  } satisfies z.infer<typeof Tokens>);
+  };
+}
+
+export function answerTokens(res: Response, grant: Grant, transport: Transport, cookies: Cookies): void {
+  res.json(handOver(res, grant, transport, cookies));
 }

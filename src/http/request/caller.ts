@@ -16,6 +16,8 @@ type Known = {
   client?: string;
   /** The account whose password is tried, if the body doesn't name it. */
   triedEmail?: string;
+  /** Where the routes that it has reached are mounted in an app. */
+  mount?: string;
 };
 
 /**
@@ -31,7 +33,7 @@ export function knownOf(req: Request): Known {
   return marked[KNOWN].known;
 }
 
-export const callerOf = (req: Request): Token => behind("requireToken()", req.auth);
+export const callerOf = (req: Request): Token => behind("requireToken()", req.auth as Token | undefined);
 
 /** Throws `own_session_required` for a foreign token. */
 export function ownCallerOf(req: Request): AccessToken {

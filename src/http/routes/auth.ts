@@ -1,7 +1,8 @@
 import type { Request } from "express";
 import { z } from "zod";
 import type { Account } from "../../accounts/accounts";
-import type { Auth, Grant } from "../../auth/auth";
+import type { Auth } from "../../auth/auth";
+import type { Grant } from "../../auth/grant";
 import { CurfewError } from "../../errors";
 import type { Cookies } from "../request/cookies";
 import { ownCallerOf, requesterOf } from "../request/caller";
@@ -51,7 +52,7 @@ export function createAuthEndpoints(parts: AuthRouteParts) {
     { account, sid }: Grant,
   ): Promise<void> {
     try {
-      await limit.rememberAddress(req, account.email);
+      if (account.email !== null) await limit.rememberAddress(req, account.email);
     } catch (error) {
       // The login has succeeded already. The address is remembered at the next one.
       if (!(error instanceof CurfewError)) throw error;

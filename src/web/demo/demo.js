@@ -10,6 +10,7 @@ import { whySignedOut } from "./words.js";
 
 /** Each fills the view, and may return a function that stops it. `for` says who may see it; others are sent on. */
 const VIEWS = {
+  __proto__: null,
   "": { title: "Curfew: a real logout", show: (place) => void place.append(fromTemplate("home")) },
   "sign-in": { title: "Sign in · Curfew", show: showSignIn, for: "out", others: "#/account" },
   "sign-up": { title: "Sign up · Curfew", show: showSignUp, for: "out", others: "#/account" },

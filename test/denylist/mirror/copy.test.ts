@@ -49,7 +49,18 @@ it("holds what it has no room to ask about, and says so", () => {
   expect(copy.mayHold("c")).toBe(true);
   expect(copy.isLeaking).toBe(false);
   for (const key of copy.takeDoubts(2)) copy.settle(key, false);
-  expect(copy.size).toBe(1);
+  expect(copy.mayHold("c")).toBe(true);
+  expect(copy.isLeaking).toBe(true);
+});
+
+it("keeps a key that was touched again while it was asked about, though there was no room to ask again", () => {
+  const copy = createCopy(2);
+  copy.touch("lifted, then denied again");
+  const [asked = ""] = copy.takeDoubts(1);
+  for (const key of ["a", "b", asked]) copy.touch(key);
+  copy.settle(asked, false);
+  expect(copy.mayHold(asked)).toBe(true);
+  for (const key of copy.takeDoubts(2)) copy.settle(key, false);
   expect(copy.isLeaking).toBe(true);
 });
 

@@ -99,3 +99,11 @@ it("is deaf when a heartbeat that was acknowledged isn't heard for long", () => 
   prove();
   expect(freshness.isFresh()).toBe(true);
 });
+
+it("isn't deaf because of one heartbeat that is never heard, if a later one is", () => {
+  const { freshness, pass, prove } = start();
+  freshness.answered(freshness.begin());
+  prove();
+  pass(501);
+  expect(freshness.isDeaf(500)).toBe(false);
+});

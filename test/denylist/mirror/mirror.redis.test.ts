@@ -247,6 +247,17 @@ describe("a mirror whose connections fall silent", () => {
     await logOut(mirrored, token);
     expect(await mirrored.check(token)).toBe("token_revoked");
   });
+
+  it("sends no heartbeats that it can't hear, whatever it logs out", async () => {
+    await open(there(), { trackedAt: by(wire) });
+    const heartbeats = () => redis.admin.keys("curfew:mirror:*");
+    await wire.refuse();
+    await eventually(async () => (await heartbeats()).length === 0);
+    await logOut(mirrored, token);
+    expect(await mirrored.check(token)).toBe("token_revoked");
+    expect(await heartbeats()).toEqual([]);
+    await wire.accept();
+  });
 });
 
 describe("a Redis that tells nobody what changes", () => {

@@ -84,6 +84,17 @@ describe.each(GATEWAYS)("behind %s", (_title, gateway) => {
     expect(JSON.stringify(seen)).not.toContain("forged");
   });
 
+  it("a client can't have what Curfew said of it removed on the way", async () => {
+    const named = IDENTITY.join(", ");
+    for (const fields of [
+      [`Connection: close, ${named}`],
+      [`Connection: close, Upgrade, ${named}`, "Upgrade: h2c"],
+    ]) {
+      const seen = bodyOf(await sendRaw(gateway.url, "GET / HTTP/1.1", bearer(), ...fields)) as Seen;
+      expect(IDENTITY.map((name) => valuesOf(seen, name).length)).toEqual(IDENTITY.map(() => 1));
+    }
+  });
+
   it("a token is refused after a logout through it, in Curfew's own words", async () => {
     const token = tokens.access_token;
     await expectSeen(ask("GET", "/", { token }));

@@ -4,10 +4,10 @@ import request from "supertest";
 import { CurfewError } from "../../../src/errors";
 import { createErrorHandler } from "../../../src/http/answer/error-handler";
 import { createEventStream, type EventStreamParts } from "../../../src/http/routes/ops-events";
-import type { AccessToken } from "../../../src/tokens/access-tokens";
+import type { Claims } from "../../../src/auth/tokens";
 
 const log = pino({ level: "silent" });
-const caller = { kind: "own", sub: "ada", exp: Date.now() / 1000 + 900 } as AccessToken;
+const caller = { kind: "own", subject: "ada", sub: "ada", exp: Date.now() / 1000 + 900 } as Claims;
 
 /** A stream that nothing happens in, and what was done for it. */
 function createTestStream(parts: Partial<EventStreamParts>, auth = caller) {

@@ -3,7 +3,7 @@ import type { Token, Tokens } from "../auth/tokens";
 import { subjectOf } from "../denylist/entry";
 import { attempt, CurfewError } from "../errors";
 import type { Sessions } from "../sessions/sessions";
-import type { RefreshTokens } from "../tokens/refresh-tokens";
+import { isOver, type RefreshTokens } from "../tokens/refresh-tokens";
 import { dateOf } from "./dates";
 import { Rule, type Rules } from "./rules";
 
@@ -58,11 +58,11 @@ export function createWhy({ tokens, refreshTokens, sessions, rules: denied }: Wh
 
     /** Of an access token or a refresh token. */
     async token(text: string): Promise<Explanation> {
-      const refresh = attempt(() => refreshTokens.verify(text));
+      const refresh = attempt(() => refreshTokens.verify(text, { allowExpired: true }));
       if (!refresh) return whyAccess(text);
       const { sub, sid, exp } = refresh;
       const isLive = await sessions.isLive(refresh);
-      const rules = isLive ? [] : [{ rule: "session", message: SESSION_OVER }];
+      const rules = [...(isOver(exp) ? [EXPIRED] : []), ...(isLive ? [] : [SESSION_OVER])];
       const token = {
         kind: "refresh" as const,
         sub,
@@ -71,12 +71,15 @@ export function createWhy({ tokens, refreshTokens, sessions, rules: denied }: Wh
         issued_at: null,
         expires_at: dateOf(exp * 1000),
       };
-      return { verdict: isLive ? "alive" : "dead", rules, token };
+      return { verdict: rules.length === 0 ? "alive" : "dead", rules, token };
     },
   };
 }
 
-const SESSION_OVER = "Its session is over, or the token was exchanged for a newer one.";
+const SESSION_OVER = {
+  rule: "session",
+  message: "Its session is over, or the token was exchanged for a newer one.",
+};
 
 type Judged = { claims: Token | undefined; rules: Rule[] };
 

@@ -13,9 +13,10 @@ export type RefreshToken = { sub: string; sid: string; generation: number; exp: 
 export type RefreshTokens = {
   mint(token: RefreshToken): string;
   /**
-   * Throws `refresh_token_invalid` if the token is forged or expired. It doesn't check whether the session is alive.
+   * Throws `refresh_token_invalid` if the token is forged, or expired unless that is allowed. It doesn't check whether
+   * the session is alive.
    */
-  verify(token: string): RefreshToken;
+  verify(token: string, options?: { allowExpired?: boolean }): RefreshToken;
 };
 
 const MAX_BYTES = 1024;
@@ -34,7 +35,7 @@ export function createRefreshTokens(keys: KeyRing): RefreshTokens {
       return `${payload}.${macOf(payload, keys.signing).toString("base64url")}`;
     },
 
-    verify(token) {
+    verify(token, { allowExpired = false } = {}) {
       const [payload = "", mac = "", ...rest] = token.split(".");
       const claims = token.length <= MAX_BYTES && rest.length === 0 ? decodeJson(payload) : undefined;
       const claimedKey = keys.find(claims?.["kid"]);
@@ -43,11 +44,14 @@ export function createRefreshTokens(keys: KeyRing): RefreshTokens {
       }
       // Only mint() can make a valid MAC, so the payload is as mint() wrote it.
       const { sub, sid, generation, exp, endsAt } = claims as RefreshToken;
-      if (Date.now() / 1000 >= exp) throw new CurfewError("refresh_token_invalid");
+      if (!allowExpired && isOver(exp)) throw new CurfewError("refresh_token_invalid");
       return { sub, sid, generation, exp, endsAt };
     },
   };
 }
+
+/** Whether a token with this `exp` has expired. */
+export const isOver = (exp: number) => Date.now() / 1000 >= exp;
 
 function isMac(text: string, mac: Buffer): boolean {
   const given = Buffer.from(text, "base64url");

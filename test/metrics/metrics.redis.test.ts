@@ -1,5 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { createMeter } from "../../src/metrics/meter";
+import { createMetrics } from "../../src/metrics/metrics";
+import type { Redis } from "../../src/redis/redis";
+import { createOneShard } from "../../src/redis/shards";
 import { call, eventually, login, logout, me, PASSWORD, refresh, register } from "../helpers/client";
 import { openDevices } from "../helpers/leaving";
 import { risenIn, scrape, type Samples } from "../helpers/metrics";
@@ -228,6 +231,21 @@ it("has the hash queue and what Node says of itself", async () => {
   for (const name of ["nodejs_eventloop_lag_p99_seconds", "process_cpu_seconds_total"])
     expect(samples.get(name)).toBeGreaterThanOrEqual(0);
   expect(samples.get("process_resident_memory_bytes")).toBeGreaterThan(0);
+});
+
+it("isn't up while only one of two connections is", async () => {
+  const redis = {
+    ways: ["checking", "writing"],
+    generation: (way: string) => (way === "checking" ? "a" : undefined),
+    warnings: () => [],
+    ask: () => Promise.reject(new Error("it is away")),
+  } as unknown as Redis;
+  const { read } = createMetrics({
+    ...{ meter: createMeter(), redis, shards: createOneShard("curfew:"), mirror: undefined },
+    ...{ alarms: { total: () => 0 }, epochs: { known: () => undefined } },
+    passwords: { queue: () => ({ running: 0, waiting: 0 }) },
+  });
+  expect(await read()).toContain("\ncurfew_redis_up 0\n");
 });
 
 it("is answered at once while Redis hangs, and says so", async () => {

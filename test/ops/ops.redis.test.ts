@@ -120,8 +120,12 @@ describe.each([
   it("explains refresh tokens too", async () => {
     const someone = await signUp();
     expect(await why(someone.refreshToken)).toMatchObject({ verdict: "alive", token: { kind: "refresh" } });
+    const claims = core.refreshTokens.verify(someone.refreshToken);
+    const expired = core.refreshTokens.mint({ ...claims, exp: Math.floor(Date.now() / 1000) - 1 });
+    expect(await why(expired)).toMatchObject({ verdict: "dead", rules: [{ rule: "exp" }] });
     await logout(someone);
     expect(await why(someone.refreshToken)).toMatchObject({ verdict: "dead", rules: [{ rule: "session" }] });
+    expect(await rulesOf(expired)).toEqual(["exp", "session"]);
   });
 
   it("names the session's entry too for a foreign token's id, and never one of ours with the same id", async () => {

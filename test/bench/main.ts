@@ -3,7 +3,7 @@ import "../measure/expecting";
 import { fork, spawn, type ChildProcess } from "node:child_process";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { cpus } from "node:os";
 import { createInterface } from "node:readline";
@@ -16,10 +16,10 @@ import { plot } from "./plot";
 type Target = { child: ChildProcess; port: number; path: string; headers: Record<string, string> };
 type Figures = { cpuMicroseconds: number; p50: number; p99: number };
 
-const [rounds = "3", requests = "20000", wanted = ""] = process.argv.slice(2);
+const [rounds = "40", requests = "1000", wanted = ""] = process.argv.slice(2);
 const [ROUNDS, REQUESTS] = [Number(rounds), Number(requests)];
 const CONNECTIONS = 32;
-const WARM_UP = 4000;
+const WARM_UP = 5000;
 const BASE = "bare Express 5";
 const OWN_PATHS = {
   "the service, /api/users/me": "/api/users/me",
@@ -70,14 +70,12 @@ function ask(
   });
 }
 
-/** What Linux has counted for the process, in microseconds. */
+/** What Linux has counted for all threads of the process, in microseconds. */
 function cpuOf({ pid = 0 }: ChildProcess): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const [user = "0", system = "0"] = stat
-    .slice(stat.lastIndexOf(")") + 2)
-    .split(" ")
-    .slice(11, 13);
-  return (Number(user) + Number(system)) * 10_000;
+  const nanoseconds = readdirSync(`/proc/${pid}/task`).map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]),
+  );
+  return nanoseconds.reduce((sum, each) => sum + each, 0) / 1000;
 }
 
 async function registered(
@@ -138,23 +136,22 @@ async function startPeer(name: string, env: NodeJS.ProcessEnv, agent: Agent): Pr
   return { child, port, path: "/x", headers: { cookie: cookie.split(";")[0] ?? "" } };
 }
 
-async function measure(name: string, env: NodeJS.ProcessEnv): Promise<Figures> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+async function start(name: string, env: NodeJS.ProcessEnv): Promise<Target> {
+  const agent = new Agent();
   const target = await (name.startsWith("the service") ? startService : startPeer)(name, env, agent);
-  try {
-    await load(target, CONNECTIONS, WARM_UP);
-    const before = cpuOf(target.child);
-    const times = await load(target, CONNECTIONS, REQUESTS);
-    const cpuMicroseconds = (cpuOf(target.child) - before) / REQUESTS;
-    return {
-      cpuMicroseconds,
-      p50: times[Math.floor(REQUESTS * 0.5)] ?? NaN,
-      p99: times[Math.floor(REQUESTS * 0.99)] ?? NaN,
-    };
-  } finally {
-    agent.destroy();
-    target.child.kill("SIGKILL");
-  }
+  await load(target, CONNECTIONS, WARM_UP);
+  return target;
+}
+
+async function measure(target: Target): Promise<Figures> {
+  const before = cpuOf(target.child);
+  const times = await load(target, CONNECTIONS, REQUESTS);
+  const cpuMicroseconds = (cpuOf(target.child) - before) / REQUESTS;
+  return {
+    cpuMicroseconds,
+    p50: times[Math.floor(REQUESTS * 0.5)] ?? NaN,
+    p99: times[Math.floor(REQUESTS * 0.99)] ?? NaN,
+  };
 }
 
 const median = (values: number[]) =>
@@ -166,14 +163,19 @@ async function main(): Promise<void> {
   const env = { REDIS_URL: redis.url.replace("//curfew:", "//admin:") };
   const all = new Map(NAMES.map((name) => [name, [] as Figures[]]));
   const logouts = new Map<string, Logouts>();
+  const targets = new Map<string, Target>();
   try {
+    for (const name of NAMES) {
+      process.stderr.write(`starting ${name}\n`);
+      targets.set(name, await start(name, env));
+    }
+    // In turns, so that whatever else the machine does meets all of them alike.
     for (let round = 0; round < ROUNDS; round += 1)
-      for (const name of NAMES) {
-        process.stderr.write(`round ${round + 1}: ${name}\n`);
-        all.get(name)?.push(await measure(name, env));
-      }
+      for (const [name, target] of targets) all.get(name)?.push(await measure(target));
+    for (const { child } of targets.values()) child.kill("SIGKILL");
     for (const mode of wanted === "" ? MODES : []) logouts.set(mode, await measureLogouts(redis, mode));
   } finally {
+    for (const { child } of targets.values()) child.kill("SIGKILL");
     await redis.stop();
   }
   const of = (name: string, member: keyof Figures) =>

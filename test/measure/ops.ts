@@ -135,7 +135,9 @@ async function main(): Promise<void> {
     const walk = await checksDuring(check, listAll(url, token, ""));
     const sought = await checksDuring(check, listAll(url, token, `q=${jti}`));
     const slow = (await redis.admin.slowlog("GET", -1)) as [number, number, number, string[]][];
-    const [slowest] = slow.sort(([, , one], [, , other]) => other - one);
+    const slowest = new Map<string, number>();
+    for (const [, , microseconds, [command = ""]] of slow)
+      slowest.set(command, Math.max(microseconds / 1000, slowest.get(command) ?? 0));
 
     process.stdout.write(`| ${LARGE} entries to ${SMALL} | ratio |\n| --- | --- |\n`);
     for (const [name, ms] of large)
@@ -146,10 +148,8 @@ async function main(): Promise<void> {
     process.stdout.write(
       `Listed ${walk.result.found} in ${walk.result.pages} pages; found ${sought.result.found} in ${sought.result.pages} pages. `,
     );
-    const [, , microseconds, command] = slowest ?? [0, 0, 0, ["none"]];
-    process.stdout.write(
-      `The longest that one command took Redis: ${(microseconds / 1000).toFixed(1)} ms (${command[0]}).\n`,
-    );
+    const list = [...slowest].map(([command, ms]) => `${command} ${ms.toFixed(1)} ms`).join(", ");
+    process.stdout.write(`The longest that a command took Redis, if it was over 1 ms: ${list || "none"}.\n`);
   } finally {
     await service.stop();
     await redis.stop();

@@ -346,14 +346,16 @@ describe("revoked", () => {
 });
 
 describe("a Redis that can't be used", () => {
-  it.each([["status"], ["revoked"], ["show", "a"], ["why", "a"], ["lift", "jti", "a"], ["watch"]])(
-    "%s %s … exits with 3",
-    async (...words) => {
-      const ended = await curfew(words.filter(Boolean), { REDIS_URL: "redis://127.0.0.1:1" });
+  it("ends every command with 3", async () => {
+    const commands = ["status", "revoked", "show a", "why a", "lift jti a", "watch"];
+    const env = { REDIS_URL: "redis://127.0.0.1:1" };
+    // Each waits for Redis for a while, so they wait together.
+    const all = await Promise.all(commands.map((command) => curfew(command.split(" "), env)));
+    for (const ended of all) {
       expect(ended).toMatchObject({ exitCode: 3, stdout: "" });
       expect(ended.stderr).toMatch(/^Redis can't be reached, or refused: [^]*REDIS_URL/);
-    },
-  );
+    }
+  });
 
   it("because the issuers' file is broken: exit 78", async () => {
     const ended = await curfew(["status"], { REDIS_URL: redis.url, TRUSTED_ISSUERS_FILE: "/missing.json" });

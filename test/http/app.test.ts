@@ -17,8 +17,11 @@ import { readConfig } from "../../src/settings/config";
 import { PASSWORD } from "../helpers/client";
 import { SECRET } from "../helpers/service";
 
+/** Long enough for a busy machine: nothing here is about slow answers. */
+const TIMEOUT_MS = 5000;
+
 /** The whole service in this process, on ioredis-mock: what is tested here needs nothing of Redis. */
-function createTestApp(redis: Redis = connectMemory(250), options: Partial<typeof OPTIONS> = {}) {
+function createTestApp(redis: Redis = connectMemory(TIMEOUT_MS), options: Partial<typeof OPTIONS> = {}) {
   const printed: string[] = [];
   const log = pino({ level: "info" }, { write: (line: string) => void printed.push(line) });
   const keys = createKeyRing(readSecret(SECRET));
@@ -29,10 +32,15 @@ function createTestApp(redis: Redis = connectMemory(250), options: Partial<typeo
   return { app: createApp({ ...core, meter }, { ...OPTIONS, ...options }), printed };
 }
 
-const OPTIONS = readConfig({ JWT_SECRET: SECRET, REDIS_URL: "memory://", RATE_LIMIT: "off" });
+const OPTIONS = readConfig({
+  JWT_SECRET: SECRET,
+  REDIS_URL: "memory://",
+  REDIS_TIMEOUT_MS: String(TIMEOUT_MS),
+  RATE_LIMIT: "off",
+});
 
 const { app } = createTestApp();
-const { app: withClient } = createTestApp(connectMemory(250), {
+const { app: withClient } = createTestApp(connectMemory(TIMEOUT_MS), {
   clients: [{ id: "gateway", secretHash: createHash("sha256").update("secret").digest() }],
 });
 const email = "someone@example.com";
@@ -56,6 +64,7 @@ const expectError = (response: request.Response, status: number, error: string, 
 let accessToken: string;
 beforeAll(async () => {
   const response = await request(app).post("/api/auth/register").send({ email, password: PASSWORD });
+  expect(response.status).toBe(201);
   accessToken = (response.body as { access_token: string }).access_token;
 });
 
@@ -359,7 +368,7 @@ describe("an answer", () => {
   it("may not be cached where it depends on who asks, be it a refusal of whatever kind", async () => {
     const unavailable = () => Promise.reject(new CurfewError("denylist_unavailable"));
     const asked = { ask: unavailable, askBy: unavailable, run: unavailable, runConfirmed: unavailable };
-    const away = createTestApp({ ...connectMemory(250), ...asked }).app;
+    const away = createTestApp({ ...connectMemory(TIMEOUT_MS), ...asked }).app;
     for (const [at, method, path, status] of [
       [away, "get", "/api/users/me", 503],
       [away, "delete", "/v1/auth/session", 503],
@@ -388,7 +397,7 @@ describe("an answer", () => {
 
   it("tells nothing of an error that nobody foresaw, which the log has under the request's id", async () => {
     const broken = {
-      ...connectMemory(250),
+      ...connectMemory(TIMEOUT_MS),
       ask: () => Promise.reject(new Error("a secret detail, with args beginning with: 'auth' 'hunter2'")),
     };
     const { app, printed } = createTestApp(broken);

@@ -55,23 +55,34 @@ export async function signOut() {
 
 /** An access token that is over is exchanged once. Where none was sent, there is no cookie to exchange either. */
 async function sendRenewed(method, path, options) {
+  const before = renewals;
   const response = await send(method, path, options);
   if (response.status !== 401) return response;
   const { code } = await response
     .clone()
     .json()
     .catch(() => ({}));
-  return code !== "token_missing" && (await renew()) ? send(method, path, options) : response;
+  if (code === "token_missing") return response;
+  // It may have been sent with the old token while another question had it exchanged.
+  const isRenewed = renewals > before || (await renew());
+  return isRenewed ? send(method, path, options) : response;
 }
 
 let renewing;
+let renewals = 0;
 
 /** One at a time, in all tabs together: a refresh token that is used twice ends its session. */
 function renew() {
-  renewing ??= alone(async () => (await send("POST", "/api/auth/refresh")).ok).finally(() => {
+  renewing ??= alone(exchange).finally(() => {
     renewing = undefined;
   });
   return renewing;
+}
+
+async function exchange() {
+  const { ok } = await send("POST", "/api/auth/refresh");
+  if (ok) renewals += 1;
+  return ok;
 }
 
 /** Browsers have locks only where the connection is secure. Without them, the service’s grace for retries has to do. */

@@ -14,6 +14,7 @@ import {
   register,
   settled,
   untilReady,
+  type Answer,
   type Tokens,
 } from "../../helpers/client";
 import { decodePart } from "../../helpers/jws";
@@ -242,20 +243,22 @@ describe("several at once", () => {
   it("logins in flight get a token of the new epoch, or one that is refused", async () => {
     const { email } = (await register(service.url)).user;
     const body = { email, password: PASSWORD };
-    const flying = Array.from({ length: 12 }, (_, at) =>
-      at % 2 === 0
-        ? call(service.url, "POST", "/api/auth/login", { body })
-        : call(service.url, "POST", "/api/auth/register", {
-            body: { email: `${at}@example.com`, password: PASSWORD },
-          }),
+    const logins = Array.from({ length: 6 }, () => call(service.url, "POST", "/api/auth/login", { body }));
+    const registrations = Array.from({ length: 6 }, (_, at) =>
+      call(service.url, "POST", "/api/auth/register", {
+        body: { email: `${at}@example.com`, password: PASSWORD },
+      }),
     );
-    await Promise.race(flying);
+    await Promise.race([...logins, ...registrations]);
     await redis.admin.flushall();
-    const answers = await Promise.all(flying);
+    const [loggedIn, registered] = await Promise.all([Promise.all(logins), Promise.all(registrations)]);
     const after = await register(service.url);
     const epoch = await currentEpoch();
     expect(epochOf(after)).toBe(epoch);
-    const granted = answers.filter(({ status }) => status < 300).map(({ body: tokens }) => tokens as Tokens);
+    const isGranted = ({ status }: Answer) => status < 300;
+    const granted = [...loggedIn, ...registered]
+      .filter(isGranted)
+      .map(({ body: tokens }) => tokens as Tokens);
     expect(granted.length).toBeGreaterThan(0);
     for (const tokens of granted) {
       if (epochOf(tokens) === epoch) expect((await check(service.url, tokens)).status).toBe(204);
@@ -263,9 +266,9 @@ describe("several at once", () => {
       expect((await logout(service.url, tokens.access_token)).status).toBe(200);
       await expectOut(service, tokens);
     }
-    expect(answers.filter(({ status }) => status >= 300).map(({ status }) => status)).toEqual(
-      answers.filter(({ status }) => status >= 300).map(() => 401),
-    );
+    // The account of a login is gone. One that was made a moment ago and is gone can be made again.
+    for (const each of loggedIn) if (!isGranted(each)) expectRefusal(each, 401, "invalid_credentials");
+    for (const each of registered) if (!isGranted(each)) expectRefusal(each, 503, "denylist_unavailable");
     expect(await lossEvents()).toHaveLength(1);
   });
 });

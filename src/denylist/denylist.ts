@@ -69,10 +69,11 @@ export function createDenylist(
   async function refusalsOfOwn({ sub, jti, sid, epoch }: AccessToken): Promise<Refusal[]> {
     const prefix = shards.prefixOf(sub);
     const keys = { jti: jtiKey(prefix, jti), sid: sidKey(prefix, sid) };
+    const knownThen = epochs.known(prefix);
     const [byJti, bySid, value] = await ask(prefix, (client) =>
       Promise.all([client.exists(keys.jti), client.exists(keys.sid), client.get(epochKey(prefix))]),
     );
-    const current = await epochs.current(prefix, value);
+    const current = await epochs.current(prefix, value, knownThen);
     return [
       ...(byJti === 0 ? [] : [{ rule: "jti", key: keys.jti } as const]),
       ...(bySid === 0 ? [] : [{ rule: "sid", key: keys.sid } as const]),
@@ -83,6 +84,7 @@ export function createDenylist(
   async function refusalsOfForeign(token: ForeignToken): Promise<Refusal[]> {
     const prefix = shards.prefixOf(subjectOf(token));
     const keys = foreignKeys(prefix, token);
+    const knownThen = epochs.known(prefix);
     const [bySub, byJti, bySid, value] = await ask(prefix, (client) =>
       Promise.all([
         client.get(keys.sub),
@@ -91,7 +93,7 @@ export function createDenylist(
         client.get(epochKey(prefix)),
       ]),
     );
-    const current = await epochs.current(prefix, value);
+    const current = await epochs.current(prefix, value, knownThen);
     return [
       ...(byJti === 0 ? [] : [{ rule: "jti", key: keys.jti } as const]),
       ...(bySid === 0 || keys.sid === undefined ? [] : [{ rule: "sid", key: keys.sid } as const]),
@@ -137,8 +139,9 @@ export function createDenylist(
     async assertAnswering() {
       await Promise.all(
         shards.prefixes.map(async (prefix) => {
+          const knownThen = epochs.known(prefix);
           const value = await ask(prefix, (client) => client.get(epochKey(prefix)));
-          await epochs.current(prefix, value);
+          await epochs.current(prefix, value, knownThen);
         }),
       );
     },

@@ -191,7 +191,7 @@ describe("what lets somebody in", () => {
     const { fake, epochs, open } = await know(["checking"]);
     fake.beforeAnswer = async () => {
       fake.beforeAnswer = () => undefined;
-      await epochs.current(PREFIX, epochOf(2000));
+      await epochs.current(PREFIX, epochOf(2000), undefined);
     };
     await expect(open()).rejects.toMatchObject(UNSURE);
   });

@@ -15,10 +15,10 @@ export const epochKey = (prefix: string) => `${prefix}denylist:epoch`;
  */
 export type Epochs = {
   /**
-   * Returns the current epoch, given the one that Redis has. Begins a new one if Redis has none, or one that we saw
-   * end: then Redis went back in time.
+   * Returns the current epoch, given the one that Redis has, and the one that we knew when we asked it. Begins a
+   * new one if Redis has none, or one that we saw end: then Redis went back in time.
    */
-  current(prefix: string, said: string | null): Promise<string>;
+  current(prefix: string, said: string | null, knownThen: string | undefined): Promise<string>;
   /** Begins a new epoch if this one is over. Returns the current one, which another instance may have begun first. */
   begin(prefix: string, over: string | null): Promise<string>;
   /** The last epoch known to be current; undefined before the first. */
@@ -64,11 +64,12 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
     tellLost(prefix, epoch);
   }
 
-  const current: Epochs["current"] = async (prefix, said) => {
+  const current: Epochs["current"] = async (prefix, said, knownThen) => {
     const memory = memoryOf(prefix);
     if (said === memory.epoch) return said;
-    // Our epoch has ended, even if it is back in Redis by the time the new one begins.
-    if (said === null) return begin(prefix, memory.epoch ?? null);
+    // What we knew then has ended, even if it is back in Redis by the time the new one begins. What we know by now may
+    // have begun after this answer was given.
+    if (said === null) return begin(prefix, knownThen ?? null);
     assertEpoch(said);
     if (isOver(memory, said)) return begin(prefix, said);
     if (memory.epoch !== undefined) end(prefix, memory.epoch);
@@ -88,7 +89,7 @@ export function createEpochs(redis: Redis, log: Logger): Epochs {
       events_kept: EVENTS_KEPT,
     });
     if (over !== null) memoryOf(prefix).over.add(over);
-    return current(prefix, String(next));
+    return current(prefix, String(next), epoch);
   }
 
   return { current, begin, known: (prefix) => memoryOf(prefix).epoch, tellLost };

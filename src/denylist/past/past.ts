@@ -60,12 +60,15 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
     const memory = memoryOf(prefix);
     const generation = redis.generation(way, prefix);
     const { witnessed: before, clock } = memory;
+    const knownThen = epochs.known(prefix);
     const sight = await redis.askBy(way, prefix, (client) => see(client, prefix, before?.eventId));
     const lead = redis.steadyLead(way, prefix);
     const known = before?.epoch === sight.epoch ? before : undefined;
     const isLoss =
       clock.hasJumped(sight.epoch, lead) || (known !== undefined && sight.remembered === undefined);
-    const epoch = await (isLoss ? epochs.begin(prefix, sight.epoch) : epochs.current(prefix, sight.epoch));
+    const epoch = await (isLoss
+      ? epochs.begin(prefix, sight.epoch)
+      : epochs.current(prefix, sight.epoch, knownThen));
     if (generation === undefined || redis.generation(way, prefix) !== generation) return;
     memory.settledFor.set(way, `${generation} ${epoch}`);
     clock.remember(epoch, lead);
@@ -73,8 +76,9 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
       memory.witnessed = { ...known, eventId: sight.remembered };
     }
     // Another instance's event, too, is ours to remember: we may be the only one left that knows it. But not where
-    // replicas confirm, because none may have confirmed this one.
-    if (writing === reading && sight.lastEventId !== undefined) witness(prefix, sight.lastEventId);
+    // replicas confirm, because none may have confirmed this one; and not if its epoch has ended since we asked.
+    const isOfNow = sight.epoch === epochs.known(prefix);
+    if (isOfNow && writing === reading && sight.lastEventId !== undefined) witness(prefix, sight.lastEventId);
   }
 
   /** Names who answers now, and in which epoch; undefined unless they were found to be what we knew. */

@@ -95,7 +95,7 @@ it.each<[string, (listener: TrackingListener) => void]>([
 
 it("answers nothing as soon as this process knows of another epoch", async () => {
   const { epochs, mirror } = await start();
-  await epochs.current(PREFIX, epochOf(2000));
+  await epochs.current(PREFIX, epochOf(2000), undefined);
   expect(mirror.lookUp(["a"])).toBeUndefined();
 });
 

@@ -15,21 +15,21 @@ afterEach(() => jest.restoreAllMocks());
 async function know(epoch: string | null) {
   const fake = createFakeRedis(createNode(epoch));
   const epochs = createEpochs(fake.redis, log);
-  await epochs.current(PREFIX, epoch);
+  await epochs.current(PREFIX, epoch, undefined);
   fake.asked.length = 0;
   return { fake, epochs };
 }
 
 it("an epoch that is said again is the one that holds, and nothing is asked or told", async () => {
   const { fake, epochs } = await know(FIRST);
-  expect(await epochs.current(PREFIX, FIRST)).toBe(FIRST);
+  expect(await epochs.current(PREFIX, FIRST, undefined)).toBe(FIRST);
   expect(fake.asked).toEqual([]);
   expect(said).not.toHaveBeenCalled();
 });
 
 it("one that began later holds from then on, and the loss of the other is told once", async () => {
   const { fake, epochs } = await know(FIRST);
-  expect(await epochs.current(PREFIX, SECOND)).toBe(SECOND);
+  expect(await epochs.current(PREFIX, SECOND, undefined)).toBe(SECOND);
   expect(epochs.known(PREFIX)).toBe(SECOND);
   epochs.tellLost(PREFIX, FIRST);
   epochs.tellLost(PREFIX, FIRST);
@@ -39,7 +39,7 @@ it("one that began later holds from then on, and the loss of the other is told o
 
 it("one of the same second holds, too: two were begun at once, and one was lost", async () => {
   const { fake, epochs } = await know(FIRST);
-  expect(await epochs.current(PREFIX, epochOf(1000, "s"))).toBe(epochOf(1000, "s"));
+  expect(await epochs.current(PREFIX, epochOf(1000, "s"), undefined)).toBe(epochOf(1000, "s"));
   expect(fake.began).toEqual([]);
 });
 
@@ -54,9 +54,9 @@ it("where there is none, one begins, which says since when", async () => {
 
 it("one that was seen to end, and comes back, is over: a new one begins", async () => {
   const { fake, epochs } = await know(SECOND);
-  await epochs.current(PREFIX, THIRD);
+  await epochs.current(PREFIX, THIRD, undefined);
   fake.node.epoch = SECOND;
-  const next = await epochs.current(PREFIX, SECOND);
+  const next = await epochs.current(PREFIX, SECOND, undefined);
   expect([SECOND, THIRD]).not.toContain(next);
   expect(fake.node.epoch).toBe(next);
   expect(lost()).toEqual([SECOND, THIRD]);
@@ -64,16 +64,16 @@ it("one that was seen to end, and comes back, is over: a new one begins", async 
 
 it("one of the same second that was seen to end is over as well", async () => {
   const { fake, epochs } = await know(epochOf(2000, "a"));
-  await epochs.current(PREFIX, epochOf(2000, "b"));
+  await epochs.current(PREFIX, epochOf(2000, "b"), undefined);
   fake.node.epoch = epochOf(2000, "a");
-  await epochs.current(PREFIX, epochOf(2000, "a"));
+  await epochs.current(PREFIX, epochOf(2000, "a"), undefined);
   expect(fake.began).toHaveLength(1);
 });
 
 it("one that began earlier than the one that we know is over, although we never saw it", async () => {
   const { fake, epochs } = await know(SECOND);
   fake.node.epoch = FIRST;
-  const next = await epochs.current(PREFIX, FIRST);
+  const next = await epochs.current(PREFIX, FIRST, undefined);
   expect(fake.began).toEqual([next]);
   expect(epochs.known(PREFIX)).toBe(next);
   expect(lost()).toEqual([SECOND]);
@@ -83,13 +83,22 @@ it("where the one that we know begins later than now, by a clock that is ahead, 
   jest.spyOn(Date, "now").mockReturnValue(1_900_000_000_900);
   const { fake, epochs } = await know(epochOf(1_900_000_060));
   const now = epochOf(1_900_000_000);
-  expect(await epochs.current(PREFIX, now)).toBe(now);
+  expect(await epochs.current(PREFIX, now, undefined)).toBe(now);
   expect(fake.began).toEqual([]);
 });
 
 it("one that was gone when we looked, and is back before another began, is over", async () => {
   const { fake, epochs } = await know(FIRST);
-  const next = await epochs.current(PREFIX, null);
+  const next = await epochs.current(PREFIX, null, FIRST);
+  expect(fake.began).toEqual([next]);
+  expect(lost()).toEqual([FIRST]);
+});
+
+it("two that look while there is none begin one, even if the second hears so when the first is done", async () => {
+  const { fake, epochs } = await know(FIRST);
+  fake.node.epoch = null;
+  const next = await epochs.current(PREFIX, null, FIRST);
+  expect(await epochs.current(PREFIX, null, FIRST)).toBe(next);
   expect(fake.began).toEqual([next]);
   expect(lost()).toEqual([FIRST]);
 });
@@ -98,7 +107,9 @@ it.each(["", "soon", "1000", "-abc", "1000-", "1000-a b", "1000-abc\n"])(
   "%j is none, and nothing is answered",
   async (malformed) => {
     const { fake, epochs } = await know(FIRST);
-    await expect(epochs.current(PREFIX, malformed)).rejects.toMatchObject({ code: "denylist_unavailable" });
+    await expect(epochs.current(PREFIX, malformed, undefined)).rejects.toMatchObject({
+      code: "denylist_unavailable",
+    });
     expect(epochs.known(PREFIX)).toBe(FIRST);
     expect(fake.asked).toEqual([]);
   },
@@ -119,7 +130,7 @@ describe("beginning one", () => {
     fake.node.epoch = epochOf(2 ** 32);
     await epochs.begin(PREFIX, epochOf(2 ** 32));
     fake.node.epoch = epochOf(2 ** 32);
-    await epochs.current(PREFIX, epochOf(2 ** 32));
+    await epochs.current(PREFIX, epochOf(2 ** 32), undefined);
     expect(fake.began).toHaveLength(2);
   });
 
@@ -141,7 +152,7 @@ describe("beginning one", () => {
 
 it("each shard has its own", async () => {
   const { epochs } = await know(FIRST);
-  expect(await epochs.current("other:", SECOND)).toBe(SECOND);
+  expect(await epochs.current("other:", SECOND, undefined)).toBe(SECOND);
   expect(epochs.known(PREFIX)).toBe(FIRST);
   expect(said).not.toHaveBeenCalled();
 });

@@ -125,7 +125,7 @@ describe.each([["one connection", ["checking"]] as const, ["two", ["checking", "
       const { fake, epochs, past, revoke, written } = await start("1-0");
       expect(past.witnessed(PREFIX)).toBe("2-0");
       fake.node = createNode(NEXT, "1-0");
-      await epochs.current(PREFIX, NEXT);
+      await epochs.current(PREFIX, NEXT, undefined);
       expect(past.witnessed(PREFIX)).toBeUndefined();
       expect(await revoke()).toBe("done");
       expect(written()).toBe(1);

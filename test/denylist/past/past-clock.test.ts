@@ -69,7 +69,7 @@ it("one that is told for the first time has nothing to be compared with", async 
 it("a jump that follows the beginning of an epoch begins another, though we only heard of that one", async () => {
   const { fake, ask, epochs, lookAt } = await know(lead(0));
   fake.node.epoch = epochOf(2000);
-  await epochs.current(PREFIX, epochOf(2000));
+  await epochs.current(PREFIX, epochOf(2000), undefined);
   await ask();
   expect(await lookAt(lead(60_000))).toBe(true);
 });

@@ -60,7 +60,7 @@ describe("what is asked", () => {
     const { fake, past, epochs } = await know("1-0");
     const question = jest.fn(async () => {
       fake.node.epoch = SECOND;
-      return epochs.current(PREFIX, SECOND);
+      return epochs.current(PREFIX, SECOND, undefined);
     });
     await past.ask(PREFIX, question);
     expect(question).toHaveBeenCalledTimes(2);
@@ -104,6 +104,21 @@ describe("a look", () => {
     };
     expect(await createInstance(fake).ask()).toBe(FIRST);
     expect(fake.began).toEqual([]);
+  });
+
+  it("that a loss overtakes remembers nothing from before the loss", async () => {
+    const { fake, epochs, ask } = await know("1-0");
+    fake.renew(createNode(FIRST, "1-0", "9-0"));
+    fake.beforeAnswer = async (name) => {
+      if (name !== "xrevrange") return;
+      fake.beforeAnswer = () => undefined;
+      fake.node = createNode(null);
+      await epochs.current(PREFIX, null, FIRST);
+    };
+    await ask();
+    fake.renew();
+    expect(await ask()).toBe(epochs.known(PREFIX));
+    expect(fake.began).toEqual([epochs.known(PREFIX)]);
   });
 
   it("while it isn't known who answers remembers nothing of it", async () => {

@@ -1,7 +1,7 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Classes } from "./born";
-import { isAnnouncedTooLarge } from "./request/body";
+import { endWith, isAnnouncedTooLarge } from "./request/body";
 import { ERRORS } from "../errors";
 import { createDrain, type DrainTimes } from "./drain";
 
@@ -29,8 +29,8 @@ export function listen(
   const server = createServer({ ...TIMEOUTS, ...app.classes });
   const { isStopping, drain } = createDrain(server);
   server.on("request", (req, res) => {
-    // A client that is refused before its body is read would go on sending it.
-    if (isAnnouncedTooLarge(req)) res.setHeader("Connection", "close");
+    // It may be refused for another reason first, and would go on sending.
+    if (isAnnouncedTooLarge(req)) endWith(res);
     app(req, res, () => {
       refuseUnreadable(res);
     });

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { call, expectRefusal, register, type Answer } from "../helpers/client";
 import { basic, CLIENT, writeClients } from "../helpers/oauth-client";
 import { useService } from "../helpers/service";
@@ -11,9 +11,20 @@ const service = useService(() => ({
   OAUTH_CLIENTS_FILE: writeClients(CLIENT),
 }));
 
+const addressOf = ({ url }: { url: string }) => ({ port: Number(new URL(url).port), host: "127.0.0.1" });
+
+/** Rejects once the other side has ended the connection. */
+const send = (socket: Socket, data: string) =>
+  new Promise<void>((resolve, reject) => {
+    socket.write(data, (error) => {
+      if (error) reject(error);
+      else setImmediate(resolve);
+    });
+  });
+
 /** Sends bytes as they are and reads until the other side ends the connection. */
 async function sendRaw(...chunks: string[]): Promise<string> {
-  const socket = connect(Number(new URL(service.url).port), "127.0.0.1");
+  const socket = connect(addressOf(service));
   let received = "";
   socket.on("data", (chunk) => (received += chunk.toString()));
   // A reset is an answer too.
@@ -97,11 +108,39 @@ describe("a body of more than 16 KiB is refused at once, and the connection is c
     expect(taken).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 400 /);
   });
 
-  it("a client that sends it all the same reads the answer, and can go on", async () => {
+  it.each([
+    ["announced", "Content-Length: 3000000\r\n\r\n", "x".repeat(10_000)],
+    ["which comes in chunks", `Transfer-Encoding: chunked\r\n\r\n${chunk(20_000)}`, chunk(10_000)],
+  ])(
+    "%s: a client that goes on sending isn't reset, so it can read the answer",
+    async (_title, start, piece) => {
+      const socket = connect({ ...addressOf(service), allowHalfOpen: true });
+      socket.write(`POST /api/auth/login HTTP/1.1\r\nHost: x\r\n${json}${start}`);
+      const [answer] = (await once(socket, "data")) as [Buffer];
+      expect(statusOf(String(answer))).toBe(413);
+      for (let round = 0; round < 50; round += 1) await send(socket, piece);
+      socket.end();
+      await once(socket, "close");
+    },
+  );
+
+  it("one that sends it whole before it reads has the answer, and can go on", async () => {
     for (let round = 0; round < 5; round += 1) {
       const answer = await call(service.url, "POST", "/api/auth/login", { body: "x".repeat(3_000_000) });
       expectRefusal(answer, 413, "body_too_large");
     }
+    await stillServes();
+  });
+
+  it("one that never stops sending is cut off all the same", async () => {
+    const socket = connect({ ...addressOf(service), allowHalfOpen: true });
+    socket.on("error", () => undefined);
+    socket.resume();
+    socket.write(`POST /api/auth/login HTTP/1.1\r\nHost: x\r\n${json}${announced}\r\n`);
+    const goOn = async () => {
+      for (;;) await send(socket, "x".repeat(10_000));
+    };
+    await expect(goOn()).rejects.toMatchObject({ code: expect.stringMatching(/EPIPE|ECONNRESET/) as string });
     await stillServes();
   });
 });

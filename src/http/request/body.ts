@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { json, urlencoded, type Request, type RequestHandler, type Response } from "express";
 import type { z } from "zod";
 import { CurfewError, type Problem } from "../../errors";
@@ -11,9 +11,23 @@ const MAX_BYTES = 16 * 1024;
 export const isAnnouncedTooLarge = ({ headers }: Pick<IncomingMessage, "headers">): boolean =>
   Number(headers["content-length"] ?? 0) > MAX_BYTES;
 
+const LINGER_MS = 2000;
+
+/**
+ * Ends the connection with this answer, although the client may still be sending, to nobody. What it sends is read for a
+ * moment and thrown away: if the connection ended at once, it would be reset, and the answer would often be lost.
+ */
+export function endWith(res: ServerResponse): void {
+  res.setHeader("Connection", "close");
+  const { socket } = res.req;
+  socket.destroySoon = () => {
+    socket.end();
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  };
+}
+
 function refuseTooLarge(res: Response): CurfewError {
-  // Nobody will read the rest of the body.
-  res.set("Connection", "close");
+  endWith(res);
   return new CurfewError("body_too_large");
 }
 

@@ -149,7 +149,6 @@ export function createApp(core: AppCore, options: AppOptions): App {
 
   const direct = createDirect(app, {
     bases: AUTH_BASES,
-    path: "/verify",
     route: verifyRoute,
     first: [...first, neverCached],
     handleError,

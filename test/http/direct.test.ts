@@ -13,7 +13,6 @@ function createTestApp(...steps: RequestHandler[]) {
   });
   const direct = createDirect(app, {
     bases: ["/api", "/api/v1"],
-    path: "/verify",
     first: [],
     route: ["all", "/verify{/*path}", ...steps.map((each) => step([], each)), answer],
     handleError: (error: Error, _req, res, next) => {

@@ -19,7 +19,8 @@ export const nameRoute =
     next();
   };
 
-const WILDCARD = /\{\/\*path\}$/;
+/** At the end of a route's path, which may then go on. */
+export const WILDCARD = /\{\/\*path\}$/;
 
 /**
  * Sets the answer's X-Request-Id, unless the app around has: the caller's own id if it is safe to log, else a new one.

@@ -8,6 +8,9 @@ import type { Redis } from "../redis/redis";
 import { readScript } from "../redis/script";
 import type { Shards } from "../redis/shards";
 
+/** Gateways are told them in one header, with commas between. */
+export const Roles = z.array(z.string().regex(/^[^,]+$/));
+
 export type Account = {
   id: string;
   email: string;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Account, Accounts } from "./accounts";
+import { Roles, type Account, type Accounts } from "./accounts";
 import { CurfewError } from "../errors";
 import { isOurHash } from "./passwords";
 
@@ -8,7 +8,7 @@ const FUNCTIONS = ["create", "findByEmail", "findById", "replacePasswordHash"] a
 const APP_ACCOUNT = z.object({
   id: z.string().min(1),
   email: z.string().min(1),
-  roles: z.array(z.string().regex(/^[^,]+$/)),
+  roles: Roles,
   createdAt: z.string(),
   passwordHash: z.string().refine(isOurHash).nullable(),
   disabledAt: z.string().nullish(),

@@ -72,6 +72,8 @@ export const KINDS = { token: "jti", session: "sid", user: "sub" } as const;
 
 export type Kind = keyof typeof KINDS;
 
+export const isKind = (text: string): text is Kind => Object.hasOwn(KINDS, text);
+
 /** Where a key stands: in which shard, and what it denies. */
 export type Place = { prefix: string; kind: Kind; id: string; key: string };
 

@@ -1,4 +1,4 @@
-import { REASONS, type Reason } from "./entry";
+import { isKind, REASONS, type Kind, type Reason } from "./entry";
 
 /**
  * What was revoked: one token, one session with all its tokens, all that a user had so far, or everything, when the
@@ -6,7 +6,7 @@ import { REASONS, type Reason } from "./entry";
  */
 export type Revocation =
   | {
-      readonly kind: "token" | "session" | "user";
+      readonly kind: Kind;
       /**
        * A user's id, or `<issuer name>:<sub>` as the issuer spells it; null for a token that was revoked by its id
        * alone.
@@ -22,9 +22,9 @@ export type Revocation =
 /** Undefined for an event that isn't a revocation, or is only its repetition in another shard. */
 export function readRevocation(fields: readonly string[]): Revocation | undefined {
   const field = (name: string) => fields.find((_, at) => at % 2 === 1 && fields[at - 1] === name) ?? "";
-  const kind = KINDS.find((each) => each === field("kind"));
+  const kind = field("kind");
   const reason = REASONS.find((each) => each === field("event"));
-  if (!kind || !reason) return undefined;
+  if (!isKind(kind) || !reason) return undefined;
   const [sub, sid, jti] = [field("sub"), field("sid"), field("jti")];
   return {
     kind,
@@ -35,5 +35,3 @@ export function readRevocation(fields: readonly string[]): Revocation | undefine
     at: field("timestamp"),
   };
 }
-
-const KINDS = ["token", "session", "user"] as const;

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Request, Response } from "express";
+import { z } from "zod";
+import { Roles } from "../accounts/accounts";
 import type { LoggedIn } from "../auth/app-login";
 import type { Auth } from "../auth/auth";
 import { readsAsForeign } from "../tokens/ids";
 import { withinBudget } from "../redis/budget";
-import { isObject } from "../tokens/json";
 import { neverCached } from "./answer/never-cached";
 import { handOver } from "./answer/tokens-answer";
 import { requesterOf } from "./request/caller";
@@ -73,24 +74,16 @@ export function createOpenSession({
 }
 
 /** An app may pass on its user as it is, so other members are left aside. */
+const Given = z.object({
+  id: z.string().min(1),
+  roles: Roles.optional(),
+  email: z.string().nullish(),
+  transport: z.enum(["bearer", "cookie"]).default("bearer"),
+});
+
 function readUserToOpen(given: unknown): { user: LoggedIn; transport: Transport } {
-  const { id, roles, email, transport = "bearer" } = isObject(given) ? given : {};
-  const areRoles =
-    Array.isArray(roles) &&
-    roles.every((role) => typeof role === "string" && role !== "" && !role.includes(","));
-  const isRight =
-    typeof id === "string" &&
-    id !== "" &&
-    (roles === undefined || areRoles) &&
-    (email === undefined || email === null || typeof email === "string") &&
-    (transport === "bearer" || transport === "cookie");
-  if (!isRight) throw new TypeError(WRITE);
-  return {
-    user: {
-      id,
-      email: email ?? undefined,
-      roles: roles === undefined ? undefined : [...(roles as string[])],
-    },
-    transport,
-  };
+  const { data } = Given.safeParse(given);
+  if (!data) throw new TypeError(WRITE);
+  const { id, roles, email, transport } = data;
+  return { user: { id, roles, email: email ?? undefined }, transport };
 }

@@ -57,7 +57,7 @@ export type Curfew = {
   revoke(token: TokenToRevoke): Promise<void>;
   /** Ends all sessions of a user, or refuses every token that a foreign subject has so far. Resolves as above. */
   revokeUser(id: string, why?: Why): Promise<void>;
-  // eslint-disable-next-line @typescript-eslint/unified-signatures -- of a union with string, editors would offer String's deprecated sub()
+  // eslint-disable-next-line @typescript-eslint/unified-signatures -- in a union with string, editors and linters take an object's `sub` for String's deprecated method
   revokeUser(subject: ForeignSubject, why?: Why): Promise<void>;
   /** Stops Curfew's timers and connections; your own Redis client stays open. Later requests get a 503. */
   close(): Promise<void>;
@@ -68,8 +68,7 @@ const BY_APP: Use = { by: "app", requester: { ip: null, userAgent: null }, about
 
 function connect({ redis, timeoutMs, revokeMinReplicas: minReplicas, log }: ReturnType<typeof readOptions>) {
   if (redis.mode !== "memory") return connectRedis(redis, { timeoutMs, minReplicas }, log);
-  // Loaded only here, because it includes a Lua interpreter; and not with import(), because an app doesn't wait.
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- nothing else loads it at once
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- its Lua interpreter is for apps' tests alone, and import() would have the app wait
   const { connectMemory } = require("./redis/links/memory-link") as {
     connectMemory: (timeoutMs: number) => Redis;
   };

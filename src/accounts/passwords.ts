@@ -54,8 +54,8 @@ export function createPasswords(minLength: number): Passwords {
     hash: (password) => inTurn(() => argon2Hash(prepare(password), PARAMETERS)),
     verify: (hash, password) =>
       inTurn(async () => {
-        // A password that is too long waits and takes as long as any wrong one. An immediate answer would make the time
-        // of the lookup before it visible, and so whether the account exists.
+        // A password that is too long waits and takes as long as one that is wrong. An immediate answer would make the
+        // time of the lookup before it visible, and so whether the account exists.
         const isBounded = !isTooLong(password);
         const matches = await argon2Verify(hash ?? NOBODYS_HASH, isBounded ? prepare(password) : "");
         return matches && isBounded && typeof hash === "string";

@@ -1,6 +1,6 @@
 /* eslint-disable @typescript-eslint/consistent-type-definitions, @typescript-eslint/no-namespace, @typescript-eslint/no-empty-object-type, @typescript-eslint/prefer-function-type -- types of Express 4 and 5 are added to, which takes interfaces in namespaces */
 /* eslint-disable @typescript-eslint/no-explicit-any -- only `any` gives way to every other type */
-/* eslint-disable @typescript-eslint/ban-ts-comment -- here there is no error; where the package is used, there may be */
+/* eslint-disable @typescript-eslint/ban-ts-comment -- nothing is wrong here, so that @ts-expect-error would be; where the package is used, something may be */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Claims } from "../auth/tokens";
 
@@ -31,11 +31,10 @@ declare global {
   }
 }
 
-// Without Express's types, or where a package manager hides them from this one, there is nothing to add to.
-/** @ts-ignore */
+/** @ts-ignore -- without Express's types, or where a package manager hides them from this one, there is no such module */
 declare module "express-serve-static-core" {
   interface IRouterMatcher<T> {
-    /** @ts-ignore */
+    /** @ts-ignore -- and then these types, which are that module's own, aren't there either */
     <Path extends string, P = RouteParameters<Path>>(
       path: Path,
       guard: Guard,

@@ -3,6 +3,7 @@ import type { Page } from "playwright-core";
 import { startBrowser } from "../helpers/browser";
 import { call, eventually, expectRefusal, login, logout, me, PASSWORD, untilReady } from "../helpers/client";
 import { useExample } from "../helpers/example";
+import { expectNothingLeft, storedBy, tokenOf } from "../helpers/left-behind";
 import { useRedis } from "../helpers/redis";
 import { useService } from "../helpers/service";
 import { use } from "../helpers/use";
@@ -16,26 +17,6 @@ const browser = use(() => startBrowser());
 const heading = (page: Page, name: string) => page.getByRole("heading", { name, exact: true }).waitFor();
 const follow = (page: Page, name: string) => page.getByRole("navigation").getByRole("link", { name }).click();
 const logOut = (page: Page) => page.getByRole("navigation").getByRole("button", { name: "Log out" }).click();
-
-/** All that scripts of the page could find in storage. */
-const storedBy = (page: Page) =>
-  page.evaluate<string>("JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])");
-
-/** The access token that the page has, wherever it is. */
-async function tokenOf(page: Page): Promise<string> {
-  const cookies = await page.context().cookies();
-  const cookie = cookies.find(({ name }) => name === "curfew_access")?.value;
-  const token = cookie ?? /eyJ[\w-]+\.[\w-]+\.[\w-]+/.exec(await storedBy(page))?.[0] ?? "";
-  expect((await me(service.url, token)).status).toBe(200);
-  return token;
-}
-
-/** Nobody is signed in here, and nothing of who was is left where the page or its visitor could find it. */
-async function expectNothingLeft(page: Page, email: string): Promise<void> {
-  expect(await page.content()).not.toContain(email);
-  expect(await storedBy(page)).not.toMatch(/eyJ|@example\.com|"refresh/);
-  expect(await page.context().cookies()).toEqual([]);
-}
 
 async function enter(page: Page, how: "Sign in" | "Sign up", email: string): Promise<void> {
   await follow(page, "Account");
@@ -63,7 +44,7 @@ describe.each(["react", "next"])("the example with %s", (name) => {
     const other = await page.context().newPage();
     await other.goto(`${example.url}/account`);
     await other.getByText(email).waitFor();
-    const token = await tokenOf(page);
+    const token = await tokenOf(page, service.url);
 
     await logOut(page);
     for (const [tab, words] of [
@@ -89,7 +70,7 @@ describe.each(["react", "next"])("the example with %s", (name) => {
 
   it("never says that it logged out while Redis doesn't answer, and the next try succeeds", async () => {
     const { page, email } = await signUp(example.url);
-    const token = await tokenOf(page);
+    const token = await tokenOf(page, service.url);
 
     process.kill(redis.pid, "SIGSTOP");
     try {
@@ -194,7 +175,7 @@ describe("the example with Next.js", () => {
 
   it("gives its own data to whom Curfew accepts, and passes on why it refuses", async () => {
     const { page } = await signUp(example.url);
-    const headers = { Cookie: `curfew_access=${await tokenOf(page)}` };
+    const headers = { Cookie: `curfew_access=${await tokenOf(page, service.url)}` };
     const report = (options = {}) => call(example.url, "GET", "/api/report", options);
     expect(await report({ headers })).toMatchObject({
       status: 200,

@@ -3,6 +3,7 @@ import type { Page } from "playwright-core";
 import { startBrowser } from "../helpers/browser";
 import { call, eventually, expectRefusal, login, logout, me, PASSWORD, register } from "../helpers/client";
 import { startProxy } from "../helpers/proxy";
+import { expectNothingLeft, storedBy, tokenOf } from "../helpers/left-behind";
 import { useRedis } from "../helpers/redis";
 import { startService, useService } from "../helpers/service";
 import { use } from "../helpers/use";
@@ -63,28 +64,6 @@ const logOut = (page: Page) =>
 const notice = (page: Page) => page.locator("#notice");
 const trouble = (page: Page) => page.locator("#trouble");
 
-/** All that scripts of the page could find in storage. */
-const storedBy = (page: Page) =>
-  page.evaluate<string>(
-    "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]) + document.title",
-  );
-
-/** The access token that the page has, wherever it is. */
-async function tokenOf(page: Page): Promise<string> {
-  const cookies = await page.context().cookies();
-  const cookie = cookies.find(({ name }) => name === "curfew_access")?.value;
-  const token = cookie ?? /eyJ[\w-]+\.[\w-]+\.[\w-]+/.exec(await storedBy(page))?.[0] ?? "";
-  expect((await me(service.url, token)).status).toBe(200);
-  return token;
-}
-
-/** Nobody is signed in here, and nothing of who was is left where the page or its visitor could find it. */
-async function expectNothingLeft(page: Page, email: string): Promise<void> {
-  expect(await page.content()).not.toContain(email);
-  expect(await storedBy(page)).not.toMatch(/eyJ|@example\.com|"refresh/);
-  expect(await page.context().cookies()).toEqual([]);
-}
-
 const OLD_TOKEN = {
   bearer: "The token you had: 401 token_revoked, reason logout",
   cookie: "Without your cookie: 401 token_missing",
@@ -94,7 +73,7 @@ describe.each(TRANSPORTS)("the demo, by %s", (transport) => {
   it("logs out: the homepage, the token forgotten, Back shows nothing private, and the old token gets a 401", async () => {
     const { page, hosts } = await openDemo(transport);
     const email = await signUp(page);
-    const token = await tokenOf(page);
+    const token = await tokenOf(page, service.url);
 
     await logOut(page);
     await heading(page, "A real logout for stateless JWTs");
@@ -146,7 +125,7 @@ describe.each(TRANSPORTS)("the demo, by %s", (transport) => {
     const email = await signUp(page);
     const phone = await openDemo(transport);
     await signIn(phone.page, email);
-    const token = await tokenOf(phone.page);
+    const token = await tokenOf(phone.page, service.url);
 
     await page.getByRole("button", { name: "Log out everywhere" }).click();
     await notice(page).getByText("You are logged out everywhere.").waitFor();
@@ -163,7 +142,7 @@ describe.each(TRANSPORTS)("the demo, by %s", (transport) => {
   it("never says that it logged out while Redis doesn't answer, and the retry succeeds", async () => {
     const { page } = await openDemo(transport);
     const email = await signUp(page);
-    const token = await tokenOf(page);
+    const token = await tokenOf(page, service.url);
 
     wire.breakAfter("request", 20, "silence");
     await logOut(page);
@@ -249,7 +228,7 @@ describe("the demo", () => {
   it("has nothing private in it while a browser keeps it for Back, and asks again before it shows anything", async () => {
     const { page } = await openDemo();
     const email = await signUp(page);
-    const token = await tokenOf(page);
+    const token = await tokenOf(page, service.url);
     const passOn = (name: string) =>
       page.evaluate(`dispatchEvent(new PageTransitionEvent("${name}", { persisted: true }))`);
 

@@ -1,33 +1,17 @@
 import { hostname, userInfo } from "node:os";
 import { expectRefusal, login, logout, me, refresh, register } from "../../helpers/client";
 import { curfew } from "../../helpers/command";
+import { claimsOf, useDenylistCommands } from "../../helpers/denylist-commands";
 import { readDeeds } from "../../helpers/events";
 import { vary } from "../../helpers/jws";
-import { startProvider, writeIssuers, type TestProvider } from "../../helpers/provider";
-import { useRedis } from "../../helpers/redis";
-import { SECRET, useService } from "../../helpers/service";
 import { curfewOnTerminal } from "../../helpers/terminal";
-import { use } from "../../helpers/use";
 
-const clerk = use<TestProvider>(() => startProvider("clerk", { max_lifetime: "1h" }));
-let issuers: string;
-beforeAll(() => {
-  issuers = writeIssuers(clerk);
-});
-const redis = useRedis();
-const service = useService(() => ({ REDIS_URL: redis.url, TRUSTED_ISSUERS_FILE: issuers }));
-
-/** What most commands need: no key is among it. */
-const env = () => ({ REDIS_URL: redis.url, TRUSTED_ISSUERS_FILE: issuers });
-const keyed = () => ({ ...env(), JWT_SECRET: SECRET });
-const run = (...words: string[]) => curfew(words, env());
+const { clerk, redis, service, env, keyed, run } = useDenylistCommands();
 const revoke = (...words: string[]) => run("revoke", "--reason", "ticket 7", ...words);
 
 async function signUp() {
   const tokens = await register(service.url);
-  const payload = Buffer.from(tokens.access_token.split(".")[1] ?? "", "base64url").toString();
-  const { jti, sid, exp } = JSON.parse(payload) as { jti: string; sid: string; exp: number };
-  return { ...tokens, jti, sid, exp };
+  return { ...tokens, ...claimsOf(tokens.access_token) };
 }
 
 const isRefused = async (token: string) => {

@@ -3,34 +3,16 @@ import { randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import { logout, me, register } from "../../helpers/client";
 import { curfew } from "../../helpers/command";
+import { claimsOf, useDenylistCommands } from "../../helpers/denylist-commands";
 import { forge, vary } from "../../helpers/jws";
-import { startProvider, writeIssuers, type TestProvider } from "../../helpers/provider";
-import { useRedis } from "../../helpers/redis";
-import { SECRET, useService } from "../../helpers/service";
+import { startProvider, writeIssuers } from "../../helpers/provider";
+import { SECRET } from "../../helpers/service";
 import { curfewOnTerminal } from "../../helpers/terminal";
-import { use } from "../../helpers/use";
 
 type Entry = Record<string, unknown> & { id: string; kind: string };
 
-const clerk = use<TestProvider>(() => startProvider("clerk"));
-let issuers: string;
-beforeAll(() => {
-  issuers = writeIssuers(clerk);
-});
-const redis = useRedis();
-const service = useService(() => ({ REDIS_URL: redis.url, TRUSTED_ISSUERS_FILE: issuers }));
-
-/** What most commands need: no key is among it. */
-const env = () => ({ REDIS_URL: redis.url, TRUSTED_ISSUERS_FILE: issuers });
-const keyed = () => ({ ...env(), JWT_SECRET: SECRET });
-const run = (...words: string[]) => curfew(words, env());
+const { clerk, redis, service, env, keyed, run } = useDenylistCommands();
 const explain = (text: string, ...words: string[]) => curfew(["why", ...words, "--", text], keyed());
-
-const claimsOf = (token: string) =>
-  JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as {
-    jti: string;
-    sid: string;
-  };
 
 async function loggedOut() {
   const tokens = await register(service.url);

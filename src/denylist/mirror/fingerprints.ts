@@ -13,14 +13,52 @@ export type Fingerprints = {
   readonly bytes: number;
 };
 
-const SMALLEST = 1024;
-/** When it is fuller than this it grows, and when it is emptier than the other it shrinks, to half as full in between. */
-const FULLEST = 0.75;
-const EMPTIEST = 0.125;
+/** Each grows by itself, because a single table of a million takes tens of milliseconds to grow. */
+const TABLES = 256;
 
 /** Keys are told by their bytes: one character for each. */
 export function createFingerprints(seed: Buffer = randomBytes(8)): Fingerprints {
   const hash = createHash(seed);
+  const tables = Array.from({ length: TABLES }, createTable);
+  const sum = (what: "size" | "bytes") => tables.reduce((all, table) => all + table[what], 0);
+
+  function tableOf(key: string): Table {
+    hash.read(key);
+    return tables[hash.second % TABLES] as Table;
+  }
+
+  return {
+    add(key) {
+      tableOf(key).add(hash.first, hash.second);
+    },
+    has: (key) => tableOf(key).has(hash.first, hash.second),
+    delete(key) {
+      tableOf(key).delete(hash.first, hash.second);
+    },
+    get size() {
+      return sum("size");
+    },
+    get bytes() {
+      return sum("bytes");
+    },
+  };
+}
+
+/** A set of fingerprints, in two halves each. No fingerprint is 0 and 0. */
+type Table = {
+  add: (first: number, second: number) => void;
+  has: (first: number, second: number) => boolean;
+  delete: (first: number, second: number) => void;
+  readonly size: number;
+  readonly bytes: number;
+};
+
+const SMALLEST = 8;
+/** When it is fuller than this it grows, and when it is emptier than the other it shrinks, to half as full in between. */
+const FULLEST = 0.75;
+const EMPTIEST = 0.125;
+
+function createTable(): Table {
   // Two cells for each fingerprint; 0 and 0 where there is none. Linear probing: it lies at the first free place from
   // where its first half points to.
   let cells = new Uint32Array(2 * SMALLEST);
@@ -67,23 +105,18 @@ export function createFingerprints(seed: Buffer = randomBytes(8)): Fingerprints 
   }
 
   return {
-    add(key) {
-      hash.read(key);
-      const place = find(hash.first, hash.second);
+    add(first, second) {
+      const place = find(first, second);
       if (!isFree(place)) return;
-      put(place, hash.first, hash.second);
+      put(place, first, second);
       size += 1;
       if (size > FULLEST * places()) resize(2 * places());
     },
 
-    has(key) {
-      hash.read(key);
-      return !isFree(find(hash.first, hash.second));
-    },
+    has: (first, second) => !isFree(find(first, second)),
 
-    delete(key) {
-      hash.read(key);
-      const place = find(hash.first, hash.second);
+    delete(first, second) {
+      const place = find(first, second);
       if (isFree(place)) return;
       close(place);
       size -= 1;

@@ -24,7 +24,9 @@ export function createFingerprints(seed: Buffer = randomBytes(8)): Fingerprints 
 
   function tableOf(key: string): Table {
     hash.read(key);
-    return tables[hash.second % TABLES] as Table;
+    const table = tables[hash.second % TABLES];
+    if (!table) throw new RangeError("there is no such table");
+    return table;
   }
 
   return {

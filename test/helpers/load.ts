@@ -8,7 +8,7 @@ export type Load = {
   /** What each user holds now. */
   readonly users: Tokens[];
   readonly wrong: readonly string[];
-  /** Gives how many answers there were each second. */
+  /** Gives how many answers there were. */
   stop(): Promise<number>;
 };
 
@@ -16,7 +16,6 @@ export type Load = {
 export function startLoad(balancer: Balancer, first: readonly Tokens[]): Load {
   const users = [...first];
   const wrong: string[] = [];
-  const startedAt = performance.now();
   let answers = 0;
   let isOver = false;
 
@@ -62,7 +61,7 @@ export function startLoad(balancer: Balancer, first: readonly Tokens[]): Load {
     async stop() {
       isOver = true;
       await using;
-      return (1000 * answers) / (performance.now() - startedAt);
+      return answers;
     },
   };
 }

@@ -10,7 +10,7 @@ import { scanStep, SCAN_START, type ScanPlace } from "../../redis/scan";
 import type { Shards } from "../../redis/shards";
 import type { Found } from "../look-ups";
 import { epochKey, type Epochs } from "../past/epochs";
-import type { Past } from "../past/past";
+import type { Past, Present } from "../past/past";
 import { repeat } from "../past/repeat";
 import { bytesOf, createCopy, type Copy } from "./copy";
 import { createDoubts } from "./doubts";
@@ -62,7 +62,7 @@ type MirrorParts = {
 /** What was copied, of which Redis and in which epoch. */
 type Build = {
   copy: Copy;
-  present: string;
+  present: Present;
   /** The answer to a check that finds nothing. */
   clean: { anyExists: false; epoch: string };
   isWhole: boolean;

@@ -23,9 +23,9 @@ export type Past = {
   /** Runs a write that ends with an event, whose id must be its last result. From then on we remember that event. */
   writeEvent<T extends [...unknown[], string]>(prefix: string, write: () => Promise<T>): Promise<T>;
   /** Names the Redis that answers reads, and its epoch. Undefined if that has to be found out first, as `ask` does. */
-  present(prefix: string): string | undefined;
+  present(prefix: string): Present | undefined;
   /** Whether no other Redis may have answered since then, nor another epoch. So it is while none can be reached. */
-  isStill(prefix: string, present: string): boolean;
+  isStill(prefix: string, present: Present): boolean;
   /** Whether replicas have confirmed a write as lately as a read must be believed only then. */
   isConfirmed: (prefix: string) => boolean;
   /** The last event that Redis acknowledged to us in this epoch. Scripts refuse to write where it is missing. */
@@ -37,9 +37,12 @@ export type Past = {
   watch(prefixes: readonly string[]): () => void;
 };
 
+/** Who answers, and in which epoch. While nothing changes it is the same object, so that it costs nothing to compare. */
+export type Present = { readonly generation: string; readonly epoch: string };
+
 type Memory = {
-  /** For each connection, who was last found to be the Redis that we knew, and in which epoch. */
-  settledFor: Map<Way, string>;
+  /** For each connection, what was last found to be the Redis that we knew. */
+  settledFor: Map<Way, Present>;
   /** The last event that Redis acknowledged to us, and its epoch. */
   witnessed?: { epoch: string; eventId: string };
   clock: ClockWatch;
@@ -70,7 +73,10 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
       ? epochs.begin(prefix, sight.epoch)
       : epochs.current(prefix, sight.epoch, knownThen));
     if (generation === undefined || redis.generation(way, prefix) !== generation) return;
-    memory.settledFor.set(way, `${generation} ${epoch}`);
+    const settled = memory.settledFor.get(way);
+    if (settled?.generation !== generation || settled.epoch !== epoch) {
+      memory.settledFor.set(way, { generation, epoch });
+    }
     clock.remember(epoch, lead);
     if (known && memory.witnessed === known && sight.remembered !== undefined) {
       memory.witnessed = { ...known, eventId: sight.remembered };
@@ -81,15 +87,15 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
     if (isOfNow && writing === reading && sight.lastEventId !== undefined) witness(prefix, sight.lastEventId);
   }
 
-  /** Names who answers now, and in which epoch; undefined unless they were found to be what we knew. */
-  function presentOf(prefix: string, way: Way): string | undefined {
-    const generation = redis.generation(way, prefix);
-    if (generation === undefined) return undefined;
-    const present = `${generation} ${String(epochs.known(prefix))}`;
-    return memoryOf(prefix).settledFor.get(way) === present ? present : undefined;
+  /** Undefined unless who answers now, and in which epoch, was found to be what we knew. */
+  function presentOf(prefix: string, way: Way): Present | undefined {
+    const settled = memoryOf(prefix).settledFor.get(way);
+    const isNow =
+      settled?.generation === redis.generation(way, prefix) && settled?.epoch === epochs.known(prefix);
+    return isNow ? settled : undefined;
   }
 
-  async function settle(prefix: string, way: Way): Promise<string> {
+  async function settle(prefix: string, way: Way): Promise<Present> {
     for (;;) {
       const present = presentOf(prefix, way);
       if (present !== undefined) return present;

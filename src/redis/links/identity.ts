@@ -16,7 +16,8 @@ let generations = 0;
 export function createIdentity() {
   const clock = createClock();
   let info: Info | undefined;
-  let generation: string | undefined;
+  // Made anew only when Redis tells something new, because every check asks for it.
+  let answerer: Answerer | undefined;
 
   const isTheSame = (next: Info) =>
     next.runId === info?.runId &&
@@ -26,30 +27,26 @@ export function createIdentity() {
   return {
     /** Call it when the connection has ended: where the next one leads isn't known. */
     lost: (): void => {
-      generation = undefined;
+      answerer = undefined;
     },
 
     told(next: Info, asked: Moment, answered: Moment): void {
       const before = clock.steadyLead();
       if (next.timeMs !== undefined) clock.told(next.timeMs, asked, answered);
-      if (generation === undefined || !isTheSame(next) || hasJumped(before, clock.steadyLead())) {
-        generation = String((generations += 1));
-      }
+      const isAnother = !answerer || !isTheSame(next) || hasJumped(before, clock.steadyLead());
+      answerer = {
+        generation: answerer && !isAnother ? answerer.generation : String((generations += 1)),
+        runId: next.runId,
+        get steadyLead() {
+          return clock.steadyLead();
+        },
+      };
       info = next;
     },
 
     info: () => info,
     wallLead: clock.wallLead,
     /** Undefined until Redis has answered INFO. */
-    answerer: (): Answerer | undefined =>
-      generation === undefined
-        ? undefined
-        : {
-            generation,
-            runId: info?.runId,
-            get steadyLead() {
-              return clock.steadyLead();
-            },
-          },
+    answerer: () => answerer,
   };
 }

@@ -1,6 +1,6 @@
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import type { Core } from "../core";
-import { claimsOf } from "../auth/tokens";
+import { claimsOf, type Token } from "../auth/tokens";
 import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./table";
 import { assertHasRole } from "./guard";
 import { createErrorHandler } from "./answer/error-handler";
@@ -50,21 +50,34 @@ export function createMount(core: Core, options: MountOptions): Mount {
     next();
   };
 
-  async function admit(
+  function admit(
     req: Request,
     res: Response,
     next: (error?: unknown) => void,
     roles: readonly string[] | undefined,
-  ): Promise<void> {
-    try {
-      const token = await check(req);
-      if (roles) assertHasRole(token, roles);
-      req.auth = claimsOf(token);
-    } catch (error) {
+  ): void {
+    function refused(error: unknown): void {
       refuse(error, req, res, next, handleError);
+    }
+    function accepted(token: Token): void {
+      try {
+        if (roles) assertHasRole(token, roles);
+        req.auth = claimsOf(token);
+      } catch (error) {
+        refused(error);
+        return;
+      }
+      next();
+    }
+    let checked;
+    try {
+      checked = check(req);
+    } catch (error) {
+      refused(error);
       return;
     }
-    next();
+    if (checked instanceof Promise) void checked.then(accepted, refused);
+    else accepted(checked);
   }
 
   const names = options.hasAccounts === false ? ROUTES_WITHOUT_ACCOUNTS : ROUTE_NAMES;
@@ -88,7 +101,7 @@ export function createMount(core: Core, options: MountOptions): Mount {
     requireToken(...given) {
       const roles = readRequirement(given);
       const guard: RequestHandler = function requiresToken(req, res, next) {
-        void admit(req, res, next, roles);
+        admit(req, res, next, roles);
       };
       return guard as unknown as Guard;
     },

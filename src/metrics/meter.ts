@@ -6,7 +6,9 @@ import { CurfewError } from "../errors";
 /** What others tell, for whoever scrapes. A count costs a look-up in a Map; sums are made when somebody asks. */
 export type Meter = {
   /** The same check, with each of its verdicts counted. */
-  countVerdicts<Of, Result>(check: (of: Of) => Promise<Result>): (of: Of) => Promise<Result>;
+  countVerdicts<Of, Result>(
+    check: (of: Of) => Result | Promise<Result>,
+  ): (of: Of) => Result | Promise<Result>;
   /** The same denylist, with the time taken that it needs for an answer. */
   timed(denylist: Denylist): Denylist;
   /** This process has revoked so much, and Redis has acknowledged it. */
@@ -49,19 +51,34 @@ export function createMeter(): Meter {
   }).labels();
 
   return {
-    countVerdicts: (check) => async (of) => {
-      try {
-        const result = await check(of);
-        checks("accepted");
-        return result;
-      } catch (error) {
+    countVerdicts(check) {
+      function refused(error: unknown): never {
         checks(error instanceof CurfewError ? error.code : "internal");
         throw error;
       }
+      function accepted<T>(result: T): T {
+        checks("accepted");
+        return result;
+      }
+      return (of) => {
+        let result;
+        try {
+          result = check(of);
+        } catch (error) {
+          return refused(error);
+        }
+        return result instanceof Promise ? result.then(accepted, refused) : accepted(result);
+      };
     },
 
     timed: (denylist) => ({
       ...denylist,
+      isKnownClean(token) {
+        const startedAt = performance.now();
+        const isClean = denylist.isKnownClean(token);
+        if (isClean) durations.observe((performance.now() - startedAt) / 1000);
+        return isClean;
+      },
       async assertNotRevoked(token) {
         const startedAt = performance.now();
         let isAnswered = true;

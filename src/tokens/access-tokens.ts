@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { sign, verify as verifySignature } from "jsonwebtoken";
-import { CurfewError } from "../errors";
+import { attempt, CurfewError } from "../errors";
 import { decodeJson, isCanonicalBase64url } from "./base64url";
 import { isPlainId } from "./ids";
 import type { KeyRing } from "../keys/key-ring";
@@ -34,6 +34,8 @@ export type AccessTokens = {
   verify(token: string, options?: { allowExpired: boolean }): AccessToken;
   /** Whether it was verified lately, and is one of ours. */
   remembers(token: string): boolean;
+  /** The claims of a token that is remembered, and valid at this time; undefined for any other. */
+  recall(token: string): AccessToken | undefined;
 };
 
 export type AccessTokenOptions = Pick<
@@ -68,6 +70,13 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
     },
 
     remembers: (token) => verified.has(token),
+
+    recall: (token) =>
+      attempt(() => {
+        const known = verified.get(token);
+        if (known) assertInTime(known, false);
+        return known && copyOf(known.claims);
+      }),
 
     verify(token, { allowExpired } = { allowExpired: false }) {
       const known = verified.get(token);

@@ -25,6 +25,37 @@ async function start(entries: Record<string, string> = {}) {
   return { fake, denylist, epochs };
 }
 
+describe("without asking anybody", () => {
+  async function startWith(lookUp?: () => { anyExists: boolean; epoch: string } | undefined) {
+    const fake = createFakeRedis(createNode(EPOCH, "1-0"));
+    const { denylist, ask } = createInstance(fake, 0, lookUp && { lookUp });
+    await ask();
+    fake.asked.length = 0;
+    return { fake, denylist };
+  }
+
+  it.each([
+    ["the mirror is fresh and has no entry", EPOCH, OWN, true],
+    ["the token is an issuer's", EPOCH, FOREIGN, true],
+    ["it is from before the epoch", EPOCH, { ...FOREIGN, iat: 999 }, false],
+    ["the token is of another epoch", EPOCH, { ...OWN, epoch: epochOf(900) }, false],
+    ["the mirror is of another epoch", epochOf(900), { ...OWN, epoch: epochOf(900) }, false],
+  ])("whether a token is clean where %s", async (_title, epoch, token, isKnown) => {
+    const { fake, denylist } = await startWith(() => ({ anyExists: false, epoch }));
+    expect(denylist.isKnownClean(token)).toBe(isKnown);
+    expect(fake.asked).toEqual([]);
+  });
+
+  it("nothing is known where the mirror isn't sure, or where there is none, and Redis is asked", async () => {
+    for (const lookUp of [() => undefined, undefined]) {
+      const { fake, denylist } = await startWith(lookUp);
+      expect(denylist.isKnownClean(OWN)).toBe(false);
+      await denylist.assertNotRevoked(OWN);
+      expect(fake.asked).toEqual(["exists", "get"]);
+    }
+  });
+});
+
 const REVOKED = { code: "token_revoked" };
 
 it("lets in whom nothing denies", async () => {

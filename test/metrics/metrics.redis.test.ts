@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { CurfewError } from "../../src/errors";
 import { createMeter } from "../../src/metrics/meter";
 import { createMetrics } from "../../src/metrics/metrics";
 import type { Redis } from "../../src/redis/redis";
@@ -47,6 +48,18 @@ describe("curfew_checks_total", () => {
     await logout(service.url, tokens.access_token);
     expect(await rise(() => checkAll(tokens.access_token))).toEqual({ token_revoked: 3 });
     expect(await rise(() => introspect(tokens.refresh_token))).toEqual({ refresh_token_invalid: 1 });
+  });
+
+  it("counts a verdict that took no time, too", async () => {
+    const meter = createMeter();
+    expect(meter.countVerdicts(() => "claims")(undefined)).toBe("claims");
+    const refuse = meter.countVerdicts(() => {
+      throw new CurfewError("token_missing");
+    });
+    expect(() => refuse(undefined)).toThrow(CurfewError);
+    const text = await meter.registry.metrics();
+    expect(text).toContain('curfew_checks_total{result="accepted"} 1\n');
+    expect(text).toContain('curfew_checks_total{result="token_missing"} 1\n');
   });
 
   it("counts a fault of ours as one", async () => {

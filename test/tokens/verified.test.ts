@@ -67,6 +67,19 @@ it("what a handler does to the claims doesn't reach the next request", () => {
   expect(tokens.verify(genuine)).toMatchObject(CLAIMS);
 });
 
+it("a token is recalled, as a copy, only while it would be accepted without looking at its signature", () => {
+  const tokens = createTokens(hs256);
+  expect(tokens.recall(genuine)).toBeUndefined();
+  const claims = tokens.verify(genuine);
+  tokens.recall(genuine)?.roles.push("ops");
+  expect(tokens.recall(genuine)).toEqual(claims);
+  expect(verified).toHaveBeenCalledTimes(1);
+  for (const second of [CLAIMS.iat - 31, CLAIMS.exp]) {
+    jest.setSystemTime(second * 1000);
+    expect(tokens.recall(genuine)).toBeUndefined();
+  }
+});
+
 it("forged tokens are never remembered, however many, and push nothing out", () => {
   const tokens = createTokens(hs256);
   tokens.verify(genuine);

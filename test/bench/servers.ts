@@ -94,6 +94,35 @@ const SERVERS: Record<string, () => Promise<Started> | Started> = {
     return { headers: { "x-log-in": "/in" }, listener: app };
   },
 
+  "better-auth and redis": () => {
+    const redis = new (load("ioredis").Redis)(url);
+    const { fromNodeHeaders } = load("better-auth/node");
+    const auth = load("better-auth").betterAuth({
+      ...{ secret, baseURL: "http://127.0.0.1", rateLimit: { enabled: false } },
+      emailAndPassword: { enabled: true },
+      database: load("better-auth/adapters/memory").memoryAdapter({
+        ...{ user: [], session: [], account: [], verification: [] },
+      }),
+      secondaryStorage: {
+        get: (name: string) => redis.get(name),
+        set: (name: string, value: string, ttl?: number) =>
+          ttl ? redis.set(name, value, "EX", ttl) : redis.set(name, value),
+        delete: (name: string) => redis.del(name),
+      },
+    });
+    const body = { name: "user", email: "user@example.com", password: "an unlikely passphrase" };
+    const app = expressApp();
+    app.get("/in", async (req: any, res: any) => {
+      const { headers } = await auth.api.signUpEmail({ body, returnHeaders: true });
+      send(req, res.set("Set-Cookie", headers.get("set-cookie")));
+    });
+    app.get("/x", async (req: any, res: any) => {
+      const session = await auth.api.getSession({ headers: fromNodeHeaders(req.headers) });
+      return session ? send(req, res) : res.status(401).end();
+    });
+    return { headers: { "x-log-in": "/in" }, listener: app };
+  },
+
   "fastify, @fastify/jwt with its cache, and redis": async () => {
     const redis = new (load("ioredis").Redis)(url, { enableAutoPipelining: true });
     const app = load("fastify").fastify();

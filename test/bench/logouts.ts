@@ -1,6 +1,7 @@
 import { call, logout, register } from "../helpers/client";
 import type { TestRedis } from "../helpers/redis";
-import { startService } from "../helpers/service";
+import { startService, type TestService } from "../helpers/service";
+import { cpuOf, median } from "./targets";
 
 const ROUNDS = 200;
 
@@ -32,6 +33,41 @@ export async function measureLogouts(redis: TestRedis, mode: string): Promise<Lo
   } finally {
     await Promise.all([here.stop(), there.stop()]);
   }
+}
+
+const LISTENERS = [0, 1, 2, 4, 8];
+const LISTENER_ROUNDS = 5;
+
+/** What a logout costs Redis while so many mirrors listen, relative to none: their heartbeats are in it. */
+export async function measureListeners(redis: TestRedis): Promise<{ name: string; redisCpu: number }[]> {
+  const here = await startService({ REDIS_URL: redis.url, RATE_LIMIT: "off" });
+  const mirrors: TestService[] = [];
+  const costs: number[] = [];
+  try {
+    for (const count of LISTENERS) {
+      while (mirrors.length < count)
+        mirrors.push(await startService({ REDIS_URL: redis.url, DENYLIST_MODE: "mirror" }));
+      const rounds: number[] = [];
+      for (let round = 0; round < LISTENER_ROUNDS; round += 1) rounds.push(await costOfLogouts(here, redis));
+      costs.push(median(rounds));
+    }
+    return LISTENERS.map((count, at) => ({
+      name: String(count),
+      redisCpu: (costs[at] ?? NaN) / (costs[0] ?? NaN),
+    }));
+  } finally {
+    await Promise.all([here, ...mirrors].map((each) => each.stop()));
+  }
+}
+
+const LOGOUTS = 50;
+
+async function costOfLogouts({ url }: TestService, redis: TestRedis): Promise<number> {
+  const tokens: string[] = [];
+  while (tokens.length < LOGOUTS) tokens.push((await register(url)).access_token);
+  const before = cpuOf(redis);
+  for (const token of tokens) await logout(url, token);
+  return cpuOf(redis) - before;
 }
 
 /** The entries and the events, which is what a logout adds. */

@@ -2,10 +2,10 @@ import "../faults/outside-jest";
 import "../measure/expecting";
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { startRedis } from "../helpers/redis";
-import { measureGrowth, type Growth } from "./growth";
+import { startRedis, type TestRedis } from "../helpers/redis";
+import { measureGrowth } from "./growth";
 import { load } from "./load";
-import { measureLogouts, type Logouts } from "./logouts";
+import { measureListeners, measureLogouts, type Logouts } from "./logouts";
 import { plot } from "./plot";
 import { cpuOf, median, OWN_PATHS, startTarget, type Target } from "./targets";
 
@@ -39,14 +39,20 @@ async function measure(target: Target): Promise<Figures> {
   };
 }
 
+/** What doesn't compare servers: how it grows, and what a logout takes. */
+async function measureRest(redis: TestRedis, env: NodeJS.ProcessEnv) {
+  const logouts = new Map<string, Logouts>();
+  for (const mode of MODES) logouts.set(mode, await measureLogouts(redis, mode));
+  return { logouts, listeners: await measureListeners(redis), growths: await measureGrowth(redis, env) };
+}
+
 async function main(): Promise<void> {
   const redis = await startRedis(["--enable-debug-command yes"], { mayTrack: true });
   // The peers don't know Curfew's user and its rights.
   const env = { REDIS_URL: redis.url.replace("//curfew:", "//admin:") };
   const all = new Map(NAMES.map((name) => [name, [] as Figures[]]));
-  const logouts = new Map<string, Logouts>();
-  let growths: Growth[] = [];
   const targets = new Map<string, Target>();
+  let rest: Awaited<ReturnType<typeof measureRest>> | undefined;
   try {
     for (const name of NAMES) {
       process.stderr.write(`starting ${name}\n`);
@@ -58,8 +64,7 @@ async function main(): Promise<void> {
     for (let round = 0; round < ROUNDS; round += 1)
       for (const [name, target] of targets) all.get(name)?.push(await measure(target));
     for (const { child } of targets.values()) child.kill("SIGKILL");
-    for (const mode of wanted === "" ? MODES : []) logouts.set(mode, await measureLogouts(redis, mode));
-    if (wanted === "") growths = await measureGrowth(redis, env);
+    if (wanted === "") rest = await measureRest(redis, env);
   } finally {
     for (const { child } of targets.values()) child.kill("SIGKILL");
     await redis.stop();
@@ -72,31 +77,42 @@ async function main(): Promise<void> {
     p50: of(name, "p50") / of(BASE, "p50"),
     p99: of(name, "p99") / of(BASE, "p99"),
   }));
-  process.stdout.write(
-    `${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model ?? "?"}, Node ${process.version}, `,
+  print(`${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model ?? "?"}, Node ${process.version}, `);
+  print(`${CONNECTIONS} connections, medians of ${ROUNDS} rounds of ${REQUESTS} requests.\n\n`);
+  printTable(
+    ["", "CPU per request", "latency, p50", "p99"],
+    rows.map(({ name, cpu, p50, p99 }) => [name, cpu, p50, p99]),
   );
-  process.stdout.write(
-    `${CONNECTIONS} connections, medians of ${ROUNDS} rounds of ${REQUESTS} requests.\n\n`,
+  if (!rest) return;
+  printRest(rest);
+  writeFileSync("docs/images/performance.svg", plot(rows));
+}
+
+function printRest({ growths, listeners, logouts }: Awaited<ReturnType<typeof measureRest>>): void {
+  print("\n");
+  printTable(
+    ["", "CPU of the service per check", "of Redis"],
+    growths.map(({ name, cpu, redisCpu }) => [name, cpu, redisCpu]),
   );
-  process.stdout.write("| | CPU per request | latency, p50 | p99 |\n| --- | --- | --- | --- |\n");
-  for (const { name, cpu, p50, p99 } of rows)
-    process.stdout.write(`| ${name} | ${cpu.toFixed(2)} × | ${p50.toFixed(2)} × | ${p99.toFixed(2)} × |\n`);
-  const [first] = growths;
-  if (first) {
-    process.stdout.write("\n| | CPU of the service per check | of Redis |\n| --- | --- | --- |\n");
-    for (const { name, cpu, redisCpu } of growths)
-      process.stdout.write(`| ${name} | ${cpu.toFixed(2)} × | ${redisCpu.toFixed(2)} × |\n`);
-    process.stdout.write(
-      `\nA Redis with a core to itself would answer ${first.checksPerSecond.toFixed(0)} a second.\n`,
-    );
-  }
+  const checksPerSecond = growths[0]?.checksPerSecond ?? NaN;
+  print(`\nA Redis with a core to itself would answer ${checksPerSecond.toFixed(0)} a second.\n\n`);
+  printTable(
+    ["mirrors that listen", "CPU of Redis per logout"],
+    listeners.map(({ name, redisCpu }) => [name, redisCpu]),
+  );
   for (const [mode, { p50Ms, p99Ms, bytes }] of logouts) {
-    process.stdout.write(
-      `\n${mode}: another instance accepted a token for ${p50Ms.toFixed(1)} ms after its logout was answered (p50), ${p99Ms.toFixed(1)} ms (p99). `,
-    );
-    process.stdout.write(`A logout takes ${bytes.toFixed(0)} bytes of Redis's memory.\n`);
+    const p50 = `${p50Ms.toFixed(1)} ms after its logout was answered (p50)`;
+    print(`\n${mode}: another instance accepted a token for ${p50}, ${p99Ms.toFixed(1)} ms (p99). `);
+    print(`A logout takes ${bytes.toFixed(0)} bytes of Redis's memory.\n`);
   }
-  if (wanted === "") writeFileSync("docs/images/performance.svg", plot(rows));
+}
+
+const print = (text: string) => void process.stdout.write(text);
+
+function printTable(head: readonly string[], rows: readonly (readonly [string, ...number[]])[]): void {
+  print(`| ${head.join(" | ")} |\n|${" --- |".repeat(head.length)}\n`);
+  for (const [name, ...ratios] of rows)
+    print(`| ${[name, ...ratios.map((ratio) => `${ratio.toFixed(2)} ×`)].join(" | ")} |\n`);
 }
 
 void main().then(() => process.exit());

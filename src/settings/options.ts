@@ -5,7 +5,7 @@ import { readAppIssuers } from "./issuers";
 import { readKeys, readNoKeys, type Key } from "./keys";
 import { readLog, type Log } from "./log";
 import { createReading, type Reading } from "./reading";
-import { readAppRedis } from "./redis";
+import { readAppRedis, timeoutFor } from "./redis";
 import {
   OPTION_NAMES,
   SETTING_NAMES,
@@ -78,7 +78,8 @@ export function readOptions(options: unknown, env: NodeJS.ProcessEnv) {
   refuseUnknown(reading, options);
   const { problems } = reading;
   if (problems.length > 0 || !redis || !keys) throw new TypeError(["createCurfew:", ...problems].join("\n"));
-  return { ...settings, redis, keys, issuers, hasAccounts, accounts, log };
+  const timeoutMs = timeoutFor(redis, settings.timeoutMs);
+  return { ...settings, timeoutMs, redis, keys, issuers, hasAccounts, accounts, log };
 }
 
 /** An app may run anywhere, so production's defaults apply. */

@@ -56,6 +56,12 @@ function readSentinelName({ read, refuse, nameOf }: Reading<"text">, mode: Mode)
   return name ?? "";
 }
 
+const MEMORY_TIMEOUT_MS = 5000;
+
+/** Whoever waits for memory waits for this process, which may be busy with an app's tests. */
+export const timeoutFor = (source: { mode: string } | undefined, timeoutMs: number) =>
+  source?.mode === "memory" ? Math.max(timeoutMs, MEMORY_TIMEOUT_MS) : timeoutMs;
+
 /** Where an app's Redis is; in its tests, it may be in memory. */
 export type AppRedisSource = Address | AppRedis | { mode: "memory" };
 

@@ -48,6 +48,16 @@ describe("the library's options", () => {
     ]);
   });
 
+  it.each([
+    ["memory://", undefined, 5000],
+    ["memory://", 8000, 8000],
+    [REQUIRED.redis, undefined, 250],
+  ])("give %s with a time limit of %s so many ms: %s", (redis, timeoutMs, expected) => {
+    expect(readOptions({ ...REQUIRED, redis, timeoutMs }, {}).timeoutMs).toBe(expected);
+    const env = { REDIS_URL: redis, ...(timeoutMs && { REDIS_TIMEOUT_MS: String(timeoutMs) }) };
+    expect(readConfig(env).timeoutMs).toBe(expected);
+  });
+
   it("are judged by themselves before they are judged together", () => {
     expect(problemsOf({ shards: 0 })).toEqual(["shards: write a whole number from 1 to 100"]);
   });

@@ -39,8 +39,11 @@ export function createDenylist(
   past: Past,
   mirror?: Pick<Mirror, "lookUp">,
 ): Denylist {
+  /** With the answer it returns the epoch in which it was asked. */
   const ask = <T>(prefix: string, command: (client: Client) => Promise<T>) =>
-    past.ask(prefix, () => redis.ask(command));
+    past.ask(prefix, (knownThen) =>
+      redis.ask(async (client) => ({ said: await command(client), knownThen })),
+    );
   const lookUp = createLookUps(redis, past);
 
   /** Whether nothing can refuse the token: neither an entry of its, nor the epoch. */
@@ -71,10 +74,10 @@ export function createDenylist(
   async function refusalsOfOwn({ sub, jti, sid, epoch }: AccessToken): Promise<Refusal[]> {
     const prefix = shards.prefixOf(sub);
     const keys = { jti: jtiKey(prefix, jti), sid: sidKey(prefix, sid) };
-    const knownThen = epochs.known(prefix);
-    const [byJti, bySid, value] = await ask(prefix, (client) =>
+    const { said, knownThen } = await ask(prefix, (client) =>
       Promise.all([client.exists(keys.jti), client.exists(keys.sid), client.get(epochKey(prefix))]),
     );
+    const [byJti, bySid, value] = said;
     const current = await epochs.current(prefix, value, knownThen);
     return [
       ...(byJti === 0 ? [] : [{ rule: "jti", key: keys.jti } as const]),
@@ -86,8 +89,7 @@ export function createDenylist(
   async function refusalsOfForeign(token: ForeignToken): Promise<Refusal[]> {
     const prefix = shards.prefixOf(subjectOf(token));
     const keys = foreignKeys(prefix, token);
-    const knownThen = epochs.known(prefix);
-    const [bySub, byJti, bySid, value] = await ask(prefix, (client) =>
+    const { said, knownThen } = await ask(prefix, (client) =>
       Promise.all([
         client.get(keys.sub),
         client.exists(keys.jti),
@@ -95,6 +97,7 @@ export function createDenylist(
         client.get(epochKey(prefix)),
       ]),
     );
+    const [bySub, byJti, bySid, value] = said;
     const current = await epochs.current(prefix, value, knownThen);
     return [
       ...(byJti === 0 ? [] : [{ rule: "jti", key: keys.jti } as const]),
@@ -128,11 +131,10 @@ export function createDenylist(
     isKnownClean,
 
     async assertNotRevoked(token) {
-      if (isKnownClean(token)) return;
       const prefix = shards.prefixOf(subjectOf(token));
       const startedAt = performance.now();
       const keys = keysOf(prefix, token);
-      const found = await lookUp(prefix, keys);
+      const found = mirror?.lookUp(keys) ?? (await lookUp(prefix, keys));
       // Most checks end here, and need no budget: all that they ask has a time limit.
       if (isClean(prefix, token, found)) return;
       const leftMs = redis.timeoutMs - (performance.now() - startedAt);
@@ -150,9 +152,8 @@ export function createDenylist(
     async assertAnswering() {
       await Promise.all(
         shards.prefixes.map(async (prefix) => {
-          const knownThen = epochs.known(prefix);
-          const value = await ask(prefix, (client) => client.get(epochKey(prefix)));
-          await epochs.current(prefix, value, knownThen);
+          const { said, knownThen } = await ask(prefix, (client) => client.get(epochKey(prefix)));
+          await epochs.current(prefix, said, knownThen);
         }),
       );
     },

@@ -56,6 +56,24 @@ describe("without asking anybody", () => {
   });
 });
 
+const LATER = epochOf(2000);
+
+it("nothing is believed of a Redis that was empty when it was asked, though it is back when an epoch would begin", async () => {
+  const fake = createFakeRedis(createNode(EPOCH, "1-0"));
+  const { denylist, ask } = createInstance(fake);
+  await ask();
+  // A look finds the next epoch; then all is gone for the one moment in which the entries are read.
+  const kept = createNode(LATER, "2-0");
+  kept.entries.set(`${PREFIX}denylist:jti:j`, "why");
+  fake.renew(kept);
+  const token = { ...OWN, epoch: LATER };
+  fake.beforeCommand = (name) => {
+    if (name === "exists") fake.node = createNode(null);
+    if (name === "begin") fake.node = kept;
+  };
+  await expect(denylist.assertNotRevoked(token)).rejects.toMatchObject({ code: "token_revoked" });
+});
+
 const REVOKED = { code: "token_revoked" };
 
 it("lets in whom nothing denies", async () => {

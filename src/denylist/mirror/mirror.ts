@@ -115,9 +115,13 @@ export function createMirror(parts: MirrorParts, maxStalenessMs: number): Mirror
 
   /** Copies everything. What is touched meanwhile is told to the copy that is being made. */
   async function rebuild(): Promise<void> {
-    const readEpoch = () => ask((client) => client.get(epochKey(prefix)));
-    const knownThen = epochs.known(prefix);
-    const epoch = await epochs.current(prefix, await readEpoch(), knownThen);
+    const readEpoch = () =>
+      past.ask(prefix, async (knownThen) => ({
+        said: await redis.ask((client) => client.get(epochKey(prefix))),
+        knownThen,
+      }));
+    const { said, knownThen } = await readEpoch();
+    const epoch = await epochs.current(prefix, said, knownThen);
     // If that was a new epoch, this looks whether the Redis that has it is the one that we knew.
     await readEpoch();
     const present = past.present(prefix);

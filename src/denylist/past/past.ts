@@ -14,8 +14,11 @@ import { repeat } from "./repeat";
  * Redis may be answering.
  */
 export type Past = {
-  /** Runs a read, and returns its answer if the Redis that gave it was the one we knew, before and after. */
-  ask<T>(prefix: string, ask: () => Promise<T>): Promise<T>;
+  /**
+   * Runs a read, which is told in which epoch, and returns its answer if the Redis that gave it was the one we knew,
+   * before and after.
+   */
+  ask<T>(prefix: string, ask: (epoch: string) => Promise<T>): Promise<T>;
   /**
    * Runs a write that leaves no event to look for: throws unless it is certain to have reached the Redis that counts.
    */
@@ -131,15 +134,15 @@ export function createPast(redis: Redis, epochs: Epochs, confirmations: Confirma
   }
 
   /** Runs something in the past that we know. If its script finds another past, looks again and runs it once more. */
-  async function inThePast<T>(prefix: string, way: Way, run: () => Promise<T>) {
+  async function inThePast<T>(prefix: string, way: Way, run: (epoch: string) => Promise<T>) {
     let present = await settle(prefix, way);
     try {
-      return { present, reply: await run() };
+      return { present, reply: await run(present.epoch) };
     } catch (error) {
       if (!isOfAnotherPast(error)) throw error;
       memoryOf(prefix).settledFor.delete(way);
       present = await settle(prefix, way);
-      return { present, reply: await run() };
+      return { present, reply: await run(present.epoch) };
     }
   }
 

@@ -132,6 +132,19 @@ describe("a body of more than 16 KiB is refused at once, and the connection is c
     await stillServes();
   });
 
+  it("what comes after the answer is no request any more", async () => {
+    const { access_token: token } = await register(service.url);
+    const body = "x".repeat(20_000);
+    const socket = connect({ ...addressOf(service), allowHalfOpen: true });
+    socket.write(`POST /api/auth/login HTTP/1.1\r\nHost: x\r\n${json}Content-Length: 20000\r\n\r\n${body}`);
+    socket.resume();
+    await once(socket, "end");
+    await send(socket, `POST /api/auth/logout HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+    socket.end();
+    await once(socket, "close");
+    expect((await call(service.url, "GET", "/api/auth/verify", { token })).status).toBe(204);
+  });
+
   it("one that never stops sending is cut off all the same", async () => {
     const socket = connect({ ...addressOf(service), allowHalfOpen: true });
     socket.on("error", () => undefined);

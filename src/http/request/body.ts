@@ -15,12 +15,15 @@ const LINGER_MS = 2000;
 
 /**
  * Ends the connection with this answer, although the client may still be sending, to nobody. What it sends is read for a
- * moment and thrown away: if the connection ended at once, it would be reset, and the answer would often be lost.
+ * moment and thrown away, another request too: if the connection ended at once, it would be reset, and the answer would
+ * often be lost.
  */
 export function endWith(res: ServerResponse): void {
   res.setHeader("Connection", "close");
   const { socket } = res.req;
   socket.destroySoon = () => {
+    // Node's parser listened for requests.
+    socket.removeAllListeners("data").on("data", () => undefined);
     socket.end();
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   };

@@ -5,6 +5,12 @@ import type { ForeignToken, ForeignTokens } from "../issuers/foreign-tokens";
 /** A verified token: one of Curfew's own, or one of a trusted issuer's. */
 export type Token = AccessToken | ForeignToken;
 
+/**
+ * Whether a check has ended with a token, rather than with a promise of one. It asks what it has, not whether it is a
+ * Promise: an app may have put another class in its place.
+ */
+export const isToken = (checked: Token | Promise<Token>): checked is Token => "kind" in checked;
+
 /** What an app learns of a verified token. `subject` says whose it is: a user's id, or `<issuer name>:<sub>`. */
 export type Claims = Token & { subject: string };
 

@@ -1,7 +1,7 @@
 import type { Request } from "express";
 import type { Denylist } from "../denylist/denylist";
 import { CurfewError } from "../errors";
-import { claimsOf, rolesOf, type Token, type Tokens } from "../auth/tokens";
+import { claimsOf, isToken, rolesOf, type Token, type Tokens } from "../auth/tokens";
 import type { Meter } from "../metrics/meter";
 import { callerOf } from "./request/caller";
 import { tokenMissing, type Credential } from "./request/credentials";
@@ -59,7 +59,7 @@ export function requireToken(check: Check): Step {
         next();
       }
       const checked = check(req);
-      if (checked instanceof Promise) return checked.then(admit);
+      if (!isToken(checked)) return checked.then(admit);
       admit(checked);
       return undefined;
     },

@@ -1,6 +1,6 @@
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import type { Core } from "../core";
-import { claimsOf, type Token } from "../auth/tokens";
+import { claimsOf, isToken, type Token } from "../auth/tokens";
 import { createAuthTable, type AuthTableOptions, type LogoutAnswer } from "./table";
 import { assertHasRole } from "./guard";
 import { createErrorHandler } from "./answer/error-handler";
@@ -76,8 +76,8 @@ export function createMount(core: Core, options: MountOptions): Mount {
       refused(error);
       return;
     }
-    if (checked instanceof Promise) void checked.then(accepted, refused);
-    else accepted(checked);
+    if (isToken(checked)) accepted(checked);
+    else void checked.then(accepted, refused);
   }
 
   const names = options.hasAccounts === false ? ROUTES_WITHOUT_ACCOUNTS : ROUTE_NAMES;

@@ -6,7 +6,7 @@ import { CurfewError } from "../errors";
 /** What others tell, for whoever scrapes. A count costs a look-up in a Map; sums are made when somebody asks. */
 export type Meter = {
   /** The same check, with each of its verdicts counted. */
-  countVerdicts<Of, Result>(
+  countVerdicts<Of, Result extends object>(
     check: (of: Of) => Result | Promise<Result>,
   ): (of: Of) => Result | Promise<Result>;
   /** The same denylist, with the time taken that it needs for an answer. */
@@ -67,7 +67,7 @@ export function createMeter(): Meter {
         } catch (error) {
           return refused(error);
         }
-        return result instanceof Promise ? result.then(accepted, refused) : accepted(result);
+        return "then" in result ? result.then(accepted, refused) : accepted(result);
       };
     },
 

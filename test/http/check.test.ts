@@ -2,7 +2,7 @@ import type { Request } from "express";
 import type { Token } from "../../src/auth/tokens";
 import type { Denylist } from "../../src/denylist/denylist";
 import { CurfewError } from "../../src/errors";
-import { createCheck } from "../../src/http/guard";
+import { createCheck, requireToken } from "../../src/http/guard";
 
 /** What a check asks, and when it answers at once. */
 const claims = { kind: "own", sub: "u" } as Token;
@@ -54,6 +54,21 @@ it("one that isn't is verified first, whatever the mirror says of what it claims
 
 it.each([true, false])("one that is revoked is refused (remembered: %s)", async (isKnown) => {
   await expect(start({ isKnown, isRevoked: true }).check()).rejects.toBe(revoked);
+});
+
+it("one that is asked about isn't let in meanwhile, even where an app has put another class in place of Promise", async () => {
+  const native = Promise;
+  const { check } = start({ isKnown: true, isRevoked: true });
+  const next = jest.fn();
+  const guard = requireToken(() => check()) as (...args: unknown[]) => Promise<void>;
+  globalThis.Promise = class extends native<unknown> {} as PromiseConstructor;
+  try {
+    const done = guard({}, {}, next);
+    await expect(done).rejects.toBe(revoked);
+  } finally {
+    globalThis.Promise = native;
+  }
+  expect(next).not.toHaveBeenCalled();
 });
 
 it("a request from another site is refused, however clean its cookie", () => {

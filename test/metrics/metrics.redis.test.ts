@@ -52,7 +52,8 @@ describe("curfew_checks_total", () => {
 
   it("counts a verdict that took no time, too", async () => {
     const meter = createMeter();
-    expect(meter.countVerdicts(() => "claims")(undefined)).toBe("claims");
+    const claims = { sub: "u" };
+    expect(meter.countVerdicts(() => claims)(undefined)).toBe(claims);
     const refuse = meter.countVerdicts(() => {
       throw new CurfewError("token_missing");
     });

@@ -108,7 +108,7 @@ export const TABLE = {
     kind: matching(/^[\w:.-]{1,64}$/, "letters, digits and : . _ -"),
     default: "curfew:",
   },
-  /** How long one request may wait for Redis, in all. After that the answer is 503. */
+  /** How long one request may wait for Redis, in all. After that the answer is 503. With `memory://` at least 5000. */
   timeoutMs: { variable: "REDIS_TIMEOUT_MS", isOption: true, kind: whole(10, 60_000), default: "250" },
   /**
    * In a cluster, the number of slots that users are spread over. Changing it means starting with an empty denylist.

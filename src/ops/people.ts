@@ -107,7 +107,7 @@ export function createPeople(parts: PeopleParts): People {
       const value = joinRoles(roles);
       assertAcceptable(password, address);
       const { id } = await accounts.create(address, await passwords.hash(password));
-      // The roles come with the event: nobody has any that the events don't tell of.
+      // The roles come with the event: nobody has one that the events don't tell of.
       return change(id, "user_added", { how: "set", member: "roles", value }, actor);
     },
 

@@ -71,25 +71,23 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
 
     remembers: (token) => verified.has(token),
 
-    recall: (token) =>
-      attempt(() => {
-        const known = verified.get(token);
-        if (known) assertInTime(known, false);
-        return known && copyOf(known.claims);
-      }),
+    recall: (token) => attempt(() => readRemembered(token, false)),
 
     verify(token, { allowExpired } = { allowExpired: false }) {
-      const known = verified.get(token);
-      if (known) {
-        assertInTime(known, allowExpired);
-        return copyOf(known.claims);
-      }
+      const known = readRemembered(token, allowExpired);
+      if (known) return known;
       const read = readGenuine(token, allowExpired);
       // One that is only taken for a logout may live longer than is allowed.
       if (!allowExpired) verified.set(token, read);
       return copyOf(read.claims);
     },
   };
+
+  function readRemembered(token: string, allowExpired: boolean): AccessToken | undefined {
+    const known = verified.get(token);
+    if (known) assertInTime(known, allowExpired);
+    return known && copyOf(known.claims);
+  }
 
   // jsonwebtoken only verifies the signature here, because it accepts much that must be refused. Everything that is
   // checked before the signature throws the same error.

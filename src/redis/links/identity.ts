@@ -33,9 +33,9 @@ export function createIdentity() {
     told(next: Info, asked: Moment, answered: Moment): void {
       const before = clock.steadyLead();
       if (next.timeMs !== undefined) clock.told(next.timeMs, asked, answered);
-      const isAnother = !answerer || !isTheSame(next) || hasJumped(before, clock.steadyLead());
+      const isStill = isTheSame(next) && !hasJumped(before, clock.steadyLead());
       answerer = {
-        generation: answerer && !isAnother ? answerer.generation : String((generations += 1)),
+        generation: answerer && isStill ? answerer.generation : String((generations += 1)),
         runId: next.runId,
         get steadyLead() {
           return clock.steadyLead();
